@@ -1,0 +1,34 @@
+#![expect(missing_docs)]
+//! Jetbridge: webhooks in, work items out, nothing lost on the way.
+//!
+//! The modules stand in the order in which data flows through them: a *source* verifies a
+//! request, the *inbox* commits it, the *queue* hands it to a *job*, the job decides with the
+//! pure *work item* rules, the *store* keeps the result, the *web* shows it.
+//! `ARCHITECTURE.md` is the map.
+
+pub mod clock;
+pub mod config;
+pub mod failure;
+pub mod ids;
+pub mod telemetry;
+
+pub mod sources;
+
+pub mod inbox;
+
+pub mod queue;
+
+pub mod jobs;
+
+pub mod clients;
+
+pub mod board;
+pub mod timeline;
+pub mod work_items;
+
+pub mod store;
+
+pub mod web;
+
+pub mod app;
+pub mod cli;

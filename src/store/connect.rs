@@ -1,0 +1,165 @@
+//! Opening a database: where it is, how its connections are set, and its migrations.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::{Database, Store, StoreError, StoreResult};
+
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a request waits for a connection before the database counts as gone.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Connections to PostgreSQL: two committers, the workers and some for pages.
+const POSTGRES_CONNECTIONS: u32 = 10;
+/// Connections to SQLite that only read.
+const SQLITE_READERS: u32 = 2;
+/// How long SQLite waits for another process's transaction.
+const SQLITE_BUSY: Duration = Duration::from_secs(5);
+
+/// Where the database is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file.
+    Sqlite(PathBuf),
+    /// `postgres://…`, which may hold a password and is never printed whole.
+    Postgres(String),
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Self::Postgres(url) => match PgConnectOptions::from_str(url) {
+                Ok(options) => write!(
+                    f,
+                    "postgres://{}:{}/{}",
+                    options.get_host(),
+                    options.get_port(),
+                    options.get_database().unwrap_or_default()
+                ),
+                Err(_) => f.write_str("postgres://…"),
+            },
+        }
+    }
+}
+
+/// The text is no database's address.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("expected sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME")]
+pub struct InvalidDatabaseUrl;
+
+impl FromStr for DatabaseUrl {
+    type Err = InvalidDatabaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDatabaseUrl> {
+        if let Some(path) = text.strip_prefix("sqlite://").filter(|p| !p.is_empty()) {
+            return Ok(Self::Sqlite(PathBuf::from(path)));
+        }
+        let postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
+        if postgres && PgConnectOptions::from_str(text).is_ok() {
+            return Ok(Self::Postgres(text.to_owned()));
+        }
+        Err(InvalidDatabaseUrl)
+    }
+}
+
+impl Store {
+    /// Opens the database and brings its tables up to date. A SQLite file and its folder are
+    /// made if missing.
+    ///
+    /// # Errors
+    /// When it can't be reached, when a migration fails, or when a newer Jetbridge migrated it.
+    pub async fn open(url: &DatabaseUrl) -> StoreResult<Self> {
+        let store = Self::connect(url).await?;
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    async fn connect(url: &DatabaseUrl) -> StoreResult<Self> {
+        let database = match url {
+            DatabaseUrl::Sqlite(path) => connect_sqlite(path).await?,
+            DatabaseUrl::Postgres(url) => connect_postgres(url).await?,
+        };
+        Ok(Self { database })
+    }
+
+    async fn migrate(&self) -> StoreResult<()> {
+        let (done, migrator) = match &self.database {
+            Database::Postgres(pool) => {
+                // Two processes that start at once may both find it missing.
+                let made = sqlx::query("CREATE SCHEMA IF NOT EXISTS ops").execute(pool).await;
+                if let Err(error) = made
+                    && !error.as_database_error().is_some_and(|e| e.is_unique_violation())
+                {
+                    return Err(error.into());
+                }
+                (POSTGRES.run(pool).await, &POSTGRES)
+            }
+            Database::Sqlite { writer, .. } => (SQLITE.run(writer).await, &SQLITE),
+        };
+        done.map_err(|error| migration_error(&error, migrator))
+    }
+}
+
+fn migration_error(error: &MigrateError, migrator: &Migrator) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(found) => StoreError::NewerSchema {
+            found: *found,
+            known: migrator.iter().map(|m| m.version).max().unwrap_or(0),
+        },
+        other => StoreError::Migration(other.to_string()),
+    }
+}
+
+async fn connect_postgres(url: &str) -> StoreResult<Database> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(StoreError::Refused)?
+        .application_name("jetbridge")
+        .options([("search_path", "ops"), ("jit", "off")]);
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await?;
+    Ok(Database::Postgres(pool))
+}
+
+async fn connect_sqlite(path: &Path) -> StoreResult<Database> {
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|e| StoreError::Unreachable(sqlx::Error::Io(e)))?;
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(SQLITE_BUSY);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(ACQUIRE_TIMEOUT.max(SQLITE_BUSY))
+        .connect_with(options.clone())
+        .await?;
+    let reader = SqlitePoolOptions::new()
+        .max_connections(SQLITE_READERS)
+        .min_connections(0)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy_with(options.read_only(true).create_if_missing(false));
+    Ok(Database::Sqlite { writer, reader })
+}

@@ -1,0 +1,154 @@
+//! All SQL, for both databases, and the only place that names sqlx.
+//!
+//! One text serves both: PostgreSQL connections have `search_path = ops`, SQLite takes `$1` as
+//! it is. Where the dialects must fork, the fork is a pair of constants side by side in the file
+//! of the table concerned (batch inserts, the claim). Rows are types of this folder and leave it
+//! as domain types.
+//!
+//! SQLite has one writing connection, handed out in the order of asking, and a few that only
+//! read. Nothing here waits for the network while a transaction is open.
+
+mod connect;
+pub mod deliveries;
+pub mod directory;
+pub mod inbox;
+pub mod jobs;
+mod rows;
+pub mod sessions;
+pub mod stats;
+mod time;
+pub mod timeline;
+pub mod work_items;
+
+pub use connect::{DatabaseUrl, InvalidDatabaseUrl};
+
+use sqlx::{PgPool, SqlitePool};
+
+/// Runs one piece of code on whichever database there is; `$pool` is bound to the pool that may
+/// write (`on_writer!`) or only reads (`on_reader!`).
+macro_rules! on_writer {
+    ($store:expr, $pool:ident => $body:expr) => {
+        match &$store.database {
+            $crate::store::Database::Postgres($pool) => $body,
+            $crate::store::Database::Sqlite { writer: $pool, .. } => $body,
+        }
+    };
+}
+macro_rules! on_reader {
+    ($store:expr, $pool:ident => $body:expr) => {
+        match &$store.database {
+            $crate::store::Database::Postgres($pool) => $body,
+            $crate::store::Database::Sqlite { reader: $pool, .. } => $body,
+        }
+    };
+}
+use {on_reader, on_writer};
+
+/// The database, open and migrated.
+#[derive(Debug, Clone)]
+pub struct Store {
+    database: Database,
+}
+
+#[derive(Debug, Clone)]
+enum Database {
+    Postgres(PgPool),
+    Sqlite { writer: SqlitePool, reader: SqlitePool },
+}
+
+/// The database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Not reachable, or gone while asked: may work later.
+    #[error("the database is not reachable: {0}")]
+    Unreachable(#[source] sqlx::Error),
+    /// Its tables were made by a newer Jetbridge.
+    #[error(
+        "the database has schema version {found}, this jetbridge knows {known}: start a jetbridge at least as new as the one that migrated it"
+    )]
+    NewerSchema {
+        /// The version in the database.
+        found: i64,
+        /// The newest version that this binary knows.
+        known: i64,
+    },
+    /// A migration failed.
+    #[error("could not migrate the database: {0}")]
+    Migration(String),
+    /// A stored value is not what this version writes.
+    #[error("the database holds an unreadable {what}: {why}")]
+    Unreadable {
+        /// Which value.
+        what: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Anything else that the database refuses.
+    #[error("the database refused: {0}")]
+    Refused(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether the same request may succeed later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable(_) => true,
+            Self::NewerSchema { .. } | Self::Migration(_) | Self::Unreadable { .. } | Self::Refused(_) => false,
+        }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let transient = match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => true,
+            sqlx::Error::Database(e) => e.code().is_some_and(|code| is_transient_code(&code)),
+            _ => false,
+        };
+        if transient { Self::Unreachable(error) } else { Self::Refused(error) }
+    }
+}
+
+/// PostgreSQL: connection exceptions (08), too many connections and lack of resources (53),
+/// shut-down and crash (57P), serialisation failure and deadlock (40). SQLite: busy (5) and
+/// locked (6), full (13), input/output (10), cannot open (14), each with its extended codes.
+fn is_transient_code(code: &str) -> bool {
+    if code.len() == 5 {
+        return ["08", "53", "57P", "40"].iter().any(|class| code.starts_with(class));
+    }
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
+}
+
+/// Results of the store.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+impl Store {
+    /// Whether the database answers.
+    pub async fn ping(&self) -> StoreResult<()> {
+        on_reader!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop)).map_err(StoreError::from)
+    }
+
+    /// `postgres` or `sqlite`, for people.
+    pub fn database_name(&self) -> &'static str {
+        match self.database {
+            Database::Postgres(_) => "postgres",
+            Database::Sqlite { .. } => "sqlite",
+        }
+    }
+
+    /// Closes all connections; a SQLite database is checkpointed.
+    pub async fn close(&self) {
+        match &self.database {
+            Database::Postgres(pool) => pool.close().await,
+            Database::Sqlite { writer, reader } => {
+                reader.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! What a work item is, and which of two states of it wins. Pure: no I/O, no clock.
+//!
+//! An item is the join of everything ever told about it: of all snapshots the highest in
+//! [`Snapshot::rank`] (newest `updated_at` first), and the earliest tombstone if there is one.
+//! A maximum and a minimum do not care for order or repetition, so neither do the rows.
+//!
+//! Deliberately absent: events. `created` and `updated` are both "here is a state".
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::clock::Timestamp;
+use crate::ids::WorkItemRef;
+
+/// `status` of an item whose source says that it is gone.
+pub const DELETED: &str = "deleted";
+/// `status` of an item whose state's name is not known (an id without a name).
+pub const UNKNOWN: &str = "unknown";
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant),+ }
+
+        impl $name {
+            /// All of them, in their natural order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word that is stored and shown.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+                Self::ALL.iter().copied().find(|w| w.as_str() == text).ok_or_else(|| UnknownWord {
+                    word: text.to_owned(),
+                    expected: &[$($word),+],
+                })
+            }
+        }
+    };
+}
+
+/// A word outside a closed list.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown word “{word}”: expected one of {}", expected.join(", "))]
+pub struct UnknownWord {
+    word: String,
+    expected: &'static [&'static str],
+}
+
+words! {
+    /// Where an item lives.
+    System {
+        /// Plane.
+        Plane = "plane",
+        /// GitHub.
+        Github = "github",
+    }
+}
+words! {
+    /// What an item is at its source.
+    Kind {
+        /// A work item or issue.
+        Issue = "issue",
+        /// A pull request.
+        PullRequest = "pull_request",
+    }
+}
+words! {
+    /// The five columns of the board, in Plane's words, and its intake.
+    StateGroup {
+        /// Not planned yet; Plane's `triage` (intake) too.
+        Backlog = "backlog",
+        /// Planned.
+        Unstarted = "unstarted",
+        /// Being worked on.
+        Started = "started",
+        /// Done.
+        Completed = "completed",
+        /// Will not be done.
+        Cancelled = "cancelled",
+    }
+}
+
+/// A person at an item, in the source's words.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Person {
+    /// The id at the source.
+    pub id: String,
+    /// `display_name` or `login`; `None` while only the id is known.
+    pub name: Option<String>,
+}
+
+/// A label.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Label {
+    /// Its name; the id where only that is known.
+    pub name: String,
+    /// `#rrggbb`.
+    pub color: Option<String>,
+}
+
+/// One state of one item, as its source told it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// `{system}:{external id}`.
+    pub item: WorkItemRef,
+    /// Where it lives.
+    pub system: System,
+    /// Its id there.
+    pub external_id: String,
+    /// What it is there.
+    pub kind: Kind,
+    /// The project's id (Plane) or `owner/name` (GitHub).
+    pub project_ref: String,
+    /// `SYNC-12`; `None` while the project's identifier is not known.
+    pub key: Option<String>,
+    /// The title, as written.
+    pub title: String,
+    /// The state's name; `None` while only its id is known.
+    pub status: Option<String>,
+    /// The state's group.
+    pub state_group: Option<StateGroup>,
+    /// In the source's order; the first is `assignee`.
+    pub assignees: Vec<Person>,
+    /// In the source's order.
+    pub labels: Vec<Label>,
+    /// Plane's `urgent`, `high`, `medium`, `low`, `none`.
+    pub priority: Option<String>,
+    /// Where a person opens it.
+    pub url: Option<String>,
+    /// When it was made at the source.
+    pub created_at: Option<Timestamp>,
+    /// When it came into a completed state.
+    pub completed_at: Option<Timestamp>,
+    /// The source's own time of this state.
+    pub updated_at: Timestamp,
+    /// What the payload does not say and nobody could fill in, in words for people.
+    pub missing: Vec<String>,
+}
+
+impl Snapshot {
+    /// Total order over snapshots of one item: newest first; of two with the same time the one
+    /// that says more; of two that say as much, the greater text, so that every order of arrival
+    /// picks the same.
+    fn rank(&self) -> (Timestamp, std::cmp::Reverse<usize>, String) {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        (self.updated_at, std::cmp::Reverse(self.missing.len()), text)
+    }
+}
+
+/// The source says that an item is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tombstone {
+    /// Which one.
+    pub item: WorkItemRef,
+    /// Where it lived.
+    pub system: System,
+    /// Its id there.
+    pub external_id: String,
+    /// The project, where the source still says it.
+    pub project_ref: Option<String>,
+    /// When it went, by the source's time where it says one.
+    pub at: Timestamp,
+}
+
+/// What one delivery says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A state of an item.
+    State(Box<Snapshot>),
+    /// An item is gone; some payloads carry its last state.
+    Gone(Tombstone, Option<Box<Snapshot>>),
+    /// Nothing for us, and why.
+    Nothing {
+        /// One line for people.
+        reason: String,
+    },
+}
+
+impl Change {
+    /// The item that it is about.
+    pub fn item(&self) -> Option<&WorkItemRef> {
+        match self {
+            Self::State(snapshot) => Some(&snapshot.item),
+            Self::Gone(tombstone, _) => Some(&tombstone.item),
+            Self::Nothing { .. } => None,
+        }
+    }
+}
+
+/// Everything known of one item: the winning snapshot, the tombstone, or both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkItem {
+    /// `{system}:{external id}`.
+    pub item: WorkItemRef,
+    /// Where it lives.
+    pub system: System,
+    /// Its id there.
+    pub external_id: String,
+    /// The project's id, empty where a bare tombstone did not say it.
+    pub project_ref: String,
+    /// The winning snapshot; `None` for an item that was only ever told to be gone.
+    pub state: Option<Snapshot>,
+    /// When it went.
+    pub deleted_at: Option<Timestamp>,
+    /// When this row was last written here.
+    pub ingested_at: Timestamp,
+}
+
+impl WorkItem {
+    /// What `ops.work_items.status` says.
+    pub fn status(&self) -> &str {
+        if self.deleted_at.is_some() {
+            return DELETED;
+        }
+        self.state.as_ref().and_then(|s| s.status.as_deref()).unwrap_or(UNKNOWN)
+    }
+
+    /// What `ops.work_items.updated_at` says: the source's time of the newest state, or of the
+    /// deletion where no state is known.
+    pub fn updated_at(&self) -> Timestamp {
+        let state = self.state.as_ref().map(|s| s.updated_at);
+        state.or(self.deleted_at).unwrap_or(self.ingested_at)
+    }
+}
+
+/// One field before and after, for the timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// The field's name, as in the API.
+    pub field: String,
+    /// Before; null for a new item.
+    pub from: Value,
+    /// After.
+    pub to: Value,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The item is new or differs: store `item`.
+    Apply {
+        /// The item as it shall be stored.
+        item: Box<WorkItem>,
+        /// What differs, in the fields' natural order.
+        changes: Vec<FieldChange>,
+        /// One line for people.
+        reason: String,
+    },
+    /// Nothing to store.
+    Ignore {
+        /// One line for people.
+        reason: String,
+    },
+}
+
+/// Joins a change into what is known of its item.
+///
+/// `now` becomes `ingested_at` of what is applied; it takes no part in the decision.
+pub fn decide(current: Option<&WorkItem>, change: &Change, now: Timestamp) -> Decision {
+    match change {
+        Change::Nothing { reason } => Decision::Ignore { reason: reason.clone() },
+        Change::State(snapshot) => join(current, Some(snapshot), None, now),
+        Change::Gone(tombstone, snapshot) => {
+            join(current, snapshot.as_deref(), Some(tombstone), now)
+        }
+    }
+}
+
+fn join(
+    current: Option<&WorkItem>,
+    snapshot: Option<&Snapshot>,
+    tombstone: Option<&Tombstone>,
+    now: Timestamp,
+) -> Decision {
+    let known = current.and_then(|c| c.state.as_ref());
+    let newer = snapshot.filter(|s| known.is_none_or(|k| s.rank() > k.rank()));
+    let gone_before = current.and_then(|c| c.deleted_at);
+    let gone_now = tombstone.map(|t| t.at).filter(|at| gone_before.is_none_or(|b| *at < b));
+    if newer.is_none() && gone_now.is_none() {
+        return Decision::Ignore { reason: why_ignored(known, snapshot, tombstone) };
+    }
+    let Some(mut item) = current.cloned().or_else(|| blank(snapshot, tombstone, now)) else {
+        return Decision::Ignore { reason: "says nothing of any item".to_owned() };
+    };
+    if let Some(snapshot) = newer {
+        item.project_ref.clone_from(&snapshot.project_ref);
+        item.state = Some(snapshot.clone());
+    } else if item.project_ref.is_empty() {
+        item.project_ref = tombstone.and_then(|t| t.project_ref.clone()).unwrap_or_default();
+    }
+    item.deleted_at = gone_now.or(gone_before);
+    item.ingested_at = now;
+    let changes = differences(current, &item);
+    let reason = why_applied(current, &item, gone_now.is_some());
+    Decision::Apply { item: Box::new(item), changes, reason }
+}
+
+fn blank(
+    snapshot: Option<&Snapshot>,
+    tombstone: Option<&Tombstone>,
+    now: Timestamp,
+) -> Option<WorkItem> {
+    let (item, system, external_id) = match (snapshot, tombstone) {
+        (Some(s), _) => (&s.item, s.system, &s.external_id),
+        (None, Some(t)) => (&t.item, t.system, &t.external_id),
+        (None, None) => return None,
+    };
+    Some(WorkItem {
+        item: item.clone(),
+        system,
+        external_id: external_id.clone(),
+        project_ref: String::new(),
+        state: None,
+        deleted_at: None,
+        ingested_at: now,
+    })
+}
+
+fn why_ignored(
+    known: Option<&Snapshot>,
+    snapshot: Option<&Snapshot>,
+    tombstone: Option<&Tombstone>,
+) -> String {
+    match (known, snapshot) {
+        _ if tombstone.is_some() => "ignored: already known to be deleted".to_owned(),
+        (Some(known), Some(late)) if late.updated_at < known.updated_at => format!(
+            "ignored: older than what is known ({} < {})",
+            late.updated_at.format("%FT%T%.6fZ"),
+            known.updated_at.format("%FT%T%.6fZ"),
+        ),
+        (Some(known), Some(same)) if known == same => {
+            "ignored: this state is already known".to_owned()
+        }
+        _ => "ignored: another state with the same time is kept".to_owned(),
+    }
+}
+
+fn why_applied(current: Option<&WorkItem>, item: &WorkItem, gone_now: bool) -> String {
+    let verb = match current {
+        _ if gone_now => "deleted at the source",
+        None => "first seen",
+        Some(_) if item.deleted_at.is_some() => "newer state of a deleted item",
+        Some(_) => "newer than what was known",
+    };
+    match item.state.as_ref().map(|s| s.missing.as_slice()) {
+        Some(missing) if !missing.is_empty() => format!("{verb}; missing: {}", missing.join(", ")),
+        _ => verb.to_owned(),
+    }
+}
+
+fn differences(before: Option<&WorkItem>, after: &WorkItem) -> Vec<FieldChange> {
+    let before = before.map(fields);
+    fields(after)
+        .into_iter()
+        .enumerate()
+        .filter_map(|(i, (field, to))| {
+            let from = before.as_ref().map_or(Value::Null, |b| b[i].1.clone());
+            (from != to).then(|| FieldChange { field: field.to_owned(), from, to })
+        })
+        .collect()
+}
+
+/// The fields that people care to see change, always in this order.
+fn fields(item: &WorkItem) -> [(&'static str, Value); 9] {
+    let state = item.state.as_ref();
+    let names = |people: &[Person]| -> Vec<String> {
+        people.iter().map(|p| p.name.clone().unwrap_or_else(|| p.id.clone())).collect()
+    };
+    let labels = |labels: &[Label]| -> Vec<String> { labels.iter().map(|l| l.name.clone()).collect() };
+    [
+        ("title", json!(state.map(|s| &s.title))),
+        ("status", json!(item.status())),
+        ("state_group", json!(state.and_then(|s| s.state_group))),
+        ("assignees", json!(state.map(|s| names(&s.assignees)).unwrap_or_default())),
+        ("labels", json!(state.map(|s| labels(&s.labels)).unwrap_or_default())),
+        ("priority", json!(state.and_then(|s| s.priority.as_ref()))),
+        ("project_ref", json!(item.project_ref)),
+        ("key", json!(state.and_then(|s| s.key.as_ref()))),
+        ("url", json!(state.and_then(|s| s.url.as_ref()))),
+    ]
+}
