@@ -1,1 +1,192 @@
-//! app
+//! Puts the parts together: opens the database, starts the inbox, the worker and the server,
+//! and stops them in the order in which nothing is lost.
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use crate::clients::plane::PlaneClient;
+use crate::clock::Clock;
+use crate::config::{Config, Secrets};
+use crate::inbox::Inbox;
+use crate::jobs::directory::Directory;
+use crate::jobs::process_delivery::{PlaneAddress, Processor};
+use crate::metrics::Metrics;
+use crate::queue::Wake;
+use crate::queue::worker::Worker;
+use crate::store::{DatabaseUrl, Store, StoreError};
+use crate::web;
+
+/// All of stopping, from the signal to the end of the process.
+const STOP_LIMIT: Duration = Duration::from_secs(9);
+
+/// Which half of the work this process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Both.
+    All,
+    /// Takes deliveries in and shows pages.
+    Receiver,
+    /// Works the queue off; serves health, metrics and pages too.
+    Worker,
+}
+
+impl Role {
+    fn receives(self) -> bool {
+        matches!(self, Self::All | Self::Receiver)
+    }
+    fn works(self) -> bool {
+        matches!(self, Self::All | Self::Worker)
+    }
+}
+
+/// Why it did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address.
+    #[error("can't listen on {address}: {source}; set `listen` to a free address")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Another process has the SQLite database.
+    #[error("another jetbridge already serves {}: stop it, or set another `data_dir`; several processes need PostgreSQL", .0.display())]
+    InUse(PathBuf),
+    /// The data folder.
+    #[error("can't write to {}: {source}; make it writable or set `data_dir`", path.display())]
+    DataDir {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A running Jetbridge.
+pub struct App {
+    /// Where it listens; the port is the real one also where 0 was asked for.
+    pub address: SocketAddr,
+    /// Its database.
+    pub store: Store,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+    worker: Option<JoinHandle<()>>,
+    committers: Vec<JoinHandle<()>>,
+    _lock: Option<File>,
+}
+
+impl App {
+    /// Starts everything that `role` asks for.
+    ///
+    /// # Errors
+    /// When the database, the data folder or the address can't be had.
+    pub async fn start(config: &Config, admin_token: &Secrets, role: Role, clock: Clock) -> Result<Self, ServeError> {
+        let lock = lock_data_dir(config)?;
+        let store = Store::open(&config.database_url).await?;
+        if lock.is_some() {
+            let freed = store.reap_all_leases().await?;
+            if freed > 0 {
+                info!("{freed} jobs of the process before this one were queued again");
+            }
+        }
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|source| ServeError::Listen { address: config.listen, source })?;
+        let address = listener.local_addr().unwrap_or(config.listen);
+        let (stop, stopped) = watch::channel(false);
+        let metrics = Arc::new(Metrics::default());
+        let wake = Wake::default();
+        let worker = role.works().then(|| {
+            tokio::spawn(worker(config, &store, &clock, &wake, &metrics).run(stopped.clone()))
+        });
+        let (routes, committers) = routes(config, admin_token, role, &store, &clock, &wake, &metrics);
+        let server = tokio::spawn(web::server::serve(listener, routes, stopped));
+        Ok(Self { address, store, stop, server, worker, committers, _lock: lock })
+    }
+
+    /// Stops: no new requests, those in work are answered, batches in work are finished.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        let orderly = async {
+            let _ = self.server.await;
+            for committer in self.committers {
+                let _ = committer.await;
+            }
+            if let Some(worker) = self.worker {
+                let _ = worker.await;
+            }
+            self.store.close().await;
+        };
+        if timeout(STOP_LIMIT, orderly).await.is_err() {
+            warn!("stopping took longer than {STOP_LIMIT:?}; what was in work runs again at the next start");
+        }
+    }
+}
+
+fn worker(config: &Config, store: &Store, clock: &Clock, wake: &Wake, metrics: &Arc<Metrics>) -> Worker {
+    let client = PlaneClient::from_config(&config.plane);
+    let processor = Processor {
+        store: store.clone(),
+        clock: clock.clone(),
+        directory: Directory::new(client, store.clone(), clock.clone()),
+        plane: PlaneAddress { workspace: config.plane.workspace.clone(), web_url: config.plane.web_url.clone() },
+        policy: config.retry,
+        chance: rand::random,
+        metrics: Arc::clone(metrics),
+    };
+    Worker {
+        store: store.clone(),
+        clock: clock.clone(),
+        wake: wake.clone(),
+        processor: Arc::new(processor),
+        concurrency: config.workers,
+    }
+}
+
+fn routes(
+    config: &Config,
+    _admin_token: &Secrets,
+    role: Role,
+    store: &Store,
+    clock: &Clock,
+    wake: &Wake,
+    metrics: &Arc<Metrics>,
+) -> (Router, Vec<JoinHandle<()>>) {
+    if !role.receives() {
+        return (Router::new(), Vec::new());
+    }
+    let (inbox, committers) = Inbox::start(store, clock, wake, metrics);
+    let secrets = config.plane.webhook_secret.clone();
+    let intake = web::webhooks::Intake::new(inbox, secrets, config.max_body, Arc::clone(metrics));
+    (web::webhooks::routes(intake), committers)
+}
+
+/// SQLite belongs to one serving process, which the lock beside the file proves. PostgreSQL
+/// needs none.
+fn lock_data_dir(config: &Config) -> Result<Option<File>, ServeError> {
+    let DatabaseUrl::Sqlite(path) = &config.database_url else { return Ok(None) };
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let unwritable = |source| ServeError::DataDir { path: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(unwritable)?;
+    let file = File::create(path.with_extension("lock")).map_err(unwritable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(std::fs::TryLockError::WouldBlock) => Err(ServeError::InUse(path.clone())),
+        Err(std::fs::TryLockError::Error(source)) => Err(unwritable(source)),
+    }
+}

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod failure;
 pub mod ids;
+pub mod metrics;
 pub mod telemetry;
 
 pub mod sources;

@@ -78,7 +78,7 @@ CREATE TABLE ops.work_queue (
     attempts     bigint NOT NULL DEFAULT 0,
     available_at timestamptz NOT NULL,
     claimed_at   timestamptz,
-    lease        uuid,
+    lease        text,
     lease_until  timestamptz,
     last_error   text,
     finished_at  timestamptz,

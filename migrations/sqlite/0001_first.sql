@@ -66,7 +66,7 @@ CREATE TABLE work_queue (
     attempts     INTEGER NOT NULL DEFAULT 0,
     available_at TEXT NOT NULL,
     claimed_at   TEXT,
-    lease        BLOB,
+    lease        TEXT,
     lease_until  TEXT,
     last_error   TEXT,
     finished_at  TEXT,

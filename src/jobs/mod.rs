@@ -1,1 +1,4 @@
-//! jobs
+//! What is done in the background: fetch → plan → apply, each step in its place.
+
+pub mod directory;
+pub mod process_delivery;

@@ -1,1 +1,212 @@
-//! inbox
+//! Writing deliveries: the row and its job in one transaction, many deliveries in one commit.
+//!
+//! A delivery is new when neither its id, nor its event's id, nor its body's hash is known: three
+//! unique keys, so that the database decides, whichever process asks. What the batch did not
+//! insert is looked up afterwards, one by one, since repeats are rare.
+
+use serde::Serialize;
+use sqlx::Row;
+
+use super::deliveries::DeliveryStatus;
+use super::time::{At, to_text};
+use super::{Database, Store, StoreResult, on_writer};
+use crate::clock::Timestamp;
+use crate::ids::DeliveryId;
+use crate::sources::{BodyHash, Source, Verified};
+
+/// What became of a delivery that was handed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// Committed, with its job.
+    New,
+    /// Known before.
+    Duplicate(Duplicate),
+}
+
+/// How a repeat relates to what is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicate {
+    /// The stored delivery.
+    pub of: DeliveryId,
+    /// Whether it had failed and is now queued again.
+    pub requeued: bool,
+    /// Whether the id is the same but the body is another one; the stored one is kept.
+    pub other_body: bool,
+}
+
+/// One statement, so one transaction: the rows, and the jobs of those that are new.
+const INSERT_POSTGRES: &str = "
+    WITH incoming AS (
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[])
+            AS t(delivery_id, event_id, event_type, encoding, lane, body_sha256, body)
+    ), fresh AS (
+        INSERT INTO plane_webhook_deliveries
+            (delivery_id, event_id, event_type, encoding, body_sha256, body_bytes, received_at, body)
+        SELECT delivery_id, event_id, event_type, encoding, body_sha256, octet_length(body), $8, body FROM incoming
+        ON CONFLICT DO NOTHING RETURNING delivery_id
+    ), jobs AS (
+        INSERT INTO work_queue (source, delivery_id, lane, available_at)
+        SELECT 'plane', delivery_id, lane, $8 FROM incoming JOIN fresh USING (delivery_id)
+    )
+    SELECT delivery_id FROM fresh";
+
+/// The bodies come as one blob, each row telling where in it its own begins.
+const INSERT_SQLITE: &str = "
+    INSERT INTO plane_webhook_deliveries
+        (delivery_id, event_id, event_type, encoding, body_sha256, body_bytes, received_at, body)
+    SELECT value ->> 'delivery_id', value ->> 'event_id', value ->> 'event_type', value ->> 'encoding',
+        unhex(value ->> 'body_sha256'), value ->> 'length', $2, substr($3, value ->> 'start', value ->> 'length')
+    FROM json_each($1) WHERE true
+    ON CONFLICT DO NOTHING RETURNING delivery_id";
+
+const ENQUEUE_SQLITE: &str = "
+    INSERT INTO work_queue (source, delivery_id, lane, available_at)
+    SELECT 'plane', value ->> 'delivery_id', value ->> 'lane', $2
+    FROM json_each($1)";
+
+const FIND_DUPLICATE: &str = "
+    SELECT delivery_id, status, body_sha256 FROM plane_webhook_deliveries
+    WHERE delivery_id = $1 OR event_id = $2 OR body_sha256 = $3
+    ORDER BY CASE WHEN delivery_id = $1 THEN 0 ELSE 1 END LIMIT 1";
+
+#[derive(Serialize)]
+struct IncomingRow<'a> {
+    delivery_id: &'a str,
+    event_id: Option<&'a str>,
+    event_type: &'a str,
+    encoding: &'static str,
+    lane: Option<&'a str>,
+    body_sha256: String,
+    start: usize,
+    length: usize,
+}
+
+impl Store {
+    /// Commits new deliveries with their jobs and tells which of `batch` were new.
+    ///
+    /// All deliveries of a batch come from one source and have different ids.
+    pub async fn insert_deliveries(
+        &self,
+        batch: &[&Verified],
+        now: Timestamp,
+    ) -> StoreResult<Vec<DeliveryId>> {
+        let fresh = match &self.database {
+            Database::Postgres(pool) => insert_postgres(pool, batch, now).await?,
+            Database::Sqlite { writer, .. } => insert_sqlite(writer, batch, now).await?,
+        };
+        Ok(fresh.into_iter().map(DeliveryId::new).collect())
+    }
+
+    /// Finds what a delivery that was not new repeats, and queues it again if that had failed.
+    /// `None` when it is gone meanwhile.
+    pub async fn resolve_duplicate(
+        &self,
+        delivery: &Verified,
+        now: Timestamp,
+    ) -> StoreResult<Option<Duplicate>> {
+        let (id, hash) = (delivery.delivery_id(), delivery.body_hash());
+        let Some(known) = self.find_duplicate(delivery).await? else { return Ok(None) };
+        let requeued = known.status == DeliveryStatus::Failed
+            && self.requeue_failed(delivery.source(), &known.delivery_id, now).await?;
+        let other_body = known.delivery_id == *id && known.hash != hash;
+        Ok(Some(Duplicate { of: known.delivery_id, requeued, other_body }))
+    }
+
+    async fn find_duplicate(&self, delivery: &Verified) -> StoreResult<Option<Known>> {
+        let Source::Plane = delivery.source();
+        let id = delivery.delivery_id().as_str();
+        let event_id = delivery.event_id().map(|e| e.as_str());
+        let hash = delivery.body_hash().0.to_vec();
+        let known = on_writer!(self, pool => {
+            let row = sqlx::query(FIND_DUPLICATE).bind(id).bind(event_id).bind(hash).fetch_optional(pool).await?;
+            row.map(|row| Known::from_columns(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)).transpose()
+        });
+        Ok(known?)
+    }
+}
+
+struct Known {
+    delivery_id: DeliveryId,
+    status: DeliveryStatus,
+    hash: BodyHash,
+}
+
+impl Known {
+    fn from_columns(id: String, status: String, hash: Vec<u8>) -> Result<Self, sqlx::Error> {
+        let status = if status == "failed" { DeliveryStatus::Failed } else { DeliveryStatus::Received };
+        let hash: [u8; 32] = hash.try_into().map_err(|_| sqlx::Error::Decode("body_sha256 is not 32 bytes".into()))?;
+        Ok(Self { delivery_id: DeliveryId::new(id), status, hash: BodyHash(hash) })
+    }
+}
+
+async fn insert_postgres(
+    pool: &sqlx::PgPool,
+    batch: &[&Verified],
+    now: Timestamp,
+) -> Result<Vec<String>, sqlx::Error> {
+    let column = |of: fn(&Verified) -> &str| -> Vec<&str> { batch.iter().map(|d| of(d)).collect() };
+    let event_ids: Vec<_> = batch.iter().map(|d| d.event_id().map(|e| e.as_str())).collect();
+    let lanes: Vec<_> = batch.iter().map(|d| d.lane().map(|l| l.as_str())).collect();
+    let hashes: Vec<_> = batch.iter().map(|d| d.body_hash().0.to_vec()).collect();
+    let bodies: Vec<&[u8]> = batch.iter().map(|d| d.body().as_ref()).collect();
+    sqlx::query_scalar(INSERT_POSTGRES)
+        .bind(column(|d| d.delivery_id().as_str()))
+        .bind(event_ids)
+        .bind(column(|d| d.event_type()))
+        .bind(column(|d| d.encoding().as_str()))
+        .bind(lanes)
+        .bind(hashes)
+        .bind(bodies)
+        .bind(At(now))
+        .fetch_all(pool)
+        .await
+}
+
+async fn insert_sqlite(
+    writer: &sqlx::SqlitePool,
+    batch: &[&Verified],
+    now: Timestamp,
+) -> StoreResult<Vec<String>> {
+    let (rows, bodies) = incoming_rows(batch);
+    let json = super::rows::to_json(&rows)?;
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    let fresh: Vec<String> = sqlx::query_scalar(INSERT_SQLITE)
+        .bind(json.as_str())
+        .bind(to_text(now))
+        .bind(bodies)
+        .fetch_all(&mut *transaction)
+        .await?;
+    if !fresh.is_empty() {
+        let jobs = if fresh.len() == rows.len() {
+            json
+        } else {
+            let jobs: Vec<_> = rows.iter().filter(|r| fresh.iter().any(|f| f == r.delivery_id)).collect();
+            super::rows::to_json(&jobs)?
+        };
+        sqlx::query(ENQUEUE_SQLITE).bind(jobs).bind(to_text(now)).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(fresh)
+}
+
+fn incoming_rows<'a>(batch: &[&'a Verified]) -> (Vec<IncomingRow<'a>>, Vec<u8>) {
+    let mut bodies = Vec::with_capacity(batch.iter().map(|d| d.body().len()).sum());
+    let rows = batch
+        .iter()
+        .map(|d| {
+            let start = bodies.len() + 1; // SQL counts from 1
+            bodies.extend_from_slice(d.body());
+            IncomingRow {
+                delivery_id: d.delivery_id().as_str(),
+                event_id: d.event_id().map(|e| e.as_str()),
+                event_type: d.event_type(),
+                encoding: d.encoding().as_str(),
+                lane: d.lane().map(|l| l.as_str()),
+                body_sha256: hex::encode(d.body_hash().0),
+                start,
+                length: d.body().len(),
+            }
+        })
+        .collect();
+    (rows, bodies)
+}

@@ -152,3 +152,13 @@ impl Store {
         }
     }
 }
+
+impl Store {
+    /// How many commits can usefully be under way at once.
+    pub fn committers(&self) -> usize {
+        match self.database {
+            Database::Postgres(_) => 2,
+            Database::Sqlite { .. } => 1,
+        }
+    }
+}

@@ -1,1 +1,5 @@
-//! web
+//! HTTP: the only place that names axum. `server` drives connections, `webhooks` takes
+//! deliveries in, the rest shows what is stored.
+
+pub mod server;
+pub mod webhooks;

@@ -1,0 +1,169 @@
+//! How fast deliveries are taken in, against what the machine can do at all.
+//!
+//! `cargo bench --bench receive` runs, interleaved and on both databases, with 9 KB bodies at 64
+//! connections: the product's receiver, the same HTTP and HMAC with no store, one transaction a
+//! request, batched inserts without HTTP, and the whole product from an empty database. It prints
+//! rates, ratios, percentiles and memory. Figures of different runs are not comparable on a
+//! shared machine; the ratios of one run are. Options: `--requests N`, `--rounds N`,
+//! `--only sqlite|postgres`.
+
+mod load;
+mod report;
+mod servers;
+
+use std::time::{Duration, Instant};
+
+use jetbridge::clock::Clock;
+use jetbridge::store::{DatabaseUrl, Store};
+
+use load::Requests;
+use report::{Figures, Report};
+use servers::{Child, Variant};
+
+#[path = "../../tests/support/postgres.rs"]
+mod postgres;
+
+const CONNECTIONS: usize = 64;
+/// What the committers reach in the product under this load, so that the comparison is fair.
+const BATCH: usize = 64;
+
+struct Options {
+    requests: usize,
+    rounds: usize,
+    only: Option<String>,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    if arguments.first().is_some_and(|a| a == "--server") {
+        return servers::serve_child(&arguments[1..]);
+    }
+    let options = parse(&arguments);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(compare(&options));
+}
+
+fn parse(arguments: &[String]) -> Options {
+    let mut options = Options { requests: 30_000, rounds: 3, only: None };
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let value = rest.next().unwrap_or_else(|| panic!("{argument} needs a value"));
+        match argument.as_str() {
+            "--requests" => options.requests = value.parse().expect("a number of requests"),
+            "--rounds" => options.rounds = value.parse().expect("a number of rounds"),
+            "--only" => options.only = Some(value.clone()),
+            other => panic!("unknown option {other}: --requests, --rounds or --only"),
+        }
+    }
+    options
+}
+
+async fn compare(options: &Options) {
+    let wanted = |name: &str| options.only.as_deref().is_none_or(|only| only == name);
+    let cluster = wanted("postgres").then(postgres::Cluster::start);
+    println!(
+        "{} requests of {} bytes a run, {CONNECTIONS} connections, {} rounds",
+        options.requests,
+        load::BODY_BYTES,
+        options.rounds
+    );
+    let requests = Requests::new(options.requests);
+    let mut report = Report::default();
+    for round in 1..=options.rounds {
+        let bare = run(Variant::NoStore, None, &requests).await;
+        report.add("no store", bare);
+        for database in ["sqlite", "postgres"].into_iter().filter(|d| wanted(d)) {
+            let mut target = Target::new(database, cluster.as_ref());
+            for variant in [Variant::OneTransaction, Variant::Receiver, Variant::Whole] {
+                let url = target.fresh();
+                let figures = run(variant, Some(&url), &requests).await;
+                report.add(&format!("{database}: {}", variant.name()), figures);
+            }
+            let url = target.fresh();
+            report
+                .add(&format!("{database}: batched insert"), insert_batches(&url, &requests).await);
+        }
+        println!("round {round} of {} done", options.rounds);
+    }
+    report.print();
+}
+
+/// A new, empty database for each run.
+struct Target<'a> {
+    database: &'static str,
+    cluster: Option<&'a postgres::Cluster>,
+    folders: Vec<tempfile::TempDir>,
+}
+
+impl<'a> Target<'a> {
+    fn new(database: &'static str, cluster: Option<&'a postgres::Cluster>) -> Self {
+        Self { database, cluster, folders: Vec::new() }
+    }
+
+    fn fresh(&mut self) -> String {
+        match (self.database, self.cluster) {
+            ("postgres", Some(cluster)) => cluster.new_database(),
+            _ => {
+                let folder = tempfile::tempdir().expect("a folder");
+                let url = format!("sqlite://{}", folder.path().join("jetbridge.db").display());
+                self.folders.push(folder);
+                url
+            }
+        }
+    }
+}
+
+async fn run(variant: Variant, url: Option<&str>, requests: &Requests) -> Figures {
+    let child = Child::start(variant, url);
+    let idle_memory = child.memory_kib();
+    let first_answer = child.started.elapsed();
+    let begun = Instant::now();
+    let latencies = load::send_all(child.port, requests, CONNECTIONS).await;
+    let seconds = begun.elapsed().as_secs_f64();
+    let processed = match (variant, url) {
+        (Variant::Whole, Some(url)) => Some(processed_share(url, requests.len()).await),
+        _ => None,
+    };
+    let memory = child.peak_memory_kib();
+    child.stop();
+    Figures::new(requests.len(), seconds, latencies, idle_memory, memory, first_answer, processed)
+}
+
+/// Share of the accepted deliveries that are worked off the moment the load ends.
+async fn processed_share(url: &str, accepted: usize) -> f64 {
+    let store = open(url).await;
+    let queue = store.queue_stats(Clock::System.now()).await.expect("the queue's figures");
+    store.close().await;
+    let left = usize::try_from(queue.queued + queue.claimed).unwrap_or(0);
+    accepted.saturating_sub(left) as f64 / accepted as f64
+}
+
+async fn insert_batches(url: &str, requests: &Requests) -> Figures {
+    let store = open(url).await;
+    let verified = requests.verified();
+    let begun = Instant::now();
+    let tasks = store.committers();
+    let parts: Vec<Vec<_>> = (0..tasks)
+        .map(|task| verified.iter().skip(task).step_by(tasks).cloned().collect())
+        .collect();
+    let mut running = tokio::task::JoinSet::new();
+    for part in parts {
+        let store = store.clone();
+        running.spawn(async move {
+            for batch in part.chunks(BATCH / tasks) {
+                let batch: Vec<_> = batch.iter().collect();
+                store.insert_deliveries(&batch, Clock::System.now()).await.expect("inserted");
+            }
+        });
+    }
+    running.join_all().await;
+    let seconds = begun.elapsed().as_secs_f64();
+    store.close().await;
+    Figures::new(requests.len(), seconds, Vec::new(), 0, 0, Duration::ZERO, None)
+}
+
+async fn open(url: &str) -> Store {
+    let url: DatabaseUrl = url.parse().expect("a database URL");
+    Store::open(&url).await.expect("the database")
+}

@@ -1,0 +1,162 @@
+//! The servers under comparison, each in a process of its own, so that memory can be told apart.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use axum::routing::post;
+use http_body_util::{BodyExt, Limited};
+use jetbridge::clock::Clock;
+use jetbridge::config::Secrets;
+use jetbridge::sources::RawDelivery;
+use jetbridge::sources::plane::verify::verify;
+use jetbridge::store::Store;
+use jetbridge::web::server;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::load::SECRET;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Variant {
+    /// HTTP, HMAC and an answer.
+    NoStore,
+    /// The same, and a transaction of its own for each request.
+    OneTransaction,
+    /// The product, receiving only.
+    Receiver,
+    /// The product, receiving and working off.
+    Whole,
+}
+
+impl Variant {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::NoStore => "no store",
+            Self::OneTransaction => "one transaction a request",
+            Self::Receiver => "receiver",
+            Self::Whole => "whole",
+        }
+    }
+
+    fn command(self, url: Option<&str>, data_dir: &std::path::Path) -> Command {
+        let role = match self {
+            Self::NoStore | Self::OneTransaction => {
+                let mut command = Command::new(std::env::current_exe().expect("our own path"));
+                command.args(["--server", url.unwrap_or("none")]);
+                return command;
+            }
+            Self::Receiver => "receiver",
+            Self::Whole => "all",
+        };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jetbridge"));
+        command.args(["serve", "--role", role]);
+        command.env("JETBRIDGE_LISTEN", "127.0.0.1:0").env("JETBRIDGE_DATA_DIR", data_dir);
+        command.env("JETBRIDGE_PLANE_WEBHOOK_SECRET", SECRET);
+        command.env("JETBRIDGE_DATABASE_URL", url.expect("a database"));
+        command
+    }
+}
+
+/// A server in a process.
+pub(crate) struct Child {
+    process: std::process::Child,
+    pub(crate) port: u16,
+    pub(crate) started: Instant,
+    _data_dir: tempfile::TempDir,
+}
+
+impl Child {
+    /// Starts it and waits until it says where it listens.
+    pub(crate) fn start(variant: Variant, url: Option<&str>) -> Self {
+        let data_dir = tempfile::tempdir().expect("a folder");
+        let started = Instant::now();
+        let mut process = variant
+            .command(url, data_dir.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("started");
+        let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+        let port = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| {
+                let address = line.split("127.0.0.1:").nth(1)?;
+                address.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+            })
+            .expect("an address on standard output");
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, port, started, _data_dir: data_dir }
+    }
+
+    /// Resident memory now, KiB.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// Most resident memory so far, KiB.
+    pub(crate) fn peak_memory_kib(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, key: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))
+            .expect("its status");
+        let line = status.lines().find(|line| line.starts_with(key)).expect("the figure");
+        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
+    }
+
+    pub(crate) fn stop(mut self) {
+        self.process.kill().expect("ended");
+        self.process.wait().expect("gone");
+    }
+}
+
+/// What a child process does: `none` as address means no store.
+pub(crate) fn serve_child(arguments: &[String]) {
+    let url = arguments.first().map_or("none", String::as_str).to_owned();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(async move {
+        let store = if url == "none" { None } else { Some(crate::open(&url).await) };
+        let listener =
+            TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
+        println!("http://{}", listener.local_addr().expect("an address"));
+        let state = (store, Secrets::new([SECRET.to_owned()]));
+        let routes = Router::new().route("/api/webhooks/plane", post(take)).with_state(state);
+        let (_stop, stopped) = watch::channel(false);
+        server::serve(listener, routes, stopped).await;
+    });
+}
+
+async fn take(
+    State((store, secrets)): State<(Option<Store>, Secrets)>,
+    request: Request<Body>,
+) -> impl IntoResponse {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, 25 << 20).collect().await.expect("a body").to_bytes();
+    let text = |name: &str| header(&head.headers, name);
+    let raw = RawDelivery {
+        delivery_id: text("x-plane-delivery"),
+        signature: text("x-plane-signature"),
+        event: text("x-plane-event"),
+        content_type: text("content-type"),
+    };
+    let verified = verify(&raw, body, &secrets).expect("a right signature");
+    if let Some(store) = store {
+        store.insert_deliveries(&[&verified], Clock::System.now()).await.expect("stored");
+    }
+    axum::Json(serde_json::json!({"ok": true, "delivery_id": verified.delivery_id()}))
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|v| v.to_str().ok())
+}

@@ -1,0 +1,130 @@
+//! The worker: claims due jobs in batches under a lease, has them worked off, and goes on.
+//!
+//! Races, and what decides them:
+//! - *A worker dies.* Its lease ends and whoever reaps first queues the jobs again.
+//! - *A worker hangs.* A batch that takes longer than its lease is given up before the lease
+//!   ends; should it finish late all the same, finishing names a lease that is no longer there.
+//! - *A hint is lost.* The worker looks every [`POLL`] without one.
+//!
+//! Under load a claim waits while small batches are still in work, so that batches grow to what
+//! one commit can carry instead of multiplying commits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{error, warn};
+use uuid::Uuid;
+
+use super::Wake;
+use crate::clock::Clock;
+use crate::ids::Lease;
+use crate::jobs::process_delivery::Processor;
+use crate::store::jobs::ClaimedJob;
+use crate::store::{Store, StoreResult};
+
+/// Most jobs in one batch.
+const BATCH: i64 = 256;
+/// A claim that brings fewer than this waits for a batch in work before the next one.
+const SMALL: usize = 64;
+/// How long a batch is ours.
+pub const LEASE: Duration = Duration::from_secs(60);
+/// How long a batch may take: less than its lease.
+const BATCH_LIMIT: Duration = Duration::from_secs(45);
+/// How often a worker looks without being told.
+const POLL: Duration = Duration::from_secs(1);
+/// How often ended leases are looked for.
+const REAP: Duration = Duration::from_secs(5);
+
+/// Works off the queue until told to stop.
+pub struct Worker {
+    /// Where the queue is.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Clock,
+    /// Hints that work is due.
+    pub wake: Wake,
+    /// What is done with a batch.
+    pub processor: Arc<Processor>,
+    /// Batches in work at once.
+    pub concurrency: usize,
+}
+
+impl Worker {
+    /// Runs until `stop` says so; batches in work are finished first.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let slots = Arc::new(Semaphore::new(self.concurrency));
+        let mut batches = JoinSet::new();
+        let mut reaped: Option<Instant> = None;
+        while !*stop.borrow() {
+            if reaped.is_none_or(|at| at.elapsed() >= REAP) {
+                self.reap().await;
+                reaped = Some(Instant::now());
+            }
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+            let claimed = self.claim().await;
+            let count = claimed.as_ref().map_or(0, |(_, jobs)| jobs.len());
+            if let Some((lease, jobs)) = claimed {
+                let work = work(Arc::clone(&self.processor), lease, jobs);
+                batches.spawn(async move {
+                    work.await;
+                    drop(slot);
+                });
+            }
+            if count >= SMALL {
+                continue;
+            }
+            tokio::select! {
+                Some(_) = batches.join_next(), if !batches.is_empty() => {}
+                () = self.wake.wait(), if batches.is_empty() => {}
+                () = sleep(POLL) => {}
+                _ = stop.changed() => {}
+            }
+        }
+        while batches.join_next().await.is_some() {}
+    }
+
+    /// Works off what is due now and returns how many jobs that were: for whoever does not want
+    /// to wait for a running worker.
+    pub async fn work_off_due(&self) -> usize {
+        self.reap().await;
+        let mut total = 0;
+        while let Some((lease, jobs)) = self.claim().await {
+            total += jobs.len();
+            work(Arc::clone(&self.processor), lease, jobs).await;
+        }
+        total
+    }
+
+    /// `None` when nothing is due or the database does not answer.
+    async fn claim(&self) -> Option<(Lease, Vec<ClaimedJob>)> {
+        let lease = Lease(Uuid::new_v4());
+        let claimed: StoreResult<_> = self.store.claim_jobs(BATCH, lease, LEASE, self.clock.now()).await;
+        match claimed {
+            Ok(jobs) if jobs.is_empty() => None,
+            Ok(jobs) => Some((lease, jobs)),
+            Err(error) => {
+                warn!(error = %error, "the queue can't be read; looking again in a second");
+                None
+            }
+        }
+    }
+
+    async fn reap(&self) {
+        match self.store.reap_leases(self.clock.now()).await {
+            Ok(0) => {}
+            Ok(count) => warn!(count, "{count} jobs were queued again: their worker's lease ended"),
+            Err(error) => warn!(error = %error, "ended leases can't be looked for; trying again in 5 s"),
+        }
+    }
+}
+
+async fn work(processor: Arc<Processor>, lease: Lease, jobs: Vec<ClaimedJob>) {
+    let count = jobs.len();
+    if timeout(BATCH_LIMIT, processor.process(lease, jobs)).await.is_err() {
+        error!(count, "a batch of {count} jobs took longer than {BATCH_LIMIT:?} and was given up; its jobs run again when their lease ends");
+    }
+}

@@ -1,0 +1,127 @@
+//! The real application without its loops: requests go through the real routes into a real
+//! database, jobs run when a test says so, and time stands still until it is moved.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use jetbridge::clock::{Clock, Timestamp};
+use jetbridge::config::Secrets;
+use jetbridge::inbox::Inbox;
+use jetbridge::jobs::directory::Directory;
+use jetbridge::jobs::process_delivery::{PlaneAddress, Processor};
+use jetbridge::metrics::Metrics;
+use jetbridge::queue::Wake;
+use jetbridge::queue::retry::RetryPolicy;
+use jetbridge::queue::worker::Worker;
+use jetbridge::store::Store;
+use jetbridge::web::webhooks::{self, Intake};
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::databases::TestDatabase;
+use super::plane::{Delivery, SECRET};
+
+/// Longest body of the application under test.
+pub const MAX_BODY: usize = 25 * 1024 * 1024;
+
+/// The application under test.
+pub struct TestApp {
+    pub store: Store,
+    pub clock: Clock,
+    pub metrics: Arc<Metrics>,
+    pub routes: Router,
+    worker: Worker,
+    _database: TestDatabase,
+}
+
+/// An answer, whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub json: Value,
+}
+
+/// The moment at which a test's clock starts.
+pub fn start() -> Timestamp {
+    "2026-11-22T02:00:00Z".parse().expect("a time")
+}
+
+impl TestApp {
+    pub async fn new(database: TestDatabase) -> Self {
+        Self::with_secrets(database, &[SECRET]).await
+    }
+
+    pub async fn with_secrets(database: TestDatabase, secrets: &[&str]) -> Self {
+        let store = Store::open(&database.url).await.expect("an open database");
+        let clock = Clock::manual(start());
+        let (wake, metrics) = (Wake::default(), Arc::new(Metrics::default()));
+        let (inbox, _) = Inbox::start(&store, &clock, &wake, &metrics);
+        let secrets = Secrets::new(secrets.iter().map(|&s| s.to_owned()));
+        let routes = webhooks::routes(Intake::new(inbox, secrets, MAX_BODY, Arc::clone(&metrics)));
+        let processor = Processor {
+            store: store.clone(),
+            clock: clock.clone(),
+            directory: Directory::new(None, store.clone(), clock.clone()),
+            plane: PlaneAddress::default(),
+            policy: RetryPolicy::default(),
+            chance: || 1.0,
+            metrics: Arc::clone(&metrics),
+        };
+        let worker = Worker {
+            store: store.clone(),
+            clock: clock.clone(),
+            wake,
+            processor: Arc::new(processor),
+            concurrency: 1,
+        };
+        Self { store, clock, metrics, routes, worker, _database: database }
+    }
+
+    /// Posts a delivery to Plane's endpoint.
+    pub async fn post(&self, delivery: &Delivery) -> Answer {
+        self.send(request(delivery).body(Body::from(delivery.body.clone())).expect("a request"))
+            .await
+    }
+
+    /// Sends any request.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.routes.clone().oneshot(request).await.expect("an answer");
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("a whole body").to_bytes();
+        let json = serde_json::from_slice(&body)
+            .unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&body)));
+        Answer { status: head.status, headers: head.headers, json }
+    }
+
+    /// Works off what is due.
+    pub async fn run_jobs(&self) -> usize {
+        self.worker.work_off_due().await
+    }
+
+    /// Lets time pass, and works off what has become due.
+    pub async fn run_jobs_after(&self, wait: Duration) -> usize {
+        self.clock.advance(wait);
+        self.run_jobs().await
+    }
+
+    /// Nothing waits, nothing is in work, nothing is dead.
+    pub async fn assert_queue_is_empty(&self) {
+        let queue = self.store.queue_stats(self.clock.now()).await.expect("figures");
+        assert_eq!((queue.queued, queue.claimed, queue.dead), (0, 0, 0), "jobs are left over");
+    }
+}
+
+/// A signed POST to Plane's endpoint, without its body.
+pub fn request(delivery: &Delivery) -> axum::http::request::Builder {
+    Request::post("/api/webhooks/plane")
+        .header("content-type", &delivery.content_type)
+        .header("content-length", delivery.body.len())
+        .header("x-plane-delivery", &delivery.id)
+        .header("x-plane-event", "issue")
+        .header("x-plane-signature", &delivery.signature)
+}

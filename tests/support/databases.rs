@@ -1,0 +1,72 @@
+//! An empty database for each test, on SQLite and on PostgreSQL.
+//!
+//! `./test` starts one PostgreSQL for all tests and names it in `JETBRIDGE_TEST_POSTGRES`; without
+//! it each test process starts its own.
+
+use std::sync::OnceLock;
+
+use jetbridge::store::DatabaseUrl;
+use sqlx::Connection;
+use tempfile::TempDir;
+
+use super::postgres::Cluster;
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// A database that is gone with the test.
+pub struct TestDatabase {
+    pub url: DatabaseUrl,
+    pub text: String,
+    /// Where SQLite and the admin token are.
+    pub folder: TempDir,
+}
+
+impl TestDatabase {
+    pub async fn new(kind: Kind) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = match kind {
+            Kind::Sqlite => format!("sqlite://{}", folder.path().join("jetbridge.db").display()),
+            Kind::Postgres => postgres_database().await,
+        };
+        Self { url: text.parse().expect("a database URL"), text, folder }
+    }
+}
+
+async fn postgres_database() -> String {
+    static OWN: OnceLock<Cluster> = OnceLock::new();
+    let Ok(server) = std::env::var("JETBRIDGE_TEST_POSTGRES") else {
+        return OWN.get_or_init(Cluster::start).new_database();
+    };
+    let name = format!("test_{}", uuid::Uuid::new_v4().simple());
+    let mut connection = sqlx::PgConnection::connect(&format!("{server}/postgres"))
+        .await
+        .expect("JETBRIDGE_TEST_POSTGRES names a running PostgreSQL");
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    sqlx::query(create).execute(&mut connection).await.expect("a new database");
+    format!("{server}/{name}")
+}
+
+/// Makes of one rule two tests, one on each database.
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($(#[$meta:meta])* async fn $name:ident($database:ident: TestDatabase) $body:block)+) => {
+        $(async fn $name($database: $crate::support::databases::TestDatabase) $body)+
+        mod sqlite {
+            $($(#[$meta])* #[tokio::test] async fn $name() {
+                let kind = $crate::support::databases::Kind::Sqlite;
+                super::$name($crate::support::databases::TestDatabase::new(kind).await).await;
+            })+
+        }
+        mod postgres {
+            $($(#[$meta])* #[tokio::test] async fn $name() {
+                let kind = $crate::support::databases::Kind::Postgres;
+                super::$name($crate::support::databases::TestDatabase::new(kind).await).await;
+            })+
+        }
+    };
+}

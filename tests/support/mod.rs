@@ -1,0 +1,8 @@
+//! What tests of several areas share: databases of their own, the application around a clock
+//! that stands still, signed deliveries.
+#![expect(dead_code, reason = "each test binary uses its part of it")]
+
+pub mod app;
+pub mod databases;
+pub mod plane;
+pub mod postgres;

@@ -1,0 +1,128 @@
+//! A PostgreSQL of one's own: started in a temporary folder on a free port of the loopback
+//! address, as a user that is not root, and stopped when it is dropped.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tempfile::TempDir;
+
+/// A running cluster.
+pub struct Cluster {
+    folder: TempDir,
+    binaries: PathBuf,
+    port: u16,
+    databases: AtomicU32,
+}
+
+impl Cluster {
+    /// Makes and starts a cluster.
+    ///
+    /// # Panics
+    /// When PostgreSQL is not installed or does not start: a test that needs it must not pass
+    /// without it.
+    pub fn start() -> Self {
+        let binaries = binaries();
+        let folder =
+            tempfile::Builder::new().prefix("jetbridge-postgres-").tempdir().expect("a folder");
+        let everyone = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(folder.path(), everyone).expect("open to the database's user");
+        let cluster = Self { folder, binaries, port: free_port(), databases: AtomicU32::new(0) };
+        cluster.run(
+            "initdb",
+            &["-D", &cluster.data(), "-U", "jetbridge", "-A", "trust", "-E", "UTF8", "--locale=C"],
+        );
+        cluster.restart();
+        cluster
+    }
+
+    /// Starts a stopped cluster again on the same port.
+    pub fn restart(&self) {
+        let options = format!(
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c max_connections=200",
+            self.port,
+            self.folder.path().display()
+        );
+        let log = self.folder.path().join("log").display().to_string();
+        self.run("pg_ctl", &["start", "-w", "-D", &self.data(), "-l", &log, "-o", &options]);
+    }
+
+    /// Stops it at once, as a power cut would.
+    pub fn stop(&self) {
+        self.run("pg_ctl", &["stop", "-w", "-m", "immediate", "-D", &self.data()]);
+    }
+
+    /// The address of a new, empty database.
+    pub fn new_database(&self) -> String {
+        let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let port = self.port.to_string();
+        self.run("createdb", &["-h", "127.0.0.1", "-p", &port, "-U", "jetbridge", &name]);
+        format!("postgres://jetbridge@127.0.0.1:{port}/{name}")
+    }
+
+    fn data(&self) -> String {
+        self.folder.path().join("data").display().to_string()
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) {
+        let output = as_other_user(&self.binaries.join(program), arguments);
+        assert!(
+            output.status.success(),
+            "{program} failed: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        as_other_user(
+            &self.binaries.join("pg_ctl"),
+            &["stop", "-m", "immediate", "-D", &self.data()],
+        );
+    }
+}
+
+/// PostgreSQL refuses to run as root; whoever is not root runs it as himself.
+fn as_other_user(program: &Path, arguments: &[&str]) -> Output {
+    let mut command = if is_root() {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    // pg_ctl's server would keep our pipes open and never let us go on.
+    command.args(arguments).current_dir("/").stdin(std::process::Stdio::null());
+    let output = tempfile::NamedTempFile::new().expect("a file");
+    let errors = output.reopen().expect("the same file");
+    command.stdout(output.reopen().expect("the same file")).stderr(errors);
+    let status =
+        command.status().unwrap_or_else(|e| panic!("{} can't be run: {e}", program.display()));
+    Output { status, stdout: std::fs::read(output.path()).unwrap_or_default(), stderr: Vec::new() }
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output().expect("id runs");
+    output.stdout.trim_ascii() == b"0"
+}
+
+fn binaries() -> PathBuf {
+    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"))
+        .filter(|path| path.join("initdb").exists())
+        .collect();
+    found.sort();
+    found.pop().expect("PostgreSQL is not installed: run ./test, or apt-get install postgresql")
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
