@@ -8,3 +8,6 @@
 pub mod normalize;
 pub mod payload;
 pub mod verify;
+
+/// Where Plane posts its webhooks.
+pub const ENDPOINT: &str = "/api/webhooks/plane";
