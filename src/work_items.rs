@@ -2,10 +2,12 @@
 //!
 //! An item is the join of everything ever told about it: of all snapshots the highest in
 //! [`Snapshot::rank`] (newest `updated_at` first), and the earliest tombstone if there is one.
-//! A maximum and a minimum do not care for order or repetition, so neither do the rows.
+//! An item without any snapshot has the greatest project that a tombstone names.
+//! Maxima and minima do not care for order or repetition, so neither do the rows.
 //!
 //! Deliberately absent: events. `created` and `updated` are both "here is a state".
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -155,9 +157,12 @@ impl Snapshot {
     /// Total order over snapshots of one item: newest first; of two with the same time the one
     /// that says more; of two that say as much, the greater text, so that every order of arrival
     /// picks the same.
-    fn rank(&self) -> (Timestamp, std::cmp::Reverse<usize>, String) {
-        let text = serde_json::to_string(self).unwrap_or_default();
-        (self.updated_at, std::cmp::Reverse(self.missing.len()), text)
+    fn rank(&self, other: &Self) -> Ordering {
+        let text = |snapshot| serde_json::to_string(snapshot).unwrap_or_default();
+        self.updated_at
+            .cmp(&other.updated_at)
+            .then_with(|| other.missing.len().cmp(&self.missing.len()))
+            .then_with(|| text(self).cmp(&text(other)))
     }
 }
 
@@ -287,10 +292,14 @@ fn join(
     now: Timestamp,
 ) -> Decision {
     let known = current.and_then(|c| c.state.as_ref());
-    let newer = snapshot.filter(|s| known.is_none_or(|k| s.rank() > k.rank()));
+    let newer = snapshot.filter(|s| known.is_none_or(|k| s.rank(k).is_gt()));
     let gone_before = current.and_then(|c| c.deleted_at);
     let gone_now = tombstone.map(|t| t.at).filter(|at| gone_before.is_none_or(|b| *at < b));
-    if newer.is_none() && gone_now.is_none() {
+    let project_before = current.map_or("", |c| c.project_ref.as_str());
+    let project_now = tombstone
+        .and_then(|t| t.project_ref.as_deref())
+        .filter(|project| known.is_none() && newer.is_none() && *project > project_before);
+    if newer.is_none() && gone_now.is_none() && project_now.is_none() {
         return Decision::Ignore { reason: why_ignored(known, snapshot, tombstone) };
     }
     let Some(mut item) = current.cloned().or_else(|| blank(snapshot, tombstone, now)) else {
@@ -299,8 +308,8 @@ fn join(
     if let Some(snapshot) = newer {
         item.project_ref.clone_from(&snapshot.project_ref);
         item.state = Some(snapshot.clone());
-    } else if item.project_ref.is_empty() {
-        item.project_ref = tombstone.and_then(|t| t.project_ref.clone()).unwrap_or_default();
+    } else if let Some(project) = project_now {
+        project.clone_into(&mut item.project_ref);
     }
     item.deleted_at = gone_now.or(gone_before);
     item.ingested_at = now;

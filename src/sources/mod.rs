@@ -6,6 +6,7 @@
 //! `normalize`), a variant of [`Source`], a route in `web/webhooks` and a table in `migrations/`;
 //! the compiler lists the rest. Remote payload types never leave their source's folder.
 
+mod fields;
 pub mod plane;
 
 use std::fmt;
