@@ -1,1 +1,4 @@
 //! clients
+
+pub mod http_client;
+pub mod vault;
