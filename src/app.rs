@@ -15,9 +15,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::clients::plane::PlaneClient;
+use crate::clients::{self, plane::PlaneClient};
 use crate::clock::Clock;
-use crate::config::{Config, Secrets};
+use crate::config::{Config, PlaneConfig, Secrets};
 use crate::inbox::Inbox;
 use crate::jobs::directory::Directory;
 use crate::jobs::process_delivery::{PlaneAddress, Processor};
@@ -95,7 +95,12 @@ impl App {
     ///
     /// # Errors
     /// When the database, the data folder or the address can't be had.
-    pub async fn start(config: &Config, admin_token: &Secrets, role: Role, clock: Clock) -> Result<Self, ServeError> {
+    pub async fn start(
+        config: &Config,
+        admin_token: &Secrets,
+        role: Role,
+        clock: Clock,
+    ) -> Result<Self, ServeError> {
         let lock = lock_data_dir(config)?;
         let store = Store::open(&config.database_url).await?;
         if lock.is_some() {
@@ -114,7 +119,8 @@ impl App {
         let worker = role.works().then(|| {
             tokio::spawn(worker(config, &store, &clock, &wake, &metrics).run(stopped.clone()))
         });
-        let (routes, committers) = routes(config, admin_token, role, &store, &clock, &wake, &metrics);
+        let (routes, committers) =
+            routes(config, admin_token, role, &store, &clock, &wake, &metrics);
         let server = tokio::spawn(web::server::serve(listener, routes, stopped));
         Ok(Self { address, store, stop, server, worker, committers, _lock: lock })
     }
@@ -133,18 +139,29 @@ impl App {
             self.store.close().await;
         };
         if timeout(STOP_LIMIT, orderly).await.is_err() {
-            warn!("stopping took longer than {STOP_LIMIT:?}; what was in work runs again at the next start");
+            warn!(
+                "stopping took longer than {STOP_LIMIT:?}; what was in work runs again at the next start"
+            );
         }
     }
 }
 
-fn worker(config: &Config, store: &Store, clock: &Clock, wake: &Wake, metrics: &Arc<Metrics>) -> Worker {
-    let client = PlaneClient::from_config(&config.plane);
+fn worker(
+    config: &Config,
+    store: &Store,
+    clock: &Clock,
+    wake: &Wake,
+    metrics: &Arc<Metrics>,
+) -> Worker {
+    let client = plane_client(&config.plane);
     let processor = Processor {
         store: store.clone(),
         clock: clock.clone(),
         directory: Directory::new(client, store.clone(), clock.clone()),
-        plane: PlaneAddress { workspace: config.plane.workspace.clone(), web_url: config.plane.web_url.clone() },
+        plane: PlaneAddress {
+            workspace: config.plane.workspace.clone(),
+            web_url: config.plane.web_url.clone(),
+        },
         policy: config.retry,
         chance: rand::random,
         metrics: Arc::clone(metrics),
@@ -174,6 +191,18 @@ fn routes(
     let secrets = config.plane.webhook_secret.clone();
     let intake = web::webhooks::Intake::new(inbox, secrets, config.max_body, Arc::clone(metrics));
     (web::webhooks::routes(intake), committers)
+}
+
+/// `None` where `plane.api_url`, `plane.api_key` or `plane.workspace` is not set.
+fn plane_client(plane: &PlaneConfig) -> Option<PlaneClient> {
+    let (api_url, workspace) = (plane.api_url.as_ref()?, plane.workspace.as_ref()?);
+    match PlaneClient::new(api_url, workspace, &plane.api_key, clients::TIMEOUT) {
+        Ok(client) => client,
+        Err(error) => {
+            warn!("names are not asked for: {error}");
+            None
+        }
+    }
 }
 
 /// SQLite belongs to one serving process, which the lock beside the file proves. PostgreSQL

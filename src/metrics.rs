@@ -83,16 +83,43 @@ impl Metrics {
     fn register(&mut self) {
         let r = &mut self.registry;
         r.register("webhook_requests", "Requests at the webhook endpoints", self.received.clone());
-        r.register("delivery_id_conflicts", "Deliveries whose id was known with another body", self.conflicting_ids.clone());
-        r.register("commit_deliveries", "Deliveries that shared one commit", self.commit_rows.clone());
-        r.register_with_unit("accept", "From a request's head to its answer", Unit::Seconds, self.accept_seconds.clone());
-        r.register_with_unit("in_flight", "Bodies being received or committed", Unit::Bytes, self.bytes_in_flight.clone());
+        r.register(
+            "delivery_id_conflicts",
+            "Deliveries whose id was known with another body",
+            self.conflicting_ids.clone(),
+        );
+        r.register(
+            "commit_deliveries",
+            "Deliveries that shared one commit",
+            self.commit_rows.clone(),
+        );
+        r.register_with_unit(
+            "accept",
+            "From a request's head to its answer",
+            Unit::Seconds,
+            self.accept_seconds.clone(),
+        );
+        r.register_with_unit(
+            "in_flight",
+            "Bodies being received or committed",
+            Unit::Bytes,
+            self.bytes_in_flight.clone(),
+        );
         r.register("attempts", "Finished attempts at deliveries", self.attempts.clone());
-        r.register_with_unit("lag", "From a delivery's commit to the end of its attempt", Unit::Seconds, self.lag_seconds.clone());
+        r.register_with_unit(
+            "lag",
+            "From a delivery's commit to the end of its attempt",
+            Unit::Seconds,
+            self.lag_seconds.clone(),
+        );
         r.register("queue_jobs_queued", "Jobs that wait", self.queue_queued.clone());
         r.register("queue_jobs_claimed", "Jobs being worked on", self.queue_claimed.clone());
         r.register("queue_jobs_dead", "Jobs that failed for good", self.queue_dead.clone());
-        r.register("queue_oldest_due_milliseconds", "Age of the oldest due job", self.queue_oldest_ms.clone());
+        r.register(
+            "queue_oldest_due_milliseconds",
+            "Age of the oldest due job",
+            self.queue_oldest_ms.clone(),
+        );
     }
 
     /// All figures in the OpenMetrics text form.

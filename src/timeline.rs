@@ -54,7 +54,10 @@ impl fmt::Display for EntryOutcome {
 impl FromStr for EntryOutcome {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|o| o.as_str() == text).ok_or_else(|| format!("unknown outcome “{text}”"))
+        Self::ALL
+            .into_iter()
+            .find(|o| o.as_str() == text)
+            .ok_or_else(|| format!("unknown outcome “{text}”"))
     }
 }
 

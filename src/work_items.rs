@@ -389,7 +389,8 @@ fn fields(item: &WorkItem) -> [(&'static str, Value); 9] {
     let names = |people: &[Person]| -> Vec<String> {
         people.iter().map(|p| p.name.clone().unwrap_or_else(|| p.id.clone())).collect()
     };
-    let labels = |labels: &[Label]| -> Vec<String> { labels.iter().map(|l| l.name.clone()).collect() };
+    let labels =
+        |labels: &[Label]| -> Vec<String> { labels.iter().map(|l| l.name.clone()).collect() };
     [
         ("title", json!(state.map(|s| &s.title))),
         ("status", json!(item.status())),

@@ -283,7 +283,8 @@ impl PlaneClient {
         let http = if let Some(http) = self.inner.http.get() {
             http
         } else {
-            let made = super::http(self.inner.timeout).map_err(|e| unavailable(&e))?;
+            let made =
+                super::http_client::http_client(self.inner.timeout).map_err(|e| unavailable(&e))?;
             self.inner.http.get_or_init(|| made)
         };
         let key = self.inner.key.expose_secret();

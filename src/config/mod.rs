@@ -1,13 +1,30 @@
 //! Configuration: defaults, `jetbridge.toml`, environment, flags, each over the one before.
+//!
+//! What comes out is parsed and checked, so that nothing further in reads a text twice. Secrets
+//! are fetched in a second step ([`Settings::resolve`]), by those who need them. Deliberately
+//! absent: `.env` files, reloading.
 
+pub mod admin_token;
+mod environment;
+mod keys;
+mod load;
+pub mod repositories;
 pub mod secret;
+mod units;
+mod values;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::queue::retry::RetryPolicy;
 use crate::store::DatabaseUrl;
-pub use secret::Secrets;
+pub use admin_token::{AdminToken, TokenOrigin, load_or_make_admin_token};
+pub use environment::{Environment, NotText};
+pub use keys::{KEYS, Key, REPOSITORY_KEYS};
+pub use load::{ConfigError, Overrides, Settings, load};
+pub use repositories::{Direction, RepositoryConfig, RepositoryName};
+pub use secret::{SecretError, SecretSetting, Secrets};
+pub use units::{ByteSize, HumanDuration};
 
 /// Everything an operator can set, parsed, with secrets resolved.
 #[derive(Debug, Clone)]
@@ -24,12 +41,16 @@ pub struct Config {
     pub admin_token: Secrets,
     /// Plane's side.
     pub plane: PlaneConfig,
+    /// GitHub's side.
+    pub github: GithubConfig,
     /// Retries.
     pub retry: RetryPolicy,
     /// Concurrent workers.
     pub workers: usize,
     /// Longest body accepted, bytes.
     pub max_body: usize,
+    /// `[[repositories]]`, in the file's order.
+    pub repositories: Vec<RepositoryConfig>,
 }
 
 /// `plane.*`.
@@ -45,4 +66,50 @@ pub struct PlaneConfig {
     pub api_key: Secrets,
     /// The workspace's slug.
     pub workspace: Option<String>,
+}
+
+/// `github.*`.
+#[derive(Debug, Clone)]
+pub struct GithubConfig {
+    /// All accepted; empty: the endpoint answers 503.
+    pub webhook_secret: Secrets,
+    /// Whether a webhook without a signature is taken.
+    pub unsigned: UnsignedWebhooks,
+    /// `https://api.github.com`, no trailing slash.
+    pub api_url: String,
+    /// The first is used.
+    pub token: Secrets,
+    /// The MCP server, where one is configured.
+    pub mcp: Option<McpServer>,
+    /// What becomes of webhooks from repositories that are not configured.
+    pub unknown_repositories: UnknownRepositories,
+}
+
+/// `github.mcp.*`: how the GitHub MCP server is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum McpServer {
+    /// A child process that speaks over its standard input and output: program, then arguments.
+    Command(Vec<String>),
+    /// Streamable HTTP.
+    Url(String),
+}
+
+/// `github.allow_unsigned`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnsignedWebhooks {
+    /// 401.
+    #[default]
+    Refuse,
+    /// Taken as they are, which is said at every start.
+    Accept,
+}
+
+/// `github.unknown_repositories`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnknownRepositories {
+    /// 404.
+    #[default]
+    Reject,
+    /// Shown on the board, never written to.
+    Register,
 }

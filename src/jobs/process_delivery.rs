@@ -73,7 +73,11 @@ impl Processor {
             match self.decide_and_finish(lease, &readings).await {
                 Ok(Finish::Committed) => return,
                 Ok(Finish::Lost(lost)) => {
-                    warn!(count = lost.len(), "{} jobs are no longer ours; the others are finished without them", lost.len());
+                    warn!(
+                        count = lost.len(),
+                        "{} jobs are no longer ours; the others are finished without them",
+                        lost.len()
+                    );
                     readings.retain(|r| !lost.contains(&r.job.id));
                 }
                 Err(error) if error.is_transient() => {
@@ -89,7 +93,10 @@ impl Processor {
     async fn finish_one_by_one(&self, lease: Lease, readings: &[Reading], why: &StoreError) {
         warn!(error = %why, "a batch was refused: finishing its jobs one by one");
         for reading in readings {
-            let Err(error) = self.decide_and_finish(lease, std::slice::from_ref(reading)).await else { continue };
+            let Err(error) = self.decide_and_finish(lease, std::slice::from_ref(reading)).await
+            else {
+                continue;
+            };
             let failure = Failure::retry(format!("the result could not be stored: {error}"));
             let finished = self.failed(&reading.job, None, &failure);
             if let Err(error) = self.store.finish_jobs(lease, &[finished], &[]).await {
@@ -116,7 +123,12 @@ impl Processor {
         Reading { job, change, incomplete: named.failure }
     }
 
-    fn normalize(&self, event: &Event, names: &Names, received_at: Timestamp) -> Result<Change, Failure> {
+    fn normalize(
+        &self,
+        event: &Event,
+        names: &Names,
+        received_at: Timestamp,
+    ) -> Result<Change, Failure> {
         let PlaneAddress { workspace, web_url } = &self.plane;
         normalize(event, names, workspace.as_deref(), web_url.as_deref(), received_at)
     }
@@ -143,7 +155,10 @@ impl Processor {
         Ok(finish)
     }
 
-    async fn known_items(&self, readings: &[Reading]) -> StoreResult<HashMap<WorkItemRef, WorkItem>> {
+    async fn known_items(
+        &self,
+        readings: &[Reading],
+    ) -> StoreResult<HashMap<WorkItemRef, WorkItem>> {
         let refs = readings.iter().filter_map(|r| r.change.as_ref().ok()).filter_map(Change::item);
         let refs: std::collections::BTreeSet<&WorkItemRef> = refs.collect();
         if refs.is_empty() {
@@ -179,11 +194,12 @@ impl Processor {
     /// What is known is stored; the names that could not be asked for are worth the retries that
     /// a failure gets, and after the last one the delivery counts as processed without them.
     fn try_names_again(&self, reading: &Reading, failure: &Failure, finished: &mut Finished) {
-        let (wait, counted) = match retry::next(&self.policy, failure, reading.job.attempt, (self.chance)()) {
-            Next::RetryIn(wait) => (wait, Counted::Attempt),
-            Next::WaitFor(wait) => (wait, Counted::Waiting),
-            Next::Dead => return,
-        };
+        let (wait, counted) =
+            match retry::next(&self.policy, failure, reading.job.attempt, (self.chance)()) {
+                Next::RetryIn(wait) => (wait, Counted::Attempt),
+                Next::WaitFor(wait) => (wait, Counted::Waiting),
+                Next::Dead => return,
+            };
         let error = format!("stored without some names, which will be asked for again: {failure}");
         finished.entry.reason = format!("{}; {error}", finished.entry.reason);
         finished.end = End::Again { at: finished.entry.at + wait, error, counted };
@@ -192,16 +208,24 @@ impl Processor {
     fn failed(&self, job: &ClaimedJob, item: Option<WorkItemRef>, failure: &Failure) -> Finished {
         let now = self.clock.now();
         let error = failure.to_string();
-        let (end, outcome) = match retry::next(&self.policy, failure, job.attempt, (self.chance)()) {
-            Next::RetryIn(wait) => {
-                (End::Again { at: now + wait, error: error.clone(), counted: Counted::Attempt }, EntryOutcome::Retry)
-            }
-            Next::WaitFor(wait) => {
-                (End::Again { at: now + wait, error: error.clone(), counted: Counted::Waiting }, EntryOutcome::Waiting)
-            }
+        let (end, outcome) = match retry::next(&self.policy, failure, job.attempt, (self.chance)())
+        {
+            Next::RetryIn(wait) => (
+                End::Again { at: now + wait, error: error.clone(), counted: Counted::Attempt },
+                EntryOutcome::Retry,
+            ),
+            Next::WaitFor(wait) => (
+                End::Again { at: now + wait, error: error.clone(), counted: Counted::Waiting },
+                EntryOutcome::Waiting,
+            ),
             Next::Dead => (End::Dead { error: error.clone() }, EntryOutcome::Dead),
         };
-        Finished { id: job.id, attempts: job.attempt, end, entry: entry(job, item, now, outcome, error) }
+        Finished {
+            id: job.id,
+            attempts: job.attempt,
+            end,
+            entry: entry(job, item, now, outcome, error),
+        }
     }
 
     fn report(&self, readings: &[Reading], finished: &[Finished]) {
@@ -231,17 +255,23 @@ impl Processor {
 
 fn read_event(job: &ClaimedJob) -> Result<Event, Failure> {
     let Some(body) = &job.body else {
-        return Err(Failure::permanent("its body was dropped by retention and can't be read again"));
+        return Err(Failure::permanent(
+            "its body was dropped by retention and can't be read again",
+        ));
     };
-    let encoding = if job.encoding == Encoding::Form.as_str() { Encoding::Form } else { Encoding::Json };
-    let json = encoding.json_of(body).ok_or_else(|| Failure::permanent("the form has no field “payload”"))?;
+    let encoding =
+        if job.encoding == Encoding::Form.as_str() { Encoding::Form } else { Encoding::Json };
+    let json = encoding
+        .json_of(body)
+        .ok_or_else(|| Failure::permanent("the form has no field “payload”"))?;
     payload::parse(&json)
 }
 
 /// A panic while reading one delivery is that delivery's failure, not the batch's.
 fn guarded<T>(read: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|_| Err(Failure::permanent("a bug: reading it panicked; please report it with its body")))
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(Failure::permanent("a bug: reading it panicked; please report it with its body"))
+    })
 }
 
 fn decided(job: &ClaimedJob, change: &Change, decision: &Decision, now: Timestamp) -> Finished {
@@ -274,4 +304,3 @@ fn entry(
         changes: Vec::new(),
     }
 }
-

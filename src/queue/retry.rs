@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn retry_after_is_honored_when_it_is_longer() {
-        let failure = Failure::Retry { reason: "429".to_owned(), after: Some(Duration::from_secs(900)) };
+        let failure =
+            Failure::Retry { reason: "429".to_owned(), after: Some(Duration::from_secs(900)) };
         let wait = next(&RetryPolicy::default(), &failure, 1, 1.0);
         assert_eq!(wait, Next::RetryIn(Duration::from_secs(900)));
     }
@@ -106,7 +107,8 @@ mod tests {
 
     #[test]
     fn waiting_for_a_quota_is_not_an_attempt() {
-        let failure = Failure::Quota { reason: "60 a minute".to_owned(), wait: Duration::from_secs(18) };
+        let failure =
+            Failure::Quota { reason: "60 a minute".to_owned(), wait: Duration::from_secs(18) };
         for attempt in [1, 4, 100] {
             let wait = next(&RetryPolicy::default(), &failure, attempt, 0.5);
             assert_eq!(wait, Next::WaitFor(Duration::from_secs(18)));

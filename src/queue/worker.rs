@@ -102,7 +102,8 @@ impl Worker {
     /// `None` when nothing is due or the database does not answer.
     async fn claim(&self) -> Option<(Lease, Vec<ClaimedJob>)> {
         let lease = Lease(Uuid::new_v4());
-        let claimed: StoreResult<_> = self.store.claim_jobs(BATCH, lease, LEASE, self.clock.now()).await;
+        let claimed: StoreResult<_> =
+            self.store.claim_jobs(BATCH, lease, LEASE, self.clock.now()).await;
         match claimed {
             Ok(jobs) if jobs.is_empty() => None,
             Ok(jobs) => Some((lease, jobs)),
@@ -117,7 +118,9 @@ impl Worker {
         match self.store.reap_leases(self.clock.now()).await {
             Ok(0) => {}
             Ok(count) => warn!(count, "{count} jobs were queued again: their worker's lease ended"),
-            Err(error) => warn!(error = %error, "ended leases can't be looked for; trying again in 5 s"),
+            Err(error) => {
+                warn!(error = %error, "ended leases can't be looked for; trying again in 5 s")
+            }
         }
     }
 }
@@ -125,6 +128,9 @@ impl Worker {
 async fn work(processor: Arc<Processor>, lease: Lease, jobs: Vec<ClaimedJob>) {
     let count = jobs.len();
     if timeout(BATCH_LIMIT, processor.process(lease, jobs)).await.is_err() {
-        error!(count, "a batch of {count} jobs took longer than {BATCH_LIMIT:?} and was given up; its jobs run again when their lease ends");
+        error!(
+            count,
+            "a batch of {count} jobs took longer than {BATCH_LIMIT:?} and was given up; its jobs run again when their lease ends"
+        );
     }
 }

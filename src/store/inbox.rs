@@ -133,8 +133,11 @@ struct Known {
 
 impl Known {
     fn from_columns(id: String, status: String, hash: Vec<u8>) -> Result<Self, sqlx::Error> {
-        let status = if status == "failed" { DeliveryStatus::Failed } else { DeliveryStatus::Received };
-        let hash: [u8; 32] = hash.try_into().map_err(|_| sqlx::Error::Decode("body_sha256 is not 32 bytes".into()))?;
+        let status =
+            if status == "failed" { DeliveryStatus::Failed } else { DeliveryStatus::Received };
+        let hash: [u8; 32] = hash
+            .try_into()
+            .map_err(|_| sqlx::Error::Decode("body_sha256 is not 32 bytes".into()))?;
         Ok(Self { delivery_id: DeliveryId::new(id), status, hash: BodyHash(hash) })
     }
 }
@@ -180,10 +183,15 @@ async fn insert_sqlite(
         let jobs = if fresh.len() == rows.len() {
             json
         } else {
-            let jobs: Vec<_> = rows.iter().filter(|r| fresh.iter().any(|f| f == r.delivery_id)).collect();
+            let jobs: Vec<_> =
+                rows.iter().filter(|r| fresh.iter().any(|f| f == r.delivery_id)).collect();
             super::rows::to_json(&jobs)?
         };
-        sqlx::query(ENQUEUE_SQLITE).bind(jobs).bind(to_text(now)).execute(&mut *transaction).await?;
+        sqlx::query(ENQUEUE_SQLITE)
+            .bind(jobs)
+            .bind(to_text(now))
+            .execute(&mut *transaction)
+            .await?;
     }
     transaction.commit().await?;
     Ok(fresh)

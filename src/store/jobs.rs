@@ -17,7 +17,7 @@ use sqlx::Row;
 
 use super::rows::{Statement, statement, to_json};
 use super::time::{At, to_text};
-use super::{Database, Store, StoreError, StoreResult, on_reader, on_writer};
+use super::{Database, Store, StoreResult, on_reader, on_writer, unreadable};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JobId, Lane, Lease};
 use crate::sources::Source;
@@ -265,13 +265,21 @@ impl Store {
             Database::Postgres(pool) => {
                 let mut transaction = pool.begin().await?;
                 sqlx::query(LOCK_AND_PLAN).bind(CLAIM_LOCK).execute(&mut *transaction).await?;
-                let claim = sqlx::query_as(CLAIM.postgres).bind(At(now)).bind(token).bind(At(now + lease_for)).bind(limit);
+                let claim = sqlx::query_as(CLAIM.postgres)
+                    .bind(At(now))
+                    .bind(token)
+                    .bind(At(now + lease_for))
+                    .bind(limit);
                 let rows: Vec<ClaimRow> = claim.fetch_all(&mut *transaction).await?;
                 transaction.commit().await?;
                 rows
             }
             Database::Sqlite { writer, .. } => {
-                let claim = sqlx::query_as(CLAIM.sqlite).bind(At(now)).bind(token).bind(At(now + lease_for)).bind(limit);
+                let claim = sqlx::query_as(CLAIM.sqlite)
+                    .bind(At(now))
+                    .bind(token)
+                    .bind(At(now + lease_for))
+                    .bind(limit);
                 claim.fetch_all(writer).await?
             }
         };
@@ -286,14 +294,22 @@ impl Store {
         let ids: Vec<&str> = rows.iter().map(|row| row.2.as_str()).collect();
         let ids = to_json(&ids)?;
         let bodies: Vec<BodyRow> = match &self.database {
-            Database::Postgres(pool) => sqlx::query_as(BODIES.postgres).bind(ids).fetch_all(pool).await?,
-            Database::Sqlite { reader, .. } => sqlx::query_as(BODIES.sqlite).bind(ids).fetch_all(reader).await?,
+            Database::Postgres(pool) => {
+                sqlx::query_as(BODIES.postgres).bind(ids).fetch_all(pool).await?
+            }
+            Database::Sqlite { reader, .. } => {
+                sqlx::query_as(BODIES.sqlite).bind(ids).fetch_all(reader).await?
+            }
         };
-        let mut by_id: std::collections::HashMap<_, _> =
-            bodies.into_iter().map(|(source, id, encoding, body, at)| ((source, id), (encoding, body, at))).collect();
+        let mut by_id: std::collections::HashMap<_, _> = bodies
+            .into_iter()
+            .map(|(source, id, encoding, body, at)| ((source, id), (encoding, body, at)))
+            .collect();
         rows.into_iter()
             .map(|(id, source, delivery_id, lane, attempts)| {
-                let Some((encoding, body, received_at)) = by_id.remove(&(source.clone(), delivery_id.clone())) else {
+                let Some((encoding, body, received_at)) =
+                    by_id.remove(&(source.clone(), delivery_id.clone()))
+                else {
                     return Err(unreadable("job", "its delivery is missing"));
                 };
                 Ok(ClaimedJob {
@@ -320,57 +336,84 @@ impl Store {
     ) -> StoreResult<Finish> {
         let jobs = to_json(&finished.iter().map(finished_row).collect::<Vec<_>>())?;
         let entries = to_json(&finished.iter().map(|f| entry_row(&f.entry)).collect::<Vec<_>>())?;
-        let items = (!items.is_empty()).then(|| to_json(&items.iter().map(|i| item_row(i)).collect::<Vec<_>>()));
+        let items = (!items.is_empty())
+            .then(|| to_json(&items.iter().map(|i| item_row(i)).collect::<Vec<_>>()));
         let items = items.transpose()?;
         macro_rules! finish {
             ($transaction:expr, $dialect:ident) => {{
                 let mut transaction = $transaction;
                 let token = lease.0.to_string();
                 let kept: Vec<i64> = sqlx::query_scalar(FINISH_JOBS.$dialect)
-                    .bind(jobs.as_str()).bind(token).fetch_all(&mut *transaction).await?;
+                    .bind(jobs.as_str())
+                    .bind(token)
+                    .fetch_all(&mut *transaction)
+                    .await?;
                 if kept.len() < finished.len() {
                     transaction.rollback().await?;
                     return Ok(Finish::Lost(lost(finished, &kept)));
                 }
-                sqlx::query(FINISH_PLANE.$dialect).bind(jobs.as_str()).execute(&mut *transaction).await?;
+                sqlx::query(FINISH_PLANE.$dialect)
+                    .bind(jobs.as_str())
+                    .execute(&mut *transaction)
+                    .await?;
                 if let Some(items) = items {
-                    sqlx::query(UPSERT_ITEMS.$dialect).bind(items).execute(&mut *transaction).await?;
+                    sqlx::query(UPSERT_ITEMS.$dialect)
+                        .bind(items)
+                        .execute(&mut *transaction)
+                        .await?;
                 }
-                sqlx::query(APPEND_TIMELINE.$dialect).bind(entries).execute(&mut *transaction).await?;
+                sqlx::query(APPEND_TIMELINE.$dialect)
+                    .bind(entries)
+                    .execute(&mut *transaction)
+                    .await?;
                 transaction.commit().await?;
             }};
         }
         match &self.database {
             Database::Postgres(pool) => finish!(pool.begin().await?, postgres),
-            Database::Sqlite { writer, .. } => finish!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite),
+            Database::Sqlite { writer, .. } => {
+                finish!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite)
+            }
         }
         Ok(Finish::Committed)
     }
 
     /// Gives back claimed jobs that were not begun, as if they had never been claimed.
     pub async fn release_jobs(&self, lease: Lease) -> StoreResult<u64> {
-        const RELEASE: &str = "UPDATE work_queue SET status = 'queued', attempts = attempts - 1, lease = NULL,
+        const RELEASE: &str =
+            "UPDATE work_queue SET status = 'queued', attempts = attempts - 1, lease = NULL,
             lease_until = NULL WHERE lease = $1 AND status = 'claimed'";
         let token = lease.0.to_string();
-        Ok(on_writer!(self, pool => sqlx::query(RELEASE).bind(token).execute(pool).await?.rows_affected()))
+        Ok(
+            on_writer!(self, pool => sqlx::query(RELEASE).bind(token).execute(pool).await?.rows_affected()),
+        )
     }
 
     /// Queues again what was claimed under leases that ended before `now`; returns how many.
     pub async fn reap_leases(&self, now: Timestamp) -> StoreResult<u64> {
-        const REAP: &str = "UPDATE work_queue SET status = 'queued', lease = NULL, lease_until = NULL
+        const REAP: &str =
+            "UPDATE work_queue SET status = 'queued', lease = NULL, lease_until = NULL
             WHERE status = 'claimed' AND lease_until < $1";
-        Ok(on_writer!(self, pool => sqlx::query(REAP).bind(At(now)).execute(pool).await?.rows_affected()))
+        Ok(
+            on_writer!(self, pool => sqlx::query(REAP).bind(At(now)).execute(pool).await?.rows_affected()),
+        )
     }
 
     /// Ends all leases at once: for a database that no other process works on.
     pub async fn reap_all_leases(&self) -> StoreResult<u64> {
-        const REAP: &str = "UPDATE work_queue SET status = 'queued', lease = NULL, lease_until = NULL
+        const REAP: &str =
+            "UPDATE work_queue SET status = 'queued', lease = NULL, lease_until = NULL
             WHERE status = 'claimed'";
         Ok(on_writer!(self, pool => sqlx::query(REAP).execute(pool).await?.rows_affected()))
     }
 
     /// Runs a delivery again, whatever its end was; its attempts begin anew.
-    pub async fn replay(&self, source: Source, id: &DeliveryId, now: Timestamp) -> StoreResult<Replayed> {
+    pub async fn replay(
+        &self,
+        source: Source,
+        id: &DeliveryId,
+        now: Timestamp,
+    ) -> StoreResult<Replayed> {
         if self.requeue(source, id, now, REQUEUE_ANY, "queued again by hand").await? {
             return Ok(Replayed::Queued);
         }
@@ -381,7 +424,12 @@ impl Store {
     }
 
     /// Runs a failed delivery again because its sender repeated it.
-    pub(super) async fn requeue_failed(&self, source: Source, id: &DeliveryId, now: Timestamp) -> StoreResult<bool> {
+    pub(super) async fn requeue_failed(
+        &self,
+        source: Source,
+        id: &DeliveryId,
+        now: Timestamp,
+    ) -> StoreResult<bool> {
         self.requeue(source, id, now, REQUEUE_FAILED, "queued again: its sender repeated it").await
     }
 
@@ -394,18 +442,27 @@ impl Store {
         reason: &str,
     ) -> StoreResult<bool> {
         let Source::Plane = source;
-        const RESET: &str = "UPDATE plane_webhook_deliveries SET status = 'received', processed_at = NULL
+        const RESET: &str =
+            "UPDATE plane_webhook_deliveries SET status = 'received', processed_at = NULL
             WHERE delivery_id = $1 RETURNING work_item_ref";
         macro_rules! requeue {
             ($transaction:expr, $dialect:ident) => {{
                 let mut transaction = $transaction;
-                let queued = sqlx::query(requeue).bind(source.as_str()).bind(id.as_str()).bind(At(now))
-                    .execute(&mut *transaction).await?.rows_affected();
+                let queued = sqlx::query(requeue)
+                    .bind(source.as_str())
+                    .bind(id.as_str())
+                    .bind(At(now))
+                    .execute(&mut *transaction)
+                    .await?
+                    .rows_affected();
                 if queued == 0 {
                     return Ok(false);
                 }
-                let item: Option<String> =
-                    sqlx::query(RESET).bind(id.as_str()).fetch_one(&mut *transaction).await?.try_get(0)?;
+                let item: Option<String> = sqlx::query(RESET)
+                    .bind(id.as_str())
+                    .fetch_one(&mut *transaction)
+                    .await?
+                    .try_get(0)?;
                 let entry = EntryRow {
                     work_item_ref: item.as_deref(),
                     source: source.as_str(),
@@ -416,13 +473,18 @@ impl Store {
                     reason,
                     changes: &[],
                 };
-                sqlx::query(APPEND_TIMELINE.$dialect).bind(to_json(&[entry])?).execute(&mut *transaction).await?;
+                sqlx::query(APPEND_TIMELINE.$dialect)
+                    .bind(to_json(&[entry])?)
+                    .execute(&mut *transaction)
+                    .await?;
                 transaction.commit().await?;
             }};
         }
         match &self.database {
             Database::Postgres(pool) => requeue!(pool.begin().await?, postgres),
-            Database::Sqlite { writer, .. } => requeue!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite),
+            Database::Sqlite { writer, .. } => {
+                requeue!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite)
+            }
         }
         Ok(true)
     }
@@ -440,30 +502,43 @@ const REQUEUE_FAILED: &str = "
 type ClaimRow = (i64, String, String, Option<String>, i64);
 type BodyRow = (String, String, String, Option<Vec<u8>>, At);
 
-fn unreadable(what: &'static str, why: impl ToString) -> StoreError {
-    StoreError::Unreadable { what, why: why.to_string() }
-}
-
 fn lost(finished: &[Finished], kept: &[i64]) -> Vec<JobId> {
     finished.iter().map(|f| f.id).filter(|id| !kept.contains(&id.0)).collect()
 }
 
 fn finished_row(finished: &Finished) -> FinishedRow<'_> {
     let at = to_text(finished.entry.at);
-    let (status, delivery_status, counted, error, result, available_at, finished_at) = match &finished.end {
-        End::Done { result } => ("done", "processed", 1, None, Some(result.as_str()), None, Some(at)),
-        End::Again { at, error, counted } => {
-            let counted = u8::from(*counted == Counted::Attempt);
-            let delivery_status = if counted == 1 { "failed" } else { "received" };
-            ("queued", delivery_status, counted, Some(error.as_str()), None, Some(to_text(*at)), None)
-        }
-        End::Dead { error } => ("dead", "failed", 1, Some(error.as_str()), None, None, Some(at)),
-    };
+    let (status, delivery_status, counted, error, result, available_at, finished_at) =
+        match &finished.end {
+            End::Done { result } => {
+                ("done", "processed", 1, None, Some(result.as_str()), None, Some(at))
+            }
+            End::Again { at, error, counted } => {
+                let counted = u8::from(*counted == Counted::Attempt);
+                let delivery_status = if counted == 1 { "failed" } else { "received" };
+                (
+                    "queued",
+                    delivery_status,
+                    counted,
+                    Some(error.as_str()),
+                    None,
+                    Some(to_text(*at)),
+                    None,
+                )
+            }
+            End::Dead { error } => {
+                ("dead", "failed", 1, Some(error.as_str()), None, None, Some(at))
+            }
+        };
     FinishedRow {
         id: finished.id.0,
         status,
         delivery_status,
-        attempts: if counted == 1 { finished.attempts } else { finished.attempts.saturating_sub(1) },
+        attempts: if counted == 1 {
+            finished.attempts
+        } else {
+            finished.attempts.saturating_sub(1)
+        },
         counted,
         error,
         result,

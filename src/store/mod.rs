@@ -93,7 +93,10 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
-            Self::NewerSchema { .. } | Self::Migration(_) | Self::Unreadable { .. } | Self::Refused(_) => false,
+            Self::NewerSchema { .. }
+            | Self::Migration(_)
+            | Self::Unreadable { .. }
+            | Self::Refused(_) => false,
         }
     }
 }
@@ -124,13 +127,18 @@ fn is_transient_code(code: &str) -> bool {
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
 }
 
+fn unreadable(what: &'static str, why: impl ToString) -> StoreError {
+    StoreError::Unreadable { what, why: why.to_string() }
+}
+
 /// Results of the store.
 pub type StoreResult<T> = Result<T, StoreError>;
 
 impl Store {
     /// Whether the database answers.
     pub async fn ping(&self) -> StoreResult<()> {
-        on_reader!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop)).map_err(StoreError::from)
+        on_reader!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))
+            .map_err(StoreError::from)
     }
 
     /// `postgres` or `sqlite`, for people.

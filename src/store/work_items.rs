@@ -1,33 +1,224 @@
 //! Reading work items; they are written by `store/jobs` together with the job that changed them.
 
-use super::{Store, StoreResult};
+use sqlx::FromRow;
+use sqlx::types::Json;
+
+use super::rows::{Statement, to_json};
+use super::time::At;
+use super::{Database, Store, StoreError, StoreResult, on_reader, unreadable};
 use crate::clock::Timestamp;
 use crate::ids::WorkItemRef;
-use crate::work_items::{StateGroup, System, WorkItem};
+use crate::work_items::{Snapshot, StateGroup, System, WorkItem};
 
 /// Which items to list; `None` is any. Deleted ones are listed only when `status` asks for them.
 #[derive(Debug, Clone, Default)]
 pub struct WorkItemFilter {
+    /// Where they live.
     pub system: Option<System>,
+    /// The project's id or `owner/name`.
     pub project: Option<String>,
+    /// The exact name of the state, or `deleted`.
     pub status: Option<String>,
+    /// The group of the state.
     pub state_group: Option<StateGroup>,
+    /// The exact name of one of the assignees.
     pub assignee: Option<String>,
+    /// The exact name of one of the labels.
     pub label: Option<String>,
     /// Part of title or key, whatever the case.
     pub q: Option<String>,
 }
 
 /// Where the next page starts: after this one (newest `updated_at` first).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkItemCursor {
+    /// Its time.
     pub updated_at: Timestamp,
+    /// Its reference, among those of the same time.
     pub item: WorkItemRef,
 }
 
+#[derive(FromRow)]
+struct Row {
+    work_item_ref: String,
+    system: String,
+    external_id: String,
+    project_ref: String,
+    state: Option<Json<Snapshot>>,
+    deleted_at: Option<At>,
+    ingested_at: At,
+}
+
+impl TryFrom<Row> for WorkItem {
+    type Error = StoreError;
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            item: WorkItemRef::new(row.work_item_ref),
+            system: row.system.parse().map_err(|e| unreadable("system", e))?,
+            external_id: row.external_id,
+            project_ref: row.project_ref,
+            state: row.state.map(|state| state.0),
+            deleted_at: row.deleted_at.map(|at| at.0),
+            ingested_at: row.ingested_at.0,
+        })
+    }
+}
+
+macro_rules! select_items {
+    ($where:literal) => {
+        concat!(
+            "SELECT work_item_ref, system, external_id, project_ref, state, deleted_at, ingested_at FROM work_items ",
+            $where
+        )
+    };
+}
+
+/// What a filter asks for, `$1` to `$7`. Names inside the JSON columns are compared as the JSON
+/// text of a name, so that no name can be taken for another.
+macro_rules! matching {
+    ($elements_of_assignees:literal, $elements_of_labels:literal) => {
+        concat!(
+            "(CAST($1 AS text) IS NULL OR system = $1) AND (CAST($2 AS text) IS NULL OR project_ref = $2)
+             AND (CASE WHEN CAST($3 AS text) IS NULL THEN deleted_at IS NULL ELSE status = $3 END)
+             AND (CAST($4 AS text) IS NULL OR state_group = $4)
+             AND (CAST($5 AS text) IS NULL OR EXISTS (SELECT 1 FROM ", $elements_of_assignees, " WHERE e.value ->> 'name' = $5))
+             AND (CAST($6 AS text) IS NULL OR EXISTS (SELECT 1 FROM ", $elements_of_labels, " WHERE e.value ->> 'name' = $6))
+             AND (CAST($7 AS text) IS NULL OR lower(title) LIKE $7 ESCAPE '\\' OR lower(key) LIKE $7 ESCAPE '\\')"
+        )
+    };
+}
+macro_rules! in_both_dialects {
+    ($before:literal, $after:literal) => {
+        Statement {
+            postgres: concat!(
+                $before,
+                matching!(
+                    "jsonb_array_elements(assignees) AS e(value)",
+                    "jsonb_array_elements(labels) AS e(value)"
+                ),
+                $after
+            ),
+            sqlite: concat!(
+                $before,
+                matching!("json_each(assignees) AS e", "json_each(labels) AS e"),
+                $after
+            ),
+        }
+    };
+}
+
+const LIST: Statement = in_both_dialects!(
+    "SELECT work_item_ref, system, external_id, project_ref, state, deleted_at, ingested_at FROM work_items WHERE ",
+    " AND ($8 IS NULL OR updated_at < $8 OR (updated_at = $8 AND work_item_ref > $9))
+      ORDER BY updated_at DESC, work_item_ref LIMIT $10"
+);
+const COUNT_BY_GROUP: Statement = in_both_dialects!(
+    "SELECT state_group, count(*) FROM work_items WHERE ",
+    " GROUP BY state_group"
+);
+const BY_REF: Statement = Statement {
+    postgres: select_items!("WHERE work_item_ref IN (SELECT json_array_elements_text($1::json))"),
+    sqlite: select_items!("WHERE work_item_ref IN (SELECT value FROM json_each($1))"),
+};
+
+/// Binds a filter to `$1`–`$7`.
+macro_rules! bind_filter {
+    ($query:expr, $filter:expr) => {
+        $query
+            .bind($filter.system.map(System::as_str))
+            .bind($filter.project.as_deref())
+            .bind($filter.status.as_deref())
+            .bind($filter.state_group.map(StateGroup::as_str))
+            .bind($filter.assignee.as_deref())
+            .bind($filter.label.as_deref())
+            .bind($filter.q.as_deref().map(containing))
+    };
+}
+
+/// A LIKE pattern for texts that contain `part`, lower case, taken literally.
+fn containing(part: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in part.to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
 impl Store {
-    pub async fn work_items(&self, _filter: &WorkItemFilter, _after: Option<&WorkItemCursor>, _limit: i64) -> StoreResult<Vec<WorkItem>> { unimplemented!() }
-    pub async fn work_item(&self, _item: &WorkItemRef) -> StoreResult<Option<WorkItem>> { unimplemented!() }
-    /// Items on the board (not deleted) by state group; `None` where no group is known.
-    pub async fn count_by_state_group(&self, _filter: &WorkItemFilter) -> StoreResult<Vec<(Option<StateGroup>, i64)>> { unimplemented!() }
+    /// Newest `updated_at` first.
+    pub async fn work_items(
+        &self,
+        filter: &WorkItemFilter,
+        after: Option<&WorkItemCursor>,
+        limit: i64,
+    ) -> StoreResult<Vec<WorkItem>> {
+        macro_rules! list {
+            ($pool:expr, $dialect:ident) => {
+                bind_filter!(sqlx::query_as(LIST.$dialect), filter)
+                    .bind(after.map(|a| At(a.updated_at)))
+                    .bind(after.map(|a| a.item.as_str()))
+                    .bind(limit)
+                    .fetch_all($pool)
+                    .await?
+            };
+        }
+        let rows: Vec<Row> = match &self.database {
+            Database::Postgres(pool) => list!(pool, postgres),
+            Database::Sqlite { reader, .. } => list!(reader, sqlite),
+        };
+        rows.into_iter().map(WorkItem::try_from).collect()
+    }
+
+    /// One item, deleted or not.
+    pub async fn work_item(&self, item: &WorkItemRef) -> StoreResult<Option<WorkItem>> {
+        const ONE: &str = select_items!("WHERE work_item_ref = $1");
+        let row: Option<Row> = on_reader!(self, pool => sqlx::query_as(ONE).bind(item.as_str())
+            .fetch_optional(pool).await?);
+        row.map(WorkItem::try_from).transpose()
+    }
+
+    /// Those of `items` that are known, in no order.
+    pub async fn work_items_by_ref(&self, items: &[&WorkItemRef]) -> StoreResult<Vec<WorkItem>> {
+        let items = to_json(items)?;
+        let rows: Vec<Row> = match &self.database {
+            Database::Postgres(pool) => {
+                sqlx::query_as(BY_REF.postgres).bind(items).fetch_all(pool).await?
+            }
+            Database::Sqlite { reader, .. } => {
+                sqlx::query_as(BY_REF.sqlite).bind(items).fetch_all(reader).await?
+            }
+        };
+        rows.into_iter().map(WorkItem::try_from).collect()
+    }
+
+    /// How many items match, by state group; `None` where no group is known.
+    pub async fn count_by_state_group(
+        &self,
+        filter: &WorkItemFilter,
+    ) -> StoreResult<Vec<(Option<StateGroup>, i64)>> {
+        let rows: Vec<(Option<String>, i64)> = match &self.database {
+            Database::Postgres(pool) => {
+                bind_filter!(sqlx::query_as(COUNT_BY_GROUP.postgres), filter)
+                    .fetch_all(pool)
+                    .await?
+            }
+            Database::Sqlite { reader, .. } => {
+                bind_filter!(sqlx::query_as(COUNT_BY_GROUP.sqlite), filter)
+                    .fetch_all(reader)
+                    .await?
+            }
+        };
+        rows.into_iter()
+            .map(|(group, count)| {
+                let group = group
+                    .map(|g| g.parse().map_err(|e| unreadable("state group", e)))
+                    .transpose()?;
+                Ok((group, count))
+            })
+            .collect()
+    }
 }

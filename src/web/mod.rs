@@ -2,4 +2,5 @@
 //! deliveries in, the rest shows what is stored.
 
 pub mod server;
+pub mod state;
 pub mod webhooks;

@@ -60,7 +60,10 @@ pub async fn serve(listener: TcpListener, routes: Router, mut stop: watch::Recei
     }
 }
 
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, _)) => Some((stream, place)),
@@ -73,7 +76,12 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStr
     }
 }
 
-async fn drive(stream: TcpStream, service: Router, mut stop: watch::Receiver<bool>, _place: OwnedSemaphorePermit) {
+async fn drive(
+    stream: TcpStream,
+    service: Router,
+    mut stop: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(error = %error, "no TCP_NODELAY");
     }
@@ -105,7 +113,8 @@ async fn few_headers(request: Request<Body>, next: Next) -> Response {
 }
 
 fn internal_error() -> Response {
-    let body = r#"{"ok":false,"error":"internal error: please report it with the log of this moment"}"#;
+    let body =
+        r#"{"ok":false,"error":"internal error: please report it with the log of this moment"}"#;
     (StatusCode::INTERNAL_SERVER_ERROR, [json_type()], body).into_response()
 }
 

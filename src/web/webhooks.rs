@@ -50,7 +50,12 @@ pub struct Intake {
 
 impl Intake {
     /// Takes bodies up to `max_body` bytes, signed with any of `plane_secrets`.
-    pub fn new(inbox: Inbox, plane_secrets: Secrets, max_body: usize, metrics: Arc<Metrics>) -> Self {
+    pub fn new(
+        inbox: Inbox,
+        plane_secrets: Secrets,
+        max_body: usize,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let budget = Arc::new(Budget::new(max_body));
         Self { inbox, plane_secrets, max_body, budget, metrics }
     }
@@ -87,7 +92,9 @@ async fn receive_plane(State(intake): State<Intake>, request: Request) -> Respon
 
 async fn accept_plane(intake: &Intake, request: Request) -> Result<(String, Accepted), Refused> {
     if intake.plane_secrets.is_empty() {
-        return Err(Refused::NotConfigured("plane.webhook_secret (JETBRIDGE_PLANE_WEBHOOK_SECRET)"));
+        return Err(Refused::NotConfigured(
+            "plane.webhook_secret (JETBRIDGE_PLANE_WEBHOOK_SECRET)",
+        ));
     }
     let (head, body) = request.into_parts();
     if !head.headers.contains_key("x-plane-signature") {
@@ -116,18 +123,27 @@ impl Intake {
     }
 
     /// Reads a body of at most `max_body` bytes, after waiting for room in the budget.
-    async fn read_body(&self, headers: &HeaderMap, body: Body) -> Result<(Bytes, InFlight), Refused> {
-        let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    async fn read_body(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(Bytes, InFlight), Refused> {
+        let declared = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
         let most = declared.unwrap_or(self.max_body);
         if most > self.max_body {
             return Err(Refused::TooLarge { max_body: self.max_body });
         }
-        let permit = timeout(PATIENCE, self.budget.reserve(most)).await.map_err(|_| Refused::Overloaded)?;
+        let permit =
+            timeout(PATIENCE, self.budget.reserve(most)).await.map_err(|_| Refused::Overloaded)?;
         let in_flight = InFlight::new(permit, most, &self.metrics);
         let read = timeout(BODY_TIMEOUT, Limited::new(body, self.max_body).collect());
         match read.await {
             Ok(Ok(collected)) => Ok((collected.to_bytes(), in_flight)),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refused::TooLarge { max_body: self.max_body }),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                Err(Refused::TooLarge { max_body: self.max_body })
+            }
             Ok(Err(_)) => Err(Refused::CutOff),
             Err(_) => Err(Refused::TooSlow),
         }
@@ -211,20 +227,33 @@ impl Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self {
-            Self::NotConfigured(key) => not_now(&format!("{key} is not set: nothing can be verified until it is")),
-            Self::Rejected(Rejection::InvalidSignature) => refusal(StatusCode::FORBIDDEN, "invalid signature"),
+            Self::NotConfigured(key) => {
+                not_now(&format!("{key} is not set: nothing can be verified until it is"))
+            }
+            Self::Rejected(Rejection::InvalidSignature) => {
+                refusal(StatusCode::FORBIDDEN, "invalid signature")
+            }
             Self::Rejected(Rejection::MissingHeader(name)) => {
                 refusal(StatusCode::BAD_REQUEST, &format!("missing {name} header"))
             }
-            Self::Rejected(Rejection::InvalidJson) => refusal(StatusCode::BAD_REQUEST, "invalid JSON"),
+            Self::Rejected(Rejection::InvalidJson) => {
+                refusal(StatusCode::BAD_REQUEST, "invalid JSON")
+            }
             Self::TooLarge { max_body } => {
                 let error = format!("the body is larger than max_body ({max_body} bytes)");
                 // The rest of the body is not worth reading, so the connection can't go on.
-                ([(header::CONNECTION, HeaderValue::from_static("close"))], refusal(StatusCode::PAYLOAD_TOO_LARGE, &error))
+                (
+                    [(header::CONNECTION, HeaderValue::from_static("close"))],
+                    refusal(StatusCode::PAYLOAD_TOO_LARGE, &error),
+                )
                     .into_response()
             }
-            Self::CutOff => refusal(StatusCode::BAD_REQUEST, "the body ended before its declared length"),
-            Self::TooSlow => refusal(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
+            Self::CutOff => {
+                refusal(StatusCode::BAD_REQUEST, "the body ended before its declared length")
+            }
+            Self::TooSlow => {
+                refusal(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")
+            }
             Self::Overloaded => not_now("too much is being received at this moment"),
             Self::NotStorable => not_now("the delivery can't be stored now"),
         }
@@ -232,7 +261,8 @@ impl IntoResponse for Refused {
 }
 
 fn not_now(error: &str) -> Response {
-    ([(header::RETRY_AFTER, RETRY_AFTER)], refusal(StatusCode::SERVICE_UNAVAILABLE, error)).into_response()
+    ([(header::RETRY_AFTER, RETRY_AFTER)], refusal(StatusCode::SERVICE_UNAVAILABLE, error))
+        .into_response()
 }
 
 #[derive(Serialize)]
@@ -273,6 +303,8 @@ fn outcome_of(accepted: &Accepted) -> &'static str {
 }
 
 fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
-    let text = serde_json::to_vec(body).unwrap_or_else(|_| br#"{"ok":false,"error":"internal error"}"#.to_vec());
-    (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response()
+    let text = serde_json::to_vec(body)
+        .unwrap_or_else(|_| br#"{"ok":false,"error":"internal error"}"#.to_vec());
+    (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text)
+        .into_response()
 }

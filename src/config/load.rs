@@ -1,0 +1,405 @@
+//! Lays the layers over each other and makes a [`Config`] of them.
+//!
+//! An error names the key, the place (`jetbridge.toml:12`, a variable, a flag) and what is
+//! expected, in one line; it never shows a secret's value.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+use super::environment::{Environment, NotText};
+use super::keys::{CONFIG_VARIABLE, KEYS, Layer, OTHER_VARIABLES, PREFIX};
+use super::secret::{SecretError, SecretSetting, Secrets};
+use super::units::HumanDuration;
+use super::values::Setting;
+use super::{Config, GithubConfig, McpServer, PlaneConfig};
+use crate::queue::retry::RetryPolicy;
+use crate::store::DatabaseUrl;
+
+/// The file that is read when no other is named; it may be absent.
+const DEFAULT_FILE: &str = "jetbridge.toml";
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const DEFAULT_DATA_DIR: &str = "./jetbridge-data";
+const DEFAULT_MAX_BODY: usize = 25 << 20;
+const DEFAULT_GITHUB_API: &str = "https://api.github.com";
+
+/// What the command line says, as texts; it overrides everything else.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--config`.
+    pub config_file: Option<PathBuf>,
+    /// `--listen`.
+    pub listen: Option<String>,
+    /// `--public-url`.
+    pub public_url: Option<String>,
+    /// `--data-dir`.
+    pub data_dir: Option<String>,
+    /// `--database-url`.
+    pub database_url: Option<String>,
+    /// `--workers`.
+    pub workers: Option<String>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The named file is not there or can't be read.
+    #[error("{}: can't be read ({why}): name a readable file with --config or {CONFIG_VARIABLE}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        why: std::io::Error,
+    },
+    /// A line of the file is wrong.
+    #[error("{}:{line}: {}{why}", path.display(), key.as_ref().map(|k| format!("{k}: ")).unwrap_or_default())]
+    Line {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// Which key, where the file could be read that far.
+        key: Option<String>,
+        /// What is expected.
+        why: String,
+    },
+    /// A variable or a flag is wrong.
+    #[error("{place}: {why}")]
+    Value {
+        /// The variable's or the flag's name.
+        place: &'static str,
+        /// What is expected.
+        why: String,
+    },
+    /// Keys that do not go together.
+    #[error("{0}")]
+    Conflict(String),
+    /// A secret can't be fetched.
+    #[error("{key}: {why}")]
+    Secret {
+        /// Which key.
+        key: &'static str,
+        /// What is wrong and what to do.
+        why: SecretError,
+    },
+    /// The admin token's file can't be read or made.
+    #[error("{}: {why}", path.display())]
+    AdminToken {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        why: String,
+    },
+}
+
+/// A configuration whose secrets are not fetched yet.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    config: Config,
+    admin_token: SecretSetting,
+    plane_webhook_secret: SecretSetting,
+    plane_api_key: SecretSetting,
+    github_webhook_secret: SecretSetting,
+    github_token: SecretSetting,
+    file: Option<PathBuf>,
+    warnings: Vec<String>,
+}
+
+/// Reads the configuration and fetches its secrets; the texts are warnings to show.
+///
+/// # Errors
+/// See [`ConfigError`].
+pub async fn load(
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<(Config, Vec<String>), ConfigError> {
+    let settings = Settings::read(overrides, environment)?;
+    let warnings = settings.warnings().to_vec();
+    Ok((settings.resolve(environment).await?, warnings))
+}
+
+impl Settings {
+    /// Reads file, environment and flags; asks nobody else.
+    ///
+    /// # Errors
+    /// When a named file is missing, a key is unknown or a value is none.
+    pub fn read(overrides: &Overrides, environment: &Environment) -> Result<Self, ConfigError> {
+        let (mut layer, file) = read_file(overrides, environment)?;
+        apply_environment(&mut layer, environment)?;
+        apply_overrides(&mut layer, overrides)?;
+        let mut settings = build(layer)?;
+        settings.file = file;
+        settings.warnings = warnings(&settings, environment);
+        Ok(settings)
+    }
+
+    /// All but the secrets, which are empty here.
+    pub fn without_secrets(&self) -> &Config {
+        &self.config
+    }
+
+    /// The file that was read, if any.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// What the operator should know though nothing stops for it, one line each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Fetches all secrets.
+    ///
+    /// # Errors
+    /// When one is not where its key says.
+    pub async fn resolve(&self, environment: &Environment) -> Result<Config, ConfigError> {
+        let mut fetched = [const { Secrets::none() }; 5];
+        for ((key, setting), place) in self.secrets().into_iter().zip(&mut fetched) {
+            let secrets = setting.fetch(environment).await;
+            *place = secrets.map_err(|why| ConfigError::Secret { key, why })?;
+        }
+        let mut config = self.config.clone();
+        [
+            config.admin_token,
+            config.plane.webhook_secret,
+            config.plane.api_key,
+            config.github.webhook_secret,
+            config.github.token,
+        ] = fetched;
+        Ok(config)
+    }
+
+    /// Every secret's key and setting, always in this order.
+    pub fn secrets(&self) -> [(&'static str, &SecretSetting); 5] {
+        [
+            ("admin_token", &self.admin_token),
+            ("plane.webhook_secret", &self.plane_webhook_secret),
+            ("plane.api_key", &self.plane_api_key),
+            ("github.webhook_secret", &self.github_webhook_secret),
+            ("github.token", &self.github_token),
+        ]
+    }
+}
+
+fn read_file(
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<(Layer, Option<PathBuf>), ConfigError> {
+    let from_variable = value_of(environment, CONFIG_VARIABLE)?.map(PathBuf::from);
+    let named = overrides.config_file.clone().or(from_variable);
+    let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok((parse(&text, &path)?, Some(path))),
+        Err(why) if named.is_none() && why.kind() == std::io::ErrorKind::NotFound => {
+            Ok((Layer::default(), None))
+        }
+        Err(why) => Err(ConfigError::File { path, why }),
+    }
+}
+
+fn parse(text: &str, path: &Path) -> Result<Layer, ConfigError> {
+    toml::from_str(text).map_err(|error| {
+        let span = error.span().unwrap_or_default();
+        ConfigError::Line {
+            path: path.to_owned(),
+            line: 1 + text.get(..span.start).unwrap_or(text).matches('\n').count(),
+            key: DeTable::parse(text).ok().and_then(|table| key_at(table.get_ref(), &span)),
+            why: in_our_words(error.message()),
+        }
+    })
+}
+
+/// One line, without the value that serde repeats: it may be a secret at the wrong place.
+fn in_our_words(message: &str) -> String {
+    let message = message.replace('\n', " ");
+    let wrong_type = message.starts_with("invalid type") || message.starts_with("invalid value");
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) if wrong_type => format!("expected {expected}"),
+        _ => message.replacen("unknown field", "unknown key", 1),
+    }
+}
+
+/// The dotted name of the innermost key whose name or value holds the span.
+fn key_at(table: &DeTable<'_>, span: &Range<usize>) -> Option<String> {
+    let holds = |outer: Range<usize>| outer.start <= span.start && span.end <= outer.end;
+    table.iter().find_map(|(key, value)| {
+        let inner = match value.get_ref() {
+            DeValue::Table(table) => key_at(table, span),
+            DeValue::Array(items) => items
+                .iter()
+                .filter_map(|item| item.get_ref().as_table())
+                .find_map(|table| key_at(table, span)),
+            _ => None,
+        };
+        let name = key.get_ref();
+        inner
+            .map(|inner| format!("{name}.{inner}"))
+            .or_else(|| (holds(key.span()) || holds(value.span())).then(|| name.to_string()))
+    })
+}
+
+fn apply_environment(layer: &mut Layer, environment: &Environment) -> Result<(), ConfigError> {
+    for key in KEYS {
+        if let Some(text) = value_of(environment, key.variable)? {
+            (key.set)(layer, text)
+                .map_err(|why| ConfigError::Value { place: key.variable, why })?;
+        }
+    }
+    Ok(())
+}
+
+fn value_of<'a>(
+    environment: &'a Environment,
+    variable: &'static str,
+) -> Result<Option<&'a str>, ConfigError> {
+    environment
+        .read(variable)
+        .map_err(|e: NotText| ConfigError::Value { place: variable, why: e.to_string() })
+}
+
+fn apply_overrides(layer: &mut Layer, overrides: &Overrides) -> Result<(), ConfigError> {
+    fn lay<T: Setting>(
+        set: &mut super::values::Set<T>,
+        place: &'static str,
+        text: Option<&String>,
+    ) -> Result<(), ConfigError> {
+        let text = text.map_or("", String::as_str);
+        set.replace_by(text).map_err(|why| ConfigError::Value { place, why })
+    }
+    lay(&mut layer.listen, "--listen", overrides.listen.as_ref())?;
+    lay(&mut layer.public_url, "--public-url", overrides.public_url.as_ref())?;
+    lay(&mut layer.data_dir, "--data-dir", overrides.data_dir.as_ref())?;
+    lay(&mut layer.database_url, "--database-url", overrides.database_url.as_ref())?;
+    lay(&mut layer.workers, "--workers", overrides.workers.as_ref())
+}
+
+/// Fills in the defaults and checks what no key can say alone.
+fn build(layer: Layer) -> Result<Settings, ConfigError> {
+    let Layer {
+        listen,
+        public_url,
+        data_dir,
+        database_url,
+        admin_token,
+        plane,
+        github,
+        retry,
+        workers,
+        max_body,
+        repositories,
+    } = layer;
+    let listen = listen.0.unwrap_or(DEFAULT_LISTEN);
+    let data_dir = data_dir.0.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR));
+    let in_data_dir = || DatabaseUrl::Sqlite(data_dir.join("jetbridge.db"));
+    if let Some(twice) = twice(repositories.iter().map(|r| &r.name)) {
+        return Err(ConfigError::Conflict(format!(
+            "repositories: {twice} is there twice: keep one [[repositories]] of that name"
+        )));
+    }
+    let config = Config {
+        listen,
+        public_url: public_url.0.map_or_else(|| public_url_of(listen), |url| url.0),
+        database_url: database_url.0.unwrap_or_else(in_data_dir),
+        data_dir,
+        admin_token: Secrets::none(),
+        plane: PlaneConfig {
+            webhook_secret: Secrets::none(),
+            api_url: plane.api_url.0.map(|url| url.0),
+            web_url: plane.web_url.0.map(|url| url.0),
+            api_key: Secrets::none(),
+            workspace: plane.workspace.0,
+        },
+        github: GithubConfig {
+            webhook_secret: Secrets::none(),
+            unsigned: github.allow_unsigned.0.unwrap_or_default(),
+            api_url: github.api_url.0.map_or_else(|| DEFAULT_GITHUB_API.to_owned(), |url| url.0),
+            token: Secrets::none(),
+            mcp: mcp_server(github.mcp)?,
+            unknown_repositories: github.unknown_repositories.0.unwrap_or_default(),
+        },
+        retry: retry_policy(&retry)?,
+        workers: workers.0.map_or_else(twice_the_cores, |workers| workers.0),
+        max_body: max_body.0.map_or(DEFAULT_MAX_BODY, |size| size.0),
+        repositories,
+    };
+    Ok(Settings {
+        config,
+        admin_token: admin_token.0.unwrap_or_default(),
+        plane_webhook_secret: plane.webhook_secret.0.unwrap_or_default(),
+        plane_api_key: plane.api_key.0.unwrap_or_default(),
+        github_webhook_secret: github.webhook_secret.0.unwrap_or_default(),
+        github_token: github.token.0.unwrap_or_default(),
+        file: None,
+        warnings: Vec::new(),
+    })
+}
+
+fn twice<T: PartialEq>(mut items: impl Iterator<Item = T> + Clone) -> Option<T> {
+    while let Some(item) = items.next() {
+        if items.clone().any(|later| later == item) {
+            return Some(item);
+        }
+    }
+    None
+}
+
+/// Nobody reaches `0.0.0.0`, and a browser on this machine reaches the loopback address.
+fn public_url_of(listen: SocketAddr) -> String {
+    let ip = match listen.ip() {
+        ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, listen.port()))
+}
+
+fn twice_the_cores() -> usize {
+    2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn mcp_server(mcp: super::keys::McpLayer) -> Result<Option<McpServer>, ConfigError> {
+    match (mcp.command.0, mcp.url.0) {
+        (Some(_), Some(_)) => Err(ConfigError::Conflict(
+            "github.mcp.command and github.mcp.url are both set: remove one".to_owned(),
+        )),
+        (Some(command), None) => {
+            let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+            Ok((!words.is_empty()).then_some(McpServer::Command(words)))
+        }
+        (None, Some(url)) => Ok(Some(McpServer::Url(url.0))),
+        (None, None) => Ok(None),
+    }
+}
+
+fn retry_policy(retry: &super::keys::RetryLayer) -> Result<RetryPolicy, ConfigError> {
+    let default = RetryPolicy::default();
+    let policy = RetryPolicy {
+        max_retries: retry.max_retries.0.unwrap_or(default.max_retries),
+        base: retry.base.0.map_or(default.base, |d| d.0),
+        cap: retry.cap.0.map_or(default.cap, |d| d.0),
+    };
+    if policy.base.is_zero() || policy.base > policy.cap {
+        return Err(ConfigError::Conflict(format!(
+            "retry.base ({}) must be more than 0s and no more than retry.cap ({}): change one",
+            HumanDuration(policy.base),
+            HumanDuration(policy.cap)
+        )));
+    }
+    Ok(policy)
+}
+
+fn warnings(settings: &Settings, environment: &Environment) -> Vec<String> {
+    let is_known = |name: &str| {
+        KEYS.iter().any(|key| key.variable == name)
+            || OTHER_VARIABLES.contains(&name)
+            || settings.secrets().iter().any(|(_, s)| s.variables().any(|v| v == name))
+    };
+    environment
+        .names_with(PREFIX)
+        .filter(|name| !is_known(name))
+        .map(|name| {
+            format!("{name} is no variable of jetbridge and does nothing: check its spelling, or unset it")
+        })
+        .collect()
+}

@@ -1,0 +1,118 @@
+//! `[[repositories]]`: which repositories are kept in step, and how. Read and checked here; what
+//! the entries mean is decided where repositories are synchronized.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use uuid::Uuid;
+
+/// `owner/name` at GitHub, which takes no notice of case.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct RepositoryName(String);
+
+/// The text is no `owner/name`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a repository as OWNER/NAME")]
+pub struct InvalidRepositoryName;
+
+impl RepositoryName {
+    /// As written in the configuration.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq for RepositoryName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for RepositoryName {}
+
+impl fmt::Display for RepositoryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for RepositoryName {
+    type Err = InvalidRepositoryName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRepositoryName> {
+        let plain = |part: &str| {
+            let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            !matches!(part, "" | "." | "..") && part.chars().all(good)
+        };
+        match text.split_once('/') {
+            Some((owner, name)) if plain(owner) && plain(name) => Ok(Self(text.to_owned())),
+            _ => Err(InvalidRepositoryName),
+        }
+    }
+}
+
+impl TryFrom<String> for RepositoryName {
+    type Error = InvalidRepositoryName;
+
+    fn try_from(text: String) -> Result<Self, InvalidRepositoryName> {
+        text.parse()
+    }
+}
+
+/// Who may change whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum Direction {
+    /// GitHub leads, Plane follows.
+    #[default]
+    #[serde(rename = "github-to-plane")]
+    GithubToPlane,
+    /// Either side's changes reach the other.
+    #[serde(rename = "both")]
+    Both,
+}
+
+/// One `[[repositories]]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table with a name")]
+pub struct RepositoryConfig {
+    /// Which repository.
+    pub name: RepositoryName,
+    /// Plane's project that it is kept in step with.
+    #[serde(default, deserialize_with = "project_id")]
+    pub plane_project: Option<Uuid>,
+    /// Who may change whom.
+    #[serde(default)]
+    pub direction: Direction,
+    /// An expression that an issue must meet.
+    #[serde(default)]
+    pub filter: Option<String>,
+    /// Rules in their order, as written.
+    #[serde(default)]
+    pub rules: Vec<toml::Table>,
+    /// GitHub's words to Plane's state names.
+    #[serde(default)]
+    pub states: BTreeMap<String, String>,
+    /// GitHub's label names to Plane's.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// GitHub logins to Plane's display names or addresses.
+    #[serde(default)]
+    pub users: BTreeMap<String, String>,
+    /// At most this many requests a minute.
+    #[serde(default)]
+    pub rate_limit: Option<NonZeroU32>,
+}
+
+fn project_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |_| D::Error::custom("expected a project's id (UUID), as in Plane's addresses");
+    text.parse().map(Some).map_err(wrong)
+}
