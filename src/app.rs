@@ -189,7 +189,12 @@ fn routes(
     }
     let (inbox, committers) = Inbox::start(store, clock, wake, metrics);
     let secrets = config.plane.webhook_secret.clone();
-    let intake = web::webhooks::Intake::new(inbox, secrets, config.max_body, Arc::clone(metrics));
+    let intake = web::webhooks::Intake::new(
+        inbox,
+        secrets,
+        web::webhooks::Limits::new(config.max_body),
+        Arc::clone(metrics),
+    );
     (web::webhooks::routes(intake), committers)
 }
 

@@ -27,10 +27,6 @@ use crate::sources::plane::verify::verify as verify_plane;
 use crate::sources::{RawDelivery, Rejection, Source};
 use crate::store::inbox::Accepted;
 
-/// How long a request waits for its turn: Plane hangs up after 30 s; less a margin.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How long a body may take once it is being read.
-const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bodies up to this share the small budget.
 const SMALL_BODY: usize = 1024 * 1024;
 /// Bytes of small bodies in flight.
@@ -38,26 +34,44 @@ const SMALL_BUDGET: usize = 16 * 1024 * 1024;
 /// When to come again after a 503, seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
 
+/// What a request may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Longest body, bytes.
+    pub max_body: usize,
+    /// How long a request waits for its turn: less than its sender waits for an answer.
+    pub patience: Duration,
+    /// How long a body may take once it is being read.
+    pub body: Duration,
+}
+
+impl Limits {
+    /// Plane hangs up after 30 s; both waits together stay below that.
+    pub fn new(max_body: usize) -> Self {
+        Self { max_body, patience: Duration::from_secs(15), body: Duration::from_secs(10) }
+    }
+}
+
 /// What the endpoints need.
 #[derive(Clone)]
 pub struct Intake {
     inbox: Inbox,
     plane_secrets: Secrets,
-    max_body: usize,
+    limits: Limits,
     budget: Arc<Budget>,
     metrics: Arc<Metrics>,
 }
 
 impl Intake {
-    /// Takes bodies up to `max_body` bytes, signed with any of `plane_secrets`.
+    /// Takes bodies within `limits`, signed with any of `plane_secrets`.
     pub fn new(
         inbox: Inbox,
         plane_secrets: Secrets,
-        max_body: usize,
+        limits: Limits,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let budget = Arc::new(Budget::new(max_body));
-        Self { inbox, plane_secrets, max_body, budget, metrics }
+        let budget = Arc::new(Budget::new(limits.max_body));
+        Self { inbox, plane_secrets, limits, budget, metrics }
     }
 }
 
@@ -122,7 +136,7 @@ impl Intake {
         self.metrics.received.get_or_create(&Received { source: source.as_str(), outcome }).inc();
     }
 
-    /// Reads a body of at most `max_body` bytes, after waiting for room in the budget.
+    /// Reads a body of at most `limits.max_body` bytes, after waiting for room in the budget.
     async fn read_body(
         &self,
         headers: &HeaderMap,
@@ -131,18 +145,19 @@ impl Intake {
         let declared = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-        let most = declared.unwrap_or(self.max_body);
-        if most > self.max_body {
-            return Err(Refused::TooLarge { max_body: self.max_body });
+        let most = declared.unwrap_or(self.limits.max_body);
+        if most > self.limits.max_body {
+            return Err(Refused::TooLarge { max_body: self.limits.max_body });
         }
-        let permit =
-            timeout(PATIENCE, self.budget.reserve(most)).await.map_err(|_| Refused::Overloaded)?;
+        let permit = timeout(self.limits.patience, self.budget.reserve(most))
+            .await
+            .map_err(|_| Refused::Overloaded)?;
         let in_flight = InFlight::new(permit, most, &self.metrics);
-        let read = timeout(BODY_TIMEOUT, Limited::new(body, self.max_body).collect());
+        let read = timeout(self.limits.body, Limited::new(body, self.limits.max_body).collect());
         match read.await {
             Ok(Ok(collected)) => Ok((collected.to_bytes(), in_flight)),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                Err(Refused::TooLarge { max_body: self.max_body })
+                Err(Refused::TooLarge { max_body: self.limits.max_body })
             }
             Ok(Err(_)) => Err(Refused::CutOff),
             Err(_) => Err(Refused::TooSlow),

@@ -18,7 +18,7 @@ use jetbridge::queue::Wake;
 use jetbridge::queue::retry::RetryPolicy;
 use jetbridge::queue::worker::Worker;
 use jetbridge::store::Store;
-use jetbridge::web::webhooks::{self, Intake};
+use jetbridge::web::webhooks::{self, Intake, Limits};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -62,7 +62,7 @@ impl TestApp {
         let (wake, metrics) = (Wake::default(), Arc::new(Metrics::default()));
         let (inbox, _) = Inbox::start(&store, &clock, &wake, &metrics);
         let secrets = Secrets::new(secrets.iter().map(|&s| s.to_owned()));
-        let routes = webhooks::routes(Intake::new(inbox, secrets, MAX_BODY, Arc::clone(&metrics)));
+        let routes = webhooks::routes(Intake::new(inbox, secrets, limits(), Arc::clone(&metrics)));
         let processor = Processor {
             store: store.clone(),
             clock: clock.clone(),
@@ -124,4 +124,10 @@ pub fn request(delivery: &Delivery) -> axum::http::request::Builder {
         .header("x-plane-delivery", &delivery.id)
         .header("x-plane-event", "issue")
         .header("x-plane-signature", &delivery.signature)
+}
+
+/// Short waits, since tests wait for them.
+fn limits() -> Limits {
+    let wait = Duration::from_millis(300);
+    Limits { max_body: MAX_BODY, patience: wait, body: wait }
 }

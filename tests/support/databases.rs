@@ -1,9 +1,7 @@
 //! An empty database for each test, on SQLite and on PostgreSQL.
 //!
 //! `./test` starts one PostgreSQL for all tests and names it in `JETBRIDGE_TEST_POSTGRES`; without
-//! it each test process starts its own.
-
-use std::sync::OnceLock;
+//! it each such test starts its own.
 
 use jetbridge::store::DatabaseUrl;
 use sqlx::Connection;
@@ -24,23 +22,26 @@ pub struct TestDatabase {
     pub text: String,
     /// Where SQLite and the admin token are.
     pub folder: TempDir,
+    _cluster: Option<Cluster>,
 }
 
 impl TestDatabase {
     pub async fn new(kind: Kind) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let text = match kind {
-            Kind::Sqlite => format!("sqlite://{}", folder.path().join("jetbridge.db").display()),
+        let (text, cluster) = match kind {
+            Kind::Sqlite => {
+                (format!("sqlite://{}", folder.path().join("jetbridge.db").display()), None)
+            }
             Kind::Postgres => postgres_database().await,
         };
-        Self { url: text.parse().expect("a database URL"), text, folder }
+        Self { url: text.parse().expect("a database URL"), text, folder, _cluster: cluster }
     }
 }
 
-async fn postgres_database() -> String {
-    static OWN: OnceLock<Cluster> = OnceLock::new();
+async fn postgres_database() -> (String, Option<Cluster>) {
     let Ok(server) = std::env::var("JETBRIDGE_TEST_POSTGRES") else {
-        return OWN.get_or_init(Cluster::start).new_database();
+        let cluster = Cluster::start();
+        return (cluster.new_database(), Some(cluster));
     };
     let name = format!("test_{}", uuid::Uuid::new_v4().simple());
     let mut connection = sqlx::PgConnection::connect(&format!("{server}/postgres"))
@@ -48,7 +49,7 @@ async fn postgres_database() -> String {
         .expect("JETBRIDGE_TEST_POSTGRES names a running PostgreSQL");
     let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
     sqlx::query(create).execute(&mut connection).await.expect("a new database");
-    format!("{server}/{name}")
+    (format!("{server}/{name}"), None)
 }
 
 /// Makes of one rule two tests, one on each database.
