@@ -12,6 +12,8 @@ use crate::sources::Source;
 use crate::store::deliveries::DeliveryStatus;
 use crate::work_items::{StateGroup, System};
 
+const EVERYWHERE: &str = "Options of every command";
+
 /// Receives webhooks, loses none, and shows the work items on a live board.
 #[derive(Debug, Parser)]
 #[command(name = "jetbridge", version, arg_required_else_help = true)]
@@ -25,13 +27,15 @@ pub(super) struct Cli {
 #[derive(Debug, Args)]
 struct Places {
     /// Configuration file; must be there [default: jetbridge.toml, where there is one]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, help_heading = EVERYWHERE)]
     config: Option<PathBuf>,
     /// Where the embedded database and the admin token live
-    #[arg(long, value_name = "FOLDER", global = true)]
+    #[arg(long, value_name = "FOLDER", global = true, help_heading = EVERYWHERE)]
     data_dir: Option<String>,
-    /// sqlite://PATH or postgres://…; write a password into `JETBRIDGE_DATABASE_URL` instead
-    #[arg(long, value_name = "URL", global = true)]
+    #[arg(long, value_name = "URL", global = true, help_heading = EVERYWHERE)]
+    #[arg(
+        help = "sqlite://PATH or postgres://…; a password belongs into JETBRIDGE_DATABASE_URL instead"
+    )]
     database_url: Option<String>,
 }
 
@@ -79,7 +83,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {
-    /// Which half to run; several may share one PostgreSQL database
+    /// Which half to run; many of each may share one database server
     #[arg(long, value_enum, default_value_t = RoleName::All)]
     pub(super) role: RoleName,
     /// Address and port to listen on
@@ -262,7 +266,7 @@ pub(super) struct WorkItemShowArguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SendCommand {
-    /// A webhook as Plane sends it, signed with plane.webhook_secret
+    /// A webhook as Plane sends it, signed with the configured secret
     Plane(SendPlaneArguments),
 }
 
@@ -271,7 +275,7 @@ pub(super) struct SendPlaneArguments {
     /// What happened
     #[arg(value_enum)]
     pub(super) event: PlaneEvent,
-    /// Where to post it [default: the configured `listen` address]
+    /// Where to post it [default: where serve listens]
     #[arg(long, value_name = "URL")]
     pub(super) to: Option<String>,
     /// The work item's id, to tell a story about one [default: a new one]

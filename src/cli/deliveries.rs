@@ -214,7 +214,9 @@ pub(super) fn history(entries: &[TimelineEntry]) -> String {
         text += "\n";
         for change in &entry.changes {
             let change = format!("{}: {} → {}", change.field, change.from, change.to);
-            text += &format!("    {}\n", printable(&change));
+            text += "    ";
+            text += &printable(&change);
+            text += "\n";
         }
     }
     text

@@ -1,6 +1,8 @@
 //! Indents JSON without reading it into values, so that the order of keys, numbers of any size
 //! and escapes stay as they were sent.
 
+use std::fmt::Write;
+
 use serde::de::IgnoredAny;
 
 /// The text indented by two spaces; `None` when it is not JSON.
@@ -58,7 +60,8 @@ fn new_line(out: &mut String, depth: usize) {
 /// JSON lets some characters through that steer a terminal; escaped they mean the same.
 fn push_visible(out: &mut String, c: char) {
     if c.is_control() {
-        out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        // Writing into a text does not fail.
+        let _ = write!(out, "\\u{:04x}", u32::from(c));
     } else {
         out.push(c);
     }

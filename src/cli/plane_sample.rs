@@ -30,11 +30,11 @@ pub(super) struct Story<'a> {
 /// The webhook that tells the story, as of `now`, with a delivery id of its own.
 pub(super) fn webhook(story: &Story<'_>, now: Timestamp) -> PlaneWebhook {
     let (header, body) = match story.event {
-        PlaneEvent::IssueCreated => ("issue", envelope("issue", "created", issue(story, now))),
-        PlaneEvent::IssueUpdated => ("issue", envelope("issue", "updated", issue(story, now))),
+        PlaneEvent::IssueCreated => ("issue", envelope("issue", "created", &issue(story, now))),
+        PlaneEvent::IssueUpdated => ("issue", envelope("issue", "updated", &issue(story, now))),
         PlaneEvent::IssueDeleted => ("issue.deleted", deleted(story, now)),
         PlaneEvent::CommentCreated => {
-            ("issue_comment", envelope("issue_comment", "created", comment(story, now)))
+            ("issue_comment", envelope("issue_comment", "created", &comment(story, now)))
         }
     };
     PlaneWebhook {
@@ -44,7 +44,7 @@ pub(super) fn webhook(story: &Story<'_>, now: Timestamp) -> PlaneWebhook {
     }
 }
 
-fn envelope(event: &str, action: &str, data: Value) -> Value {
+fn envelope(event: &str, action: &str, data: &Value) -> Value {
     json!({
         "event": event,
         "action": action,

@@ -42,12 +42,14 @@ pub(super) async fn plane(arguments: &SendPlaneArguments, context: &Context) -> 
             remedy(&answer)
         )));
     }
-    let mut next = format!("delivery   jetbridge deliveries show plane {delivery}\n");
-    next += &format!("work item  jetbridge work-items show plane:{id}\n");
+    let mut next = vec![
+        format!("delivery   jetbridge deliveries show plane {delivery}"),
+        format!("work item  jetbridge work-items show plane:{id}"),
+    ];
     if arguments.event != PlaneEvent::IssueDeleted {
-        next += &format!("go on      jetbridge send plane issue.updated --id {id} --state Done\n");
+        next.push(format!("go on      jetbridge send plane issue.updated --id {id} --state Done"));
     }
-    output::print(&next)
+    output::print(&(next.join("\n") + "\n"))
 }
 
 /// Where to post: an address without a path means our endpoint there.

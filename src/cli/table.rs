@@ -42,7 +42,9 @@ impl<const N: usize> Table<N> {
 pub(super) fn fields(pairs: &[(&str, Option<Cow<'_, str>>)]) -> String {
     let shown = pairs.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
     let width = shown.clone().map(|(name, _)| name.len()).max().unwrap_or(0);
-    shown.map(|(name, value)| format!("{name:width$}  {}\n", printable(value))).collect()
+    let lines: Vec<String> =
+        shown.map(|(name, value)| format!("{name:width$}  {}\n", printable(value))).collect();
+    lines.concat()
 }
 
 /// The text without characters that steer a terminal or turn the reading direction.

@@ -179,7 +179,7 @@ async fn find(store: &Store, text: &str) -> Result<Option<WorkItem>, Failed> {
     }
     for status in [None, Some(DELETED.to_owned())] {
         let q = Some(text.to_owned());
-        let filter = WorkItemFilter { q, status, ..WorkItemFilter::default() };
+        let filter = WorkItemFilter { status, q, ..WorkItemFilter::default() };
         let found = store.work_items(&filter, None, KEY_CANDIDATES).await?;
         let same = |item: &WorkItem| name(item).eq_ignore_ascii_case(text);
         if let Some(item) = found.into_iter().find(same) {

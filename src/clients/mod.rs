@@ -1,6 +1,6 @@
 //! clients
 
-pub mod http_client;
+mod http_client;
 pub mod plane_identity;
 pub mod vault;
 pub mod webhook_sender;
