@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 /// An HTTP client whose exchanges end after `limit`.
-pub(crate) fn http_client(limit: Duration) -> reqwest::Result<reqwest::Client> {
+pub(super) fn http_client(limit: Duration) -> reqwest::Result<reqwest::Client> {
     // Refused when somebody has done it before, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()

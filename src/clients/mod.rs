@@ -3,9 +3,10 @@
 //! Each client has one table from an answer's status to what it means, with the remedy in words;
 //! nobody above reads a status. A key never gets into an error, a log or `Debug`.
 
-pub mod http_client;
+mod http_client;
 pub mod plane;
 pub mod vault;
+pub mod webhook_sender;
 
 use std::time::Duration;
 

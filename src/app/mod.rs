@@ -1,6 +1,8 @@
 //! Puts the parts together: opens the database, starts the inbox, the worker and the server,
 //! and stops them in the order in which nothing is lost.
 
+mod greeting;
+
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -17,7 +20,7 @@ use tracing::{info, warn};
 
 use crate::clients::{self, plane::PlaneClient};
 use crate::clock::Clock;
-use crate::config::{Config, PlaneConfig, Secrets};
+use crate::config::{Config, ConfigError, PlaneConfig, Secrets, load_or_make_admin_token};
 use crate::inbox::Inbox;
 use crate::jobs::directory::Directory;
 use crate::jobs::process_delivery::{PlaneAddress, Processor};
@@ -56,6 +59,9 @@ pub enum ServeError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The admin token.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The address.
     #[error("can't listen on {address}: {source}; set `listen` to a free address")]
     Listen {
@@ -77,12 +83,57 @@ pub enum ServeError {
     },
 }
 
+/// Serves until SIGTERM or SIGINT, then stops in order.
+///
+/// # Errors
+/// When it can't start.
+pub async fn serve(config: Config, role: Role, clock: Clock) -> Result<(), ServeError> {
+    let mut config = config;
+    let token = load_or_make_admin_token(&config.data_dir, &config.admin_token)?;
+    let listener = bind(config.listen).await?;
+    let address = listener.local_addr().unwrap_or(config.listen);
+    config.public_url = with_port(&config.public_url, address.port());
+    let app = App::start(&config, &token.secrets, role, clock, listener).await?;
+    greeting::print(&config, address, app.sign_in_link.as_deref());
+    stop_signal().await;
+    info!("stopping: finishing what is in work");
+    app.stop().await;
+    Ok(())
+}
+
+/// With port 0 only binding tells which one it is.
+fn with_port(public_url: &str, port: u16) -> String {
+    public_url
+        .strip_suffix(":0")
+        .map_or_else(|| public_url.to_owned(), |host| format!("{host}:{port}"))
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+}
+
+async fn stop_signal() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(error) => {
+                warn!("SIGTERM can't be caught ({error}); stop with Ctrl-C");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
 /// A running Jetbridge.
 pub struct App {
-    /// Where it listens; the port is the real one also where 0 was asked for.
-    pub address: SocketAddr,
     /// Its database.
     pub store: Store,
+    /// Opens the pages once, where this process shows any.
+    pub sign_in_link: Option<String>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     worker: Option<JoinHandle<()>>,
@@ -100,6 +151,7 @@ impl App {
         admin_token: &Secrets,
         role: Role,
         clock: Clock,
+        listener: TcpListener,
     ) -> Result<Self, ServeError> {
         let lock = lock_data_dir(config)?;
         let store = Store::open(&config.database_url).await?;
@@ -109,10 +161,6 @@ impl App {
                 info!("{freed} jobs of the process before this one were queued again");
             }
         }
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .map_err(|source| ServeError::Listen { address: config.listen, source })?;
-        let address = listener.local_addr().unwrap_or(config.listen);
         let (stop, stopped) = watch::channel(false);
         let metrics = Arc::new(Metrics::default());
         let wake = Wake::default();
@@ -122,7 +170,7 @@ impl App {
         let (routes, committers) =
             routes(config, admin_token, role, &store, &clock, &wake, &metrics);
         let server = tokio::spawn(web::server::serve(listener, routes, stopped));
-        Ok(Self { address, store, stop, server, worker, committers, _lock: lock })
+        Ok(Self { store, sign_in_link: None, stop, server, worker, committers, _lock: lock })
     }
 
     /// Stops: no new requests, those in work are answered, batches in work are finished.
