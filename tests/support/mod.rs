@@ -6,3 +6,4 @@ pub mod app;
 pub mod databases;
 pub mod plane;
 pub mod postgres;
+pub mod process;
