@@ -81,10 +81,10 @@ fn a_wrong_type_anywhere_is_an_item_or_a_permanent_failure_that_names_the_place(
         into.push(at.to_owned());
         match value {
             Value::Object(fields) => {
-                fields.iter().for_each(|(k, v)| pointers(v, &format!("{at}/{k}"), into))
+                fields.iter().for_each(|(k, v)| pointers(v, &format!("{at}/{k}"), into));
             }
             Value::Array(list) => {
-                list.iter().enumerate().for_each(|(i, v)| pointers(v, &format!("{at}/{i}"), into))
+                list.iter().enumerate().for_each(|(i, v)| pointers(v, &format!("{at}/{i}"), into));
             }
             _ => {}
         }

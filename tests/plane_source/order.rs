@@ -22,7 +22,9 @@ fn fold<'a>(changes: impl IntoIterator<Item = &'a Change>) -> BTreeMap<String, W
         }
     }
     // When a row was written is the one thing that may depend on the order.
-    items.values_mut().for_each(|item| item.ingested_at = received());
+    for item in items.values_mut() {
+        item.ingested_at = received();
+    }
     items
 }
 

@@ -152,8 +152,7 @@ impl EventName {
                 words.pop_if(|last| *last == action);
                 Some(action)
             }
-            None if words.len() > 1 => words.pop(),
-            None => None,
+            None => words.pop_if(|last| matches!(last.as_str(), "created" | "updated" | "deleted")),
         };
         let subject = match words.concat().as_str() {
             "issue" | "workitem" => Subject::WorkItem,
@@ -465,14 +464,15 @@ mod tests {
             "issue_comment",
             "workitem.comment.created",
             "WORKITEM_COMMENT_DELETED",
+            "workitem.archived",
             "project",
             "",
             "…",
         ] {
             assert_eq!(EventName::of(event, None).subject, Subject::Other, "{event}");
         }
-        let archived = EventName { subject: Subject::WorkItem, action: None };
-        assert_eq!(EventName::of("workitem.archived", None), archived);
-        assert_eq!(EventName::of("issue", None), archived);
+        let nothing = EventName { subject: Subject::WorkItem, action: None };
+        assert_eq!(EventName::of("issue", None), nothing);
+        assert_eq!(EventName::of("issue", Some("archived")), nothing);
     }
 }
