@@ -59,7 +59,8 @@ on_both_databases! {
         app.post(&issue_delivery("i", "old", TODO, "2026-11-22T01:00:00Z")).await;
         app.run_jobs().await;
         let item = app.store.work_item(&WorkItemRef::new("plane:i")).await.unwrap().unwrap();
-        assert_eq!((item.status(), item.state.unwrap().title.as_str()), ("Done", "new"));
+        assert_eq!(item.status(), "Done");
+        assert_eq!(item.state.unwrap().title, "new");
         let timeline = app.store.item_timeline(&WorkItemRef::new("plane:i"), 10).await.unwrap();
         assert_eq!(timeline[0].outcome, EntryOutcome::Ignored);
         assert!(timeline[0].reason.contains("older than what is known"), "{}", timeline[0].reason);

@@ -86,6 +86,7 @@ CREATE TABLE ops.work_queue (
 );
 CREATE INDEX work_queue_due ON ops.work_queue (available_at, id) WHERE status = 'queued';
 CREATE INDEX work_queue_claimed ON ops.work_queue (lane) WHERE status = 'claimed';
+CREATE INDEX work_queue_lease ON ops.work_queue (lease) WHERE status = 'claimed';
 CREATE INDEX work_queue_dead ON ops.work_queue (finished_at) WHERE status = 'dead';
 
 CREATE TABLE ops.work_items (

@@ -74,6 +74,7 @@ CREATE TABLE work_queue (
 );
 CREATE INDEX work_queue_due ON work_queue (available_at, id) WHERE status = 'queued';
 CREATE INDEX work_queue_claimed ON work_queue (lane) WHERE status = 'claimed';
+CREATE INDEX work_queue_lease ON work_queue (lease) WHERE status = 'claimed';
 CREATE INDEX work_queue_dead ON work_queue (finished_at) WHERE status = 'dead';
 
 CREATE TABLE work_items (

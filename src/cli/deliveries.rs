@@ -280,6 +280,7 @@ mod tests {
             last_error: Some("no\nway".to_owned()),
             result: None,
             item: None,
+            encoding: "json".to_owned(),
             body_bytes: 9,
             body_sha256: "00".to_owned(),
             received_at: "2026-11-22T00:44:16.06727Z".parse().unwrap(),

@@ -2,8 +2,9 @@
 //!
 //! Races, and what decides them:
 //! - *A worker dies.* Its lease ends and whoever reaps first queues the jobs again.
-//! - *A worker hangs.* A batch that takes longer than its lease is given up before the lease
-//!   ends; should it finish late all the same, finishing names a lease that is no longer there.
+//! - *A worker hangs.* A batch renews its lease while it is in work, but not for ever: past its
+//!   limit it is given up. One that stood still past its lease (a paused process) and comes back
+//!   finds, when it finishes, that its lease is no longer there.
 //! - *A hint is lost.* The worker looks every [`POLL`] without one.
 //!
 //! Under load a claim waits while small batches are still in work, so that batches grow to what
@@ -30,9 +31,11 @@ use crate::store::{Store, StoreResult};
 const BATCH: i64 = 256;
 /// A claim that brings fewer than this waits for a batch in work before the next one.
 const SMALL: usize = 64;
-/// How long a batch is ours.
-pub const LEASE: Duration = Duration::from_secs(60);
-/// How long a batch may take: less than its lease.
+/// How long a batch is ours without a sign of life: what a crash delays its jobs by.
+const LEASE: Duration = Duration::from_secs(15);
+/// How often a sign of life is given.
+const RENEW: Duration = Duration::from_secs(5);
+/// How long a batch may take, signs of life or not.
 const BATCH_LIMIT: Duration = Duration::from_secs(45);
 /// How often a worker looks without being told.
 const POLL: Duration = Duration::from_secs(1);
@@ -68,7 +71,7 @@ impl Worker {
             let claimed = self.claim().await;
             let count = claimed.as_ref().map_or(0, |(_, jobs)| jobs.len());
             if let Some((lease, jobs)) = claimed {
-                let work = work(Arc::clone(&self.processor), lease, jobs);
+                let work = self.work(lease, jobs);
                 batches.spawn(async move {
                     work.await;
                     drop(slot);
@@ -94,9 +97,17 @@ impl Worker {
         let mut total = 0;
         while let Some((lease, jobs)) = self.claim().await {
             total += jobs.len();
-            work(Arc::clone(&self.processor), lease, jobs).await;
+            self.work(lease, jobs).await;
         }
         total
+    }
+
+    fn work(
+        &self,
+        lease: Lease,
+        jobs: Vec<ClaimedJob>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        work(self.store.clone(), self.clock.clone(), Arc::clone(&self.processor), lease, jobs)
     }
 
     /// `None` when nothing is due or the database does not answer.
@@ -125,12 +136,26 @@ impl Worker {
     }
 }
 
-async fn work(processor: Arc<Processor>, lease: Lease, jobs: Vec<ClaimedJob>) {
+async fn work(
+    store: Store,
+    clock: Clock,
+    processor: Arc<Processor>,
+    lease: Lease,
+    jobs: Vec<ClaimedJob>,
+) {
     let count = jobs.len();
-    if timeout(BATCH_LIMIT, processor.process(lease, jobs)).await.is_err() {
-        error!(
-            count,
-            "a batch of {count} jobs took longer than {BATCH_LIMIT:?} and was given up; its jobs run again when their lease ends"
-        );
+    let alive = async {
+        loop {
+            sleep(RENEW).await;
+            if let Err(error) = store.renew_lease(lease, clock.now() + LEASE).await {
+                warn!(error = %error, "a lease can't be renewed; its jobs may run again elsewhere");
+            }
+        }
+    };
+    tokio::select! {
+        done = timeout(BATCH_LIMIT, processor.process(lease, jobs)) => if done.is_err() {
+            error!(count, "a batch of {count} jobs took longer than {BATCH_LIMIT:?} and was given up; its jobs run again when their lease ends");
+        },
+        () = alive => {}
     }
 }

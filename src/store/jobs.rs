@@ -378,15 +378,13 @@ impl Store {
         Ok(Finish::Committed)
     }
 
-    /// Gives back claimed jobs that were not begun, as if they had never been claimed.
-    pub async fn release_jobs(&self, lease: Lease) -> StoreResult<u64> {
-        const RELEASE: &str =
-            "UPDATE work_queue SET status = 'queued', attempts = attempts - 1, lease = NULL,
-            lease_until = NULL WHERE lease = $1 AND status = 'claimed'";
+    /// Lets a lease that is still held end later.
+    pub async fn renew_lease(&self, lease: Lease, until: Timestamp) -> StoreResult<()> {
+        const RENEW: &str =
+            "UPDATE work_queue SET lease_until = $2 WHERE lease = $1 AND status = 'claimed'";
         let token = lease.0.to_string();
-        Ok(
-            on_writer!(self, pool => sqlx::query(RELEASE).bind(token).execute(pool).await?.rows_affected()),
-        )
+        on_writer!(self, pool => sqlx::query(RENEW).bind(token).bind(At(until)).execute(pool).await?.rows_affected());
+        Ok(())
     }
 
     /// Queues again what was claimed under leases that ended before `now`; returns how many.

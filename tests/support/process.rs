@@ -135,7 +135,7 @@ impl Client {
             text.extend_from_slice(&part[..read]);
             let Some(end) = text.windows(4).position(|w| w == b"\r\n\r\n") else { continue };
             let head = String::from_utf8_lossy(&text[..end]).to_ascii_lowercase();
-            let length =
+            let length: usize =
                 head.split("content-length: ").nth(1)?.lines().next()?.trim().parse().ok()?;
             if text.len() >= end + 4 + length {
                 let status = head.split(' ').nth(1)?.parse().ok()?;
