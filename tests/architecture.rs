@@ -26,7 +26,7 @@ fn sources(below: &str) -> Vec<(String, String)> {
 /// The lines of code that hold `word` as a path's beginning, comments aside.
 fn lines_naming<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
     let begins =
-        |line: &str, at: usize| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        |line: &str, at: usize| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '"');
     text.lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .filter(|line| line.match_indices(word).any(|(at, _)| begins(line, at)))
