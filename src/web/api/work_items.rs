@@ -1,0 +1,291 @@
+//! Work items: listed, shown, with their history.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::parameters::{MOST_LIMIT, Parameters, USUAL_LIMIT};
+use super::timeline::TimelineEntry;
+use super::{Address, Page, cursor, page_of};
+use crate::ids::WorkItemRef;
+use crate::store::work_items::{WorkItemCursor, WorkItemFilter};
+use crate::web::error::{Problem, ProblemBody};
+use crate::web::state::WebState;
+use crate::work_items;
+use chrono::{DateTime, Utc};
+
+/// Entries of an item's timeline that do not say how many, and at most.
+const TIMELINE_LIMIT: usize = 1000;
+
+/// A work item; the columns of `ops.work_items`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web) struct WorkItem {
+    /// `{system}:{id there}`.
+    work_item_ref: String,
+    /// `plane` or `github`.
+    system: &'static str,
+    /// Its id there.
+    external_id: String,
+    /// The project's id (Plane) or `owner/name` (GitHub).
+    project_ref: String,
+    /// As written.
+    title: String,
+    /// The state's name, `unknown` or `deleted`.
+    status: String,
+    /// The first assignee's name.
+    #[schema(required)]
+    assignee: Option<String>,
+    /// Where a person opens it.
+    #[schema(required)]
+    url: Option<String>,
+    /// The source's own time of this state.
+    updated_at: DateTime<Utc>,
+    /// `SYNC-12`, `owner/name#12`.
+    #[schema(required)]
+    key: Option<String>,
+    /// `issue` or `pull_request`.
+    kind: &'static str,
+    /// `backlog`, `unstarted`, `started`, `completed` or `cancelled`.
+    #[schema(required)]
+    state_group: Option<&'static str>,
+    /// In the source's order.
+    labels: Vec<Label>,
+    /// In the source's order.
+    assignees: Vec<Assignee>,
+    /// The source's word.
+    #[schema(required)]
+    priority: Option<String>,
+    /// When it was made at the source.
+    #[schema(required)]
+    created_at: Option<DateTime<Utc>>,
+    /// When it came into a completed state.
+    #[schema(required)]
+    completed_at: Option<DateTime<Utc>>,
+    /// When it went.
+    #[schema(required)]
+    deleted_at: Option<DateTime<Utc>>,
+    /// When it was last written here.
+    ingested_at: DateTime<Utc>,
+    /// What is not known of it, in words for people.
+    missing: Vec<String>,
+}
+
+/// A label.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web) struct Label {
+    /// Its name.
+    name: String,
+    /// `#rrggbb`.
+    #[schema(required)]
+    color: Option<String>,
+}
+
+/// Somebody at an item.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web) struct Assignee {
+    /// The id at the source.
+    id: String,
+    /// Null while only the id is known.
+    #[schema(required)]
+    name: Option<String>,
+}
+
+/// A comment on an item.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web) struct Comment {
+    /// `{system}:{id there}`.
+    comment_ref: String,
+}
+
+impl From<work_items::WorkItem> for WorkItem {
+    fn from(item: work_items::WorkItem) -> Self {
+        let (status, updated_at) = (item.status().to_owned(), item.updated_at());
+        let state = item.state.as_ref();
+        let label = |l: &work_items::Label| Label { name: l.name.clone(), color: l.color.clone() };
+        let assignee = |p: &work_items::Person| Assignee { id: p.id.clone(), name: p.name.clone() };
+        Self {
+            title: state.map(|s| s.title.clone()).unwrap_or_default(),
+            status,
+            assignee: state.and_then(|s| s.assignees.first()).and_then(|p| p.name.clone()),
+            url: state.and_then(|s| s.url.clone()),
+            updated_at,
+            key: state.and_then(|s| s.key.clone()),
+            kind: state.map_or(work_items::Kind::Issue, |s| s.kind).as_str(),
+            state_group: state.and_then(|s| s.state_group).map(work_items::StateGroup::as_str),
+            labels: state.map(|s| s.labels.iter().map(label).collect()).unwrap_or_default(),
+            assignees: state
+                .map(|s| s.assignees.iter().map(assignee).collect())
+                .unwrap_or_default(),
+            priority: state.and_then(|s| s.priority.clone()),
+            created_at: state.and_then(|s| s.created_at),
+            completed_at: state.and_then(|s| s.completed_at),
+            missing: state.map(|s| s.missing.clone()).unwrap_or_default(),
+            work_item_ref: item.item.to_string(),
+            system: item.system.as_str(),
+            external_id: item.external_id,
+            project_ref: item.project_ref,
+            deleted_at: item.deleted_at,
+            ingested_at: item.ingested_at,
+        }
+    }
+}
+
+/// What [`list`] takes; for the documentation, read by [`WorkItemQuery`].
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents the parameters, which are read by name")]
+pub(in crate::web) struct ListParameters {
+    /// `plane` or `github`.
+    system: Option<String>,
+    /// The project's id or `owner/name`.
+    project: Option<String>,
+    /// The exact name of the state; `deleted` for items that are gone, which are left out otherwise.
+    status: Option<String>,
+    /// `backlog`, `unstarted`, `started`, `completed` or `cancelled`.
+    state_group: Option<String>,
+    /// The exact name of one of the assignees.
+    assignee: Option<String>,
+    /// The exact name of one of the labels.
+    label: Option<String>,
+    /// Part of the title or the key, whatever the case.
+    q: Option<String>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Items on the page, 1 to 200; 50 if not given.
+    limit: Option<u32>,
+}
+
+const LIST_PARAMETERS: &str =
+    "system, project, status, state_group, assignee, label, q, cursor, limit";
+
+struct WorkItemQuery {
+    filter: WorkItemFilter,
+    after: Option<WorkItemCursor>,
+    limit: usize,
+}
+
+impl WorkItemQuery {
+    fn read(query: Option<&str>) -> Result<Self, Problem> {
+        let mut given = Parameters::parse(query)?;
+        let filter = WorkItemFilter {
+            system: given.word("system")?,
+            project: given.text("project")?,
+            status: given.text("status")?,
+            state_group: given.word("state_group")?,
+            assignee: given.text("assignee")?,
+            label: given.text("label")?,
+            q: given.text("q")?,
+        };
+        let cursor = given.cursor()?;
+        let after = cursor
+            .map(|(updated_at, item)| WorkItemCursor { updated_at, item: WorkItemRef::new(item) });
+        let limit = given.limit(USUAL_LIMIT, MOST_LIMIT)?;
+        given.finish(LIST_PARAMETERS)?;
+        Ok(Self { filter, after, limit })
+    }
+}
+
+/// Work items, newest `updated_at` first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/work-items",
+    tag = "work items",
+    operation_id = "listWorkItems",
+    params(ListParameters),
+    responses(
+        (status = 200, description = "One page.", body = Page<WorkItem>),
+        (status = 400, description = "A parameter is not known or can’t be read.", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::web) async fn list(
+    State(state): State<WebState>,
+    uri: Uri,
+) -> Result<Json<Page<WorkItem>>, Problem> {
+    let query = WorkItemQuery::read(uri.query())?;
+    let one_more = i64::try_from(query.limit + 1).unwrap_or(i64::MAX);
+    let items = state.store.work_items(&query.filter, query.after.as_ref(), one_more).await?;
+    let cursor = |i: &work_items::WorkItem| cursor::encode(i.updated_at(), i.item.as_str());
+    Ok(Json(page_of(items, query.limit, cursor, WorkItem::from)))
+}
+
+/// One work item, deleted or not.
+#[utoipa::path(
+    get,
+    path = "/api/v1/work-items/{ref}",
+    tag = "work items",
+    operation_id = "showWorkItem",
+    params(("ref" = String, Path, description = "Its `work_item_ref`.")),
+    responses(
+        (status = 200, description = "The item.", body = WorkItem),
+        (status = 404, description = "There is no such item.", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::web) async fn show(
+    State(state): State<WebState>,
+    Address(item): Address<WorkItemRef>,
+    uri: Uri,
+) -> Result<Json<WorkItem>, Problem> {
+    Parameters::parse(uri.query())?.finish("none")?;
+    known(&state, &item).await.map(|item| Json(item.into()))
+}
+
+/// What happened to an item, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/work-items/{ref}/timeline",
+    tag = "work items",
+    operation_id = "showTimeline",
+    description = "Entries are not paged: `next_cursor` is always null, `limit` takes up to 1000.",
+    params(
+        ("ref" = String, Path, description = "Its `work_item_ref`."),
+        ("limit" = Option<u32>, Query, description = "Entries, 1 to 1000; 200 if not given."),
+    ),
+    responses(
+        (status = 200, description = "The newest entries.", body = Page<TimelineEntry>),
+        (status = 404, description = "There is no such item.", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::web) async fn timeline(
+    State(state): State<WebState>,
+    Address(item): Address<WorkItemRef>,
+    uri: Uri,
+) -> Result<Json<Page<TimelineEntry>>, Problem> {
+    let mut given = Parameters::parse(uri.query())?;
+    let limit = given.limit(MOST_LIMIT, TIMELINE_LIMIT)?;
+    given.finish("limit")?;
+    known(&state, &item).await?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let entries = state.store.item_timeline(&item, limit).await?;
+    let items = entries.into_iter().map(TimelineEntry::from).collect();
+    Ok(Json(Page { items, next_cursor: None }))
+}
+
+/// The comments on an item. None are kept yet: the list is empty.
+#[utoipa::path(
+    get,
+    path = "/api/v1/work-items/{ref}/comments",
+    tag = "work items",
+    operation_id = "listComments",
+    params(("ref" = String, Path, description = "Its `work_item_ref`.")),
+    responses(
+        (status = 200, description = "An empty list.", body = Page<Comment>),
+        (status = 404, description = "There is no such item.", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::web) async fn comments(
+    State(state): State<WebState>,
+    Address(item): Address<WorkItemRef>,
+    uri: Uri,
+) -> Result<Json<Page<Comment>>, Problem> {
+    Parameters::parse(uri.query())?.finish("none")?;
+    known(&state, &item).await?;
+    Ok(Json(Page { items: Vec::new(), next_cursor: None }))
+}
+
+async fn known(state: &WebState, item: &WorkItemRef) -> Result<work_items::WorkItem, Problem> {
+    let unknown =
+        || Problem::not_found("No work item has this reference; /api/v1/work-items lists them.");
+    state.store.work_item(item).await?.ok_or_else(unknown)
+}

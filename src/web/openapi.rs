@@ -1,0 +1,118 @@
+//! The API described for programs, and the same as a page for people.
+
+use askama::Template;
+use axum::Json;
+use axum::response::{Html, IntoResponse, Response};
+use utoipa::openapi::path::{Operation, Parameter, PathItem};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi as Document, RefOr};
+use utoipa::{Modify, OpenApi};
+
+use super::api::{deliveries, replay, stats, work_items};
+use super::error::{Problem, ProblemKind};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Jetbridge API",
+        description = "Work items, deliveries and figures. Send the admin token as `Authorization: Bearer TOKEN`."
+    ),
+    paths(
+        work_items::list,
+        work_items::show,
+        work_items::timeline,
+        work_items::comments,
+        deliveries::list,
+        deliveries::show,
+        replay::one,
+        replay::matching,
+        stats::show,
+    ),
+    modifiers(&Bearer),
+    security(("bearer" = []))
+)]
+struct Api;
+
+/// The one way in for programs.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut Document) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+pub(super) async fn document() -> Json<Document> {
+    Json(Api::openapi())
+}
+
+#[derive(Template)]
+#[template(path = "api_docs.html")]
+struct DocsPage {
+    title: String,
+    version: String,
+    description: String,
+    operations: Vec<DocumentedOperation>,
+    problems: [ProblemKind; 11],
+}
+
+struct DocumentedOperation {
+    id: String,
+    method: &'static str,
+    path: String,
+    summary: String,
+    description: String,
+    /// Name and description.
+    parameters: Vec<(String, String)>,
+    /// Status and description.
+    answers: Vec<(String, String)>,
+}
+
+pub(super) async fn page() -> Response {
+    let document = Api::openapi();
+    let page = DocsPage {
+        title: document.info.title,
+        version: document.info.version,
+        description: document.info.description.unwrap_or_default(),
+        operations: document.paths.paths.into_iter().flat_map(operations).collect(),
+        problems: ProblemKind::ALL,
+    };
+    match page.render() {
+        Ok(html) => Html(html).into_response(),
+        Err(failed) => {
+            tracing::error!(error = %failed, "the API's page can't be rendered");
+            Problem::internal().into_response()
+        }
+    }
+}
+
+fn operations((path, item): (String, PathItem)) -> Vec<DocumentedOperation> {
+    [("GET", item.get), ("POST", item.post)]
+        .into_iter()
+        .filter_map(|(method, operation)| Some((method, operation?)))
+        .map(|(method, operation)| documented(method, path.clone(), operation))
+        .collect()
+}
+
+fn documented(method: &'static str, path: String, operation: Operation) -> DocumentedOperation {
+    let parameter = |p: RefOr<Parameter>| match p {
+        RefOr::T(p) => Some((p.name, p.description.unwrap_or_default())),
+        RefOr::Ref(_) => None,
+    };
+    let answers = operation.responses.responses.into_iter().map(|(status, answer)| match answer {
+        RefOr::T(answer) => (status, answer.description),
+        RefOr::Ref(_) => (status, String::new()),
+    });
+    let parameters = operation.parameters.unwrap_or_default().into_iter();
+    DocumentedOperation {
+        id: operation.operation_id.unwrap_or_default(),
+        method,
+        path,
+        summary: operation.summary.unwrap_or_default(),
+        description: operation.description.unwrap_or_default(),
+        parameters: parameters.filter_map(parameter).collect(),
+        answers: answers.collect(),
+    }
+}
