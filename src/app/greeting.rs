@@ -7,18 +7,16 @@ use crate::config::Config;
 use crate::sources::plane;
 
 /// Prints it. A closed standard output is nobody's problem.
-pub(super) fn print(config: &Config, address: SocketAddr, sign_in_link: Option<&str>) {
+pub(super) fn print(config: &Config, address: SocketAddr, sign_in_link: &str) {
     let _ = std::io::stdout().write_all(text(config, address, sign_in_link).as_bytes());
 }
 
-fn text(config: &Config, address: SocketAddr, sign_in_link: Option<&str>) -> String {
+fn text(config: &Config, address: SocketAddr, sign_in_link: &str) -> String {
     let mut text = format!("Jetbridge listens on http://{address} ({})\n\n", config.database_url);
-    if let Some(link) = sign_in_link {
-        text += &format!(
-            "  Boards   {}/boards\n  Sign in  {link}\n           (once, within 15 minutes)\n\n",
-            config.public_url
-        );
-    }
+    text += &format!(
+        "  Boards   {}/boards\n  Sign in  {sign_in_link}\n           (once, within 15 minutes)\n\n",
+        config.public_url
+    );
     let endpoint = format!("{}{}", config.public_url, plane::ENDPOINT);
     if config.plane.webhook_secret.is_empty() {
         text += &format!(

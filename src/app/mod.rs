@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -20,6 +19,7 @@ use tracing::{info, warn};
 
 use crate::clients::{self, plane::PlaneClient};
 use crate::clock::Clock;
+use crate::config::admin_token::admin_token_file;
 use crate::config::{Config, ConfigError, PlaneConfig, Secrets, load_or_make_admin_token};
 use crate::inbox::Inbox;
 use crate::jobs::directory::Directory;
@@ -29,6 +29,8 @@ use crate::queue::Wake;
 use crate::queue::worker::Worker;
 use crate::store::{DatabaseUrl, Store, StoreError};
 use crate::web;
+use crate::web::state::{SecretState, WebState};
+use crate::web::webhooks::{Intake, Limits};
 
 /// All of stopping, from the signal to the end of the process.
 const STOP_LIMIT: Duration = Duration::from_secs(9);
@@ -94,7 +96,7 @@ pub async fn serve(config: Config, role: Role, clock: Clock) -> Result<(), Serve
     let address = listener.local_addr().unwrap_or(config.listen);
     config.public_url = with_port(&config.public_url, address.port());
     let app = App::start(&config, &token.secrets, role, clock, listener).await?;
-    greeting::print(&config, address, app.sign_in_link.as_deref());
+    greeting::print(&config, address, &app.sign_in_link);
     stop_signal().await;
     info!("stopping: finishing what is in work");
     app.stop().await;
@@ -132,8 +134,8 @@ async fn stop_signal() {
 pub struct App {
     /// Its database.
     pub store: Store,
-    /// Opens the pages once, where this process shows any.
-    pub sign_in_link: Option<String>,
+    /// Opens the pages once.
+    pub sign_in_link: String,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     worker: Option<JoinHandle<()>>,
@@ -165,12 +167,31 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let wake = Wake::default();
         let worker = role.works().then(|| {
-            tokio::spawn(worker(config, &store, &clock, &wake, &metrics).run(stopped.clone()))
+            let worker = worker(config, &store, &clock, &wake, &metrics);
+            tokio::spawn(worker.run(stopped.clone()))
         });
-        let (routes, committers) =
-            routes(config, admin_token, role, &store, &clock, &wake, &metrics);
-        let server = tokio::spawn(web::server::serve(listener, routes, stopped));
-        Ok(Self { store, sign_in_link: None, stop, server, worker, committers, _lock: lock })
+        let state = WebState {
+            store: store.clone(),
+            clock: clock.clone(),
+            admin_token: admin_token.clone(),
+            public_url: config.public_url.as_str().into(),
+            admin_token_file: admin_token_file(&config.data_dir).display().to_string().into(),
+            plane_secret: secret_state(&config.plane.webhook_secret),
+            wake: wake.clone(),
+            metrics: Arc::clone(&metrics),
+        };
+        let sign_in_link = web::auth::one_time_link(&state).await?;
+        let (intake, committers) = if role.receives() {
+            let (inbox, committers) = Inbox::start(&store, &clock, &wake, &metrics);
+            let secrets = config.plane.webhook_secret.clone();
+            let limits = Limits::new(config.max_body);
+            (Some(Intake::new(inbox, secrets, limits, metrics)), committers)
+        } else {
+            (None, Vec::new())
+        };
+        let server =
+            tokio::spawn(web::server::serve(listener, web::routes(&state, intake), stopped));
+        Ok(Self { store, sign_in_link, stop, server, worker, committers, _lock: lock })
     }
 
     /// Stops: no new requests, those in work are answered, batches in work are finished.
@@ -223,27 +244,8 @@ fn worker(
     }
 }
 
-fn routes(
-    config: &Config,
-    _admin_token: &Secrets,
-    role: Role,
-    store: &Store,
-    clock: &Clock,
-    wake: &Wake,
-    metrics: &Arc<Metrics>,
-) -> (Router, Vec<JoinHandle<()>>) {
-    if !role.receives() {
-        return (Router::new(), Vec::new());
-    }
-    let (inbox, committers) = Inbox::start(store, clock, wake, metrics);
-    let secrets = config.plane.webhook_secret.clone();
-    let intake = web::webhooks::Intake::new(
-        inbox,
-        secrets,
-        web::webhooks::Limits::new(config.max_body),
-        Arc::clone(metrics),
-    );
-    (web::webhooks::routes(intake), committers)
+fn secret_state(secrets: &Secrets) -> SecretState {
+    if secrets.is_empty() { SecretState::Missing } else { SecretState::Set }
 }
 
 /// `None` where `plane.api_url`, `plane.api_key` or `plane.workspace` is not set.

@@ -1,5 +1,7 @@
 //! HTTP: the only place that names axum. `server` drives connections, `webhooks` takes
 //! deliveries in, the rest shows what is stored.
+//!
+//! Closed by default: what is not named open here stands behind the sign-in.
 
 pub mod api;
 pub mod auth;
@@ -9,3 +11,28 @@ pub mod openapi;
 pub mod server;
 pub mod state;
 pub mod webhooks;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+
+use state::WebState;
+use webhooks::Intake;
+
+/// All routes of a process: webhook endpoints where it takes deliveries in, pages and API always.
+pub fn routes(state: &WebState, intake: Option<Intake>) -> Router {
+    let programs = api::routes()
+        .merge(health::metrics_routes())
+        .layer(from_fn_with_state(state.clone(), auth::require_api));
+    let open = health::routes().merge(auth::routes());
+    let shown = programs
+        .merge(open)
+        .fallback(error::fallback_not_found)
+        .method_not_allowed_fallback(error::fallback_method)
+        .layer(from_fn(error::for_browsers))
+        .layer(from_fn(auth::security_headers))
+        .with_state(state.clone());
+    match intake {
+        Some(intake) => webhooks::routes(intake).merge(shown),
+        None => shown,
+    }
+}

@@ -23,6 +23,17 @@ pub struct Served {
 
 impl Served {
     pub fn start(database_url: &str, data_dir: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(database_url, data_dir, arguments, &[])
+    }
+
+    /// With further environment; what it writes to standard error is in `stderr.log`.
+    pub fn start_with(
+        database_url: &str,
+        data_dir: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let log = std::fs::File::create(data_dir.join("stderr.log")).expect("a log file");
         let mut process = Command::new(env!("CARGO_BIN_EXE_jetbridge"))
             .arg("serve")
             .args(arguments)
@@ -34,7 +45,8 @@ impl Served {
             .env("JETBRIDGE_PLANE_WEBHOOK_SECRET", SECRET)
             .env("JETBRIDGE_LOG", "error")
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .envs(environment.iter().copied())
+            .stderr(log)
             .spawn()
             .expect("the binary starts");
         let mut lines =
@@ -73,6 +85,11 @@ impl Served {
     pub async fn connect(&self) -> Client {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("connected");
         Client { stream }
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Resident memory, KiB.
