@@ -1,0 +1,11 @@
+//! The API, signing in and health, through their real routes on a real database.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod access;
+mod browsing;
+mod health;
+mod paging;
+mod problems;
+mod replay;
