@@ -181,7 +181,7 @@ on_both_databases! {
         let site = Site::new(database).await;
         let good = Delivery::new(issue("i1", "A", TODO, SAME_TIME).to_string());
         site.app.post(&good).await;
-        site.app.clock.advance(Duration::from_secs(60));
+        site.app.clock.advance(Duration::from_mins(1));
         let broken = Delivery::new(r#"{"event":"issue","action":"created","data":{"id":"x"}}"#);
         site.app.post(&broken).await;
         site.app.run_jobs().await;

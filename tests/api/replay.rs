@@ -70,7 +70,7 @@ on_both_databases! {
         site.app.post(&delivery).await;
         let lease = Lease(uuid::Uuid::new_v4());
         let now = site.app.clock.now();
-        assert_eq!(site.app.store.claim_jobs(9, lease, Duration::from_secs(60), now).await.unwrap().len(), 1);
+        assert_eq!(site.app.store.claim_jobs(9, lease, Duration::from_mins(1), now).await.unwrap().len(), 1);
         let one = site.post(&format!("/api/v1/deliveries/plane/{}/replay", delivery.id), "").await;
         assert_eq!(one.status, StatusCode::CONFLICT);
         let all = site.post("/api/v1/deliveries/replay?status=received", "").await;
