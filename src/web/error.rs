@@ -299,10 +299,10 @@ fn media_range(text: &str) -> (String, f32) {
 }
 
 /// For addresses that nothing answers.
-pub async fn fallback_not_found() -> Problem {
-    Problem::not_found(
-        "No page and no endpoint has this address: /boards and /api/docs are good places to start.",
-    )
+pub fn fallback_not_found() -> std::future::Ready<Problem> {
+    let detail =
+        "No page and no endpoint has this address: /boards and /api/docs are good places to start.";
+    std::future::ready(Problem::not_found(detail))
 }
 
 /// For addresses that do not take the request's method; `Allow` lists those they take.

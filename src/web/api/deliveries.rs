@@ -19,6 +19,7 @@ use chrono::{DateTime, Utc};
 
 /// A delivery without its body.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the columns' names")]
 pub(in crate::web) struct Delivery {
     /// Who sent it.
     source: &'static str,

@@ -2,10 +2,11 @@
 //! send those; one that is left over at the end was not known.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use chrono::{DateTime, Datelike};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::clock::{Timestamp, to_micros};
 use crate::web::error::{Problem, ProblemKind};
@@ -32,17 +33,14 @@ impl Parameters {
                     "A parameter holds a NUL: leave it out.",
                 ));
             }
-            if parameters.insert(name.to_string(), value.into_owned()).is_some() {
-                return Err(Problem::bad_parameter(name, "is given twice: give it once"));
-            }
+            insert(&mut parameters, name.into_owned(), value.into_owned())?;
         }
         Ok(Self(parameters))
     }
 
     /// From the members of a JSON object whose values are texts (or a number, for `limit`).
     pub(super) fn from_json(body: &[u8]) -> Result<Self, Problem> {
-        let members: BTreeMap<String, serde_json::Value> =
-            serde_json::from_slice(body).map_err(|_| {
+        let Members(members) = serde_json::from_slice(body).map_err(|_| {
                 let detail = "The body is not a JSON object: send the filter as one, such as {\"status\":\"failed\"}.";
                 Problem::new(ProblemKind::BadRequest, detail)
             })?;
@@ -54,7 +52,7 @@ impl Parameters {
                 serde_json::Value::Number(number) => number.to_string(),
                 _ => return Err(Problem::bad_parameter(name, "expected a text")),
             };
-            parameters.insert(name, text);
+            insert(&mut parameters, name, text)?;
         }
         Ok(Self(parameters))
     }
@@ -120,5 +118,44 @@ impl Parameters {
 
     fn raw(&mut self, name: &str) -> Option<String> {
         self.0.remove(name).filter(|value| !value.is_empty())
+    }
+}
+
+fn insert(
+    parameters: &mut BTreeMap<String, String>,
+    name: String,
+    value: String,
+) -> Result<(), Problem> {
+    if parameters.contains_key(&name) {
+        return Err(Problem::bad_parameter(name, "is given twice: give it once"));
+    }
+    parameters.insert(name, value);
+    Ok(())
+}
+
+/// The members of a JSON object, repeated names too, of which a map would keep the last.
+struct Members(Vec<(String, serde_json::Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
     }
 }

@@ -21,6 +21,7 @@ const TIMELINE_LIMIT: usize = 1000;
 
 /// A work item; the columns of `ops.work_items`.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the columns' names")]
 pub(in crate::web) struct WorkItem {
     /// `{system}:{id there}`.
     work_item_ref: String,

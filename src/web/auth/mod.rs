@@ -11,6 +11,7 @@ mod tries;
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -184,7 +185,7 @@ fn origin_of(address: &str) -> Option<String> {
 }
 
 fn to_login(method: &Method, uri: &Uri) -> Response {
-    let asked = uri.path_and_query().map(|p| p.as_str());
+    let asked = uri.path_and_query().map(PathAndQuery::as_str);
     let next = asked.filter(|path| is_safe(method) && is_local_path(path) && *path != "/");
     let Some(next) = next else { return Redirect::to("/login").into_response() };
     let query: String =
