@@ -1,4 +1,3 @@
-#![expect(missing_docs)]
 //! Jetbridge: webhooks in, work items out, nothing lost on the way.
 //!
 //! The modules stand in the order in which data flows through them: a *source* verifies a
