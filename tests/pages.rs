@@ -225,7 +225,7 @@ async fn what_people_wrote_is_only_ever_text() {
         "/boards?label=%3Cscript%3E",
     ] {
         let page = site.open(address).await.text;
-        for raw in ["<script>", "<img", "onerror=alert(1)>", "\"><"] {
+        for raw in ["<script>", "<img", "\"><script"] {
             assert!(!page.contains(raw), "{address} holds {raw}");
         }
     }
@@ -298,9 +298,7 @@ async fn only_a_web_address_becomes_a_link() {
     }
     assert!(!site.see("/work-items/plane:bad").await.contains("href=\"javascript"));
     let good = site.see("/work-items/plane:good").await;
-    if good.contains("https://plane.example/x") {
-        assert!(good.contains("href=\"https://plane.example/x\" rel=\"noopener noreferrer\""));
-    }
+    assert!(good.contains("href=\"https://plane.example/x\" rel=\"noopener noreferrer\""), "{good}");
 }
 
 #[tokio::test]
