@@ -8,6 +8,7 @@ pub mod auth;
 pub mod error;
 pub mod health;
 pub mod openapi;
+pub mod pages;
 pub mod server;
 pub mod state;
 pub mod webhooks;
@@ -23,8 +24,10 @@ pub fn routes(state: &WebState, intake: Option<Intake>) -> Router {
     let programs = api::routes()
         .merge(health::metrics_routes())
         .layer(from_fn_with_state(state.clone(), auth::require_api));
-    let open = health::routes().merge(auth::routes());
+    let people = pages::routes().layer(from_fn_with_state(state.clone(), auth::require_page));
+    let open = health::routes().merge(auth::routes()).merge(pages::assets());
     let shown = programs
+        .merge(people)
         .merge(open)
         .fallback(error::fallback_not_found)
         .method_not_allowed_fallback(error::fallback_method)

@@ -1,0 +1,170 @@
+//! What an address asks for after its `?`, and addresses that ask for a little more or less.
+//!
+//! A field left empty is a field not set, as forms send them; of a repeated field the first
+//! counts. What can't be understood is said, never dropped in silence.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use chrono::NaiveDateTime;
+
+use super::{Problem, ProblemKind};
+use crate::clock::{Timestamp, to_micros};
+
+/// The fields of a query.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Params(Vec<(String, String)>);
+
+impl Params {
+    pub(super) fn read(query: Option<&str>) -> Result<Self, Problem> {
+        let mut fields: Vec<(String, String)> = Vec::new();
+        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            // PostgreSQL has no such text, so nothing stored can match it.
+            if value.contains('\0') {
+                return Err(Problem::new(
+                    ProblemKind::BadRequest,
+                    format!("“{name}” holds a NUL character"),
+                ));
+            }
+            let value = value.trim();
+            if !value.is_empty() && fields.iter().all(|(known, _)| *known != name) {
+                fields.push((name.into_owned(), value.to_owned()));
+            }
+        }
+        Ok(Self(fields))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
+    }
+
+    /// One of a closed list of words.
+    pub(super) fn word<T>(&self, name: &str) -> Result<Option<T>, Problem>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let parse = |text: String| {
+            text.parse().map_err(|error| {
+                Problem::new(ProblemKind::BadRequest, format!("“{name}”: {error}"))
+            })
+        };
+        self.text(name).map(parse).transpose()
+    }
+
+    /// A moment: with a zone, or without one as a form's field has it, which is then UTC.
+    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let zoned = chrono::DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc()).ok();
+        let plain = || {
+            ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f"]
+                .iter()
+                .find_map(|format| NaiveDateTime::parse_from_str(&text, format).ok())
+                .map(|time| time.and_utc())
+        };
+        match zoned.or_else(plain) {
+            Some(time) => Ok(Some(to_micros(time))),
+            None => Err(Problem::new(
+                ProblemKind::BadRequest,
+                format!("“{name}” is not a time: write it like 2026-11-22T01:00 (UTC)"),
+            )),
+        }
+    }
+
+    /// `path` with these fields and `changes` on top; `None` takes a field away.
+    pub(super) fn link(&self, path: &str, changes: &[(&str, Option<&str>)]) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let kept = self.0.iter().filter(|(name, _)| changes.iter().all(|(c, _)| c != name));
+        query.extend_pairs(kept);
+        query.extend_pairs(changes.iter().filter_map(|(name, value)| Some((name, (*value)?))));
+        match query.finish() {
+            query if query.is_empty() => path.to_owned(),
+            query => format!("{path}?{query}"),
+        }
+    }
+
+    /// Whether any of `names` is set.
+    pub(super) fn any(&self, names: &[&str]) -> bool {
+        self.0.iter().any(|(name, _)| names.contains(&name.as_str()))
+    }
+}
+
+/// A list to choose from, as a form shows it.
+pub(super) struct Picker {
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    /// What it says while nothing is chosen.
+    pub(super) any: &'static str,
+    pub(super) choices: Vec<Choice>,
+}
+
+/// One of its entries.
+pub(super) struct Choice {
+    pub(super) value: String,
+    pub(super) text: String,
+    pub(super) chosen: bool,
+}
+
+impl Picker {
+    /// What is chosen stays in the list even where the list doesn't have it.
+    pub(super) fn new(
+        name: &'static str,
+        label: &'static str,
+        any: &'static str,
+        choices: impl IntoIterator<Item = (String, String)>,
+        params: &Params,
+    ) -> Self {
+        let wanted = params.text(name);
+        let mut choices: Vec<Choice> = choices
+            .into_iter()
+            .map(|(value, text)| Choice {
+                chosen: wanted.as_deref() == Some(value.as_str()),
+                value,
+                text,
+            })
+            .collect();
+        if let Some(value) = wanted.filter(|_| choices.iter().all(|c| !c.chosen)) {
+            choices.push(Choice { text: value.clone(), value, chosen: true });
+        }
+        Self { name, label, any, choices }
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.choices.iter().any(|choice| choice.chosen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_field_is_not_set_and_the_first_of_two_counts() {
+        let params = Params::read(Some("q=&label=a%26b&label=c&x=+y+")).unwrap();
+        assert_eq!(params.text("q"), None);
+        assert_eq!(params.text("label").as_deref(), Some("a&b"));
+        assert_eq!(params.text("x").as_deref(), Some("y"));
+    }
+
+    #[test]
+    fn a_link_changes_what_it_is_told_and_keeps_the_rest() {
+        let params = Params::read(Some("label=a%26b&state_group=started")).unwrap();
+        let link = params.link("/boards", &[("state_group", Some("backlog"))]);
+        assert_eq!(link, "/boards?label=a%26b&state_group=backlog");
+        assert_eq!(params.link("/boards", &[("label", None), ("state_group", None)]), "/boards");
+    }
+
+    #[test]
+    fn a_time_without_a_zone_is_utc_and_nonsense_is_said() {
+        let time = |text: &str| Params::read(Some(&format!("since={text}"))).unwrap().time("since");
+        let expected: Timestamp = "2026-11-22T01:00:00Z".parse().unwrap();
+        for text in ["2026-11-22T01:00", "2026-11-22T01:00:00Z", "2026-11-22T02:00:00%2B01:00"] {
+            assert_eq!(time(text).unwrap(), Some(expected), "{text}");
+        }
+        assert!(time("yesterday").unwrap_err().detail.contains("“since” is not a time"));
+    }
+
+    #[test]
+    fn a_nul_is_refused() {
+        assert!(Params::read(Some("q=%00")).is_err());
+    }
+}
