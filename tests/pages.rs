@@ -357,7 +357,7 @@ async fn what_does_not_exist_is_404_and_what_cannot_be_asked_is_400() {
     ] {
         let page = site.open(address).await;
         assert_eq!(page.status, StatusCode::NOT_FOUND, "{address}");
-        assert!(page.text.contains("<h1 id=\"what\">Not found</h1>"));
+        assert!(page.text.contains("<h1 id=\"what\">There is nothing here</h1>"));
     }
     assert_eq!(site.submit("/deliveries/plane/nothing/replay").await.status, StatusCode::NOT_FOUND);
     for address in

@@ -85,7 +85,8 @@ pub async fn require_page(State(state): State<WebState>, request: Request, next:
 pub async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+    // A handler may be stricter, as that of raw bodies is.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(CONTENT_SECURITY_POLICY);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // `no-referrer` would make browsers send `Origin: null` with our own forms too.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
