@@ -53,15 +53,15 @@ impl BoardPage {
         }
     }
 
-    fn mark(&self, card: &Card) -> Mark {
+    fn mark(card: &Card) -> Mark {
         card.system.into()
     }
 
-    fn icon(&self, column: &Column) -> &'static str {
+    fn icon(column: &Column) -> &'static str {
         group_icon(column.group)
     }
 
-    fn card_class(&self, column: &Column) -> &'static str {
+    fn card_class(column: &Column) -> &'static str {
         if column.group == Some(StateGroup::Cancelled) { "card card-muted" } else { "card" }
     }
 
@@ -77,7 +77,7 @@ impl BoardPage {
         }
     }
 
-    fn is_stale(&self, card: &Card) -> bool {
+    fn is_stale(card: &Card) -> bool {
         card.freshness == Freshness::Stale
     }
 }

@@ -70,7 +70,7 @@ impl Frame {
     }
 
     /// An asset's address, good for ever.
-    fn asset(&self, file: &str) -> String {
+    fn asset(file: &str) -> String {
         assets::address(file)
     }
 }

@@ -30,7 +30,8 @@ struct ItemPage {
     days: Vec<Day>,
     entries: usize,
     complete: bool,
-    because: Option<String>,
+    /// The newest entry that changed it.
+    because: Option<Entry>,
     now: Timestamp,
 }
 
@@ -112,7 +113,7 @@ pub(super) async fn show(
         key,
         title,
         mark: known.system.into(),
-        because: applied.map(|entry| entry.reason.clone()),
+        because: applied.map(|entry| Entry::new(entry, now)),
         entries: timeline.len(),
         complete: i64::try_from(timeline.len()).unwrap_or(ENTRIES) < ENTRIES,
         days: days(&timeline, now),
