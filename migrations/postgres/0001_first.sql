@@ -2,7 +2,7 @@
 
 CREATE TABLE ops.plane_webhook_deliveries (
     delivery_id   text PRIMARY KEY,
-    event_id      text UNIQUE,
+    event_id      text,
     event_type    text NOT NULL,
     status        text NOT NULL DEFAULT 'received' CHECK (status IN ('received', 'processed', 'failed')),
     encoding      text NOT NULL CHECK (encoding IN ('json', 'form')),
@@ -19,7 +19,8 @@ CREATE TABLE ops.plane_webhook_deliveries (
 -- lz4 and inline: the default compression and a second table for bodies each cost half the rate.
 ALTER TABLE ops.plane_webhook_deliveries ALTER COLUMN body SET COMPRESSION lz4;
 ALTER TABLE ops.plane_webhook_deliveries ALTER COLUMN body SET STORAGE MAIN;
-CREATE INDEX plane_webhook_deliveries_received ON ops.plane_webhook_deliveries (received_at, delivery_id);
+CREATE UNIQUE INDEX plane_webhook_deliveries_event_id ON ops.plane_webhook_deliveries (event_id) WHERE event_id IS NOT NULL;
+CREATE INDEX plane_webhook_deliveries_received ON ops.plane_webhook_deliveries (received_at);
 CREATE INDEX plane_webhook_deliveries_failed ON ops.plane_webhook_deliveries (received_at) WHERE status = 'failed';
 
 CREATE TABLE ops.repository_syncs (

@@ -2,7 +2,7 @@
 
 CREATE TABLE plane_webhook_deliveries (
     delivery_id   TEXT PRIMARY KEY,
-    event_id      TEXT UNIQUE,
+    event_id      TEXT,
     event_type    TEXT NOT NULL,
     status        TEXT NOT NULL DEFAULT 'received' CHECK (status IN ('received', 'processed', 'failed')),
     encoding      TEXT NOT NULL CHECK (encoding IN ('json', 'form')),
@@ -16,7 +16,8 @@ CREATE TABLE plane_webhook_deliveries (
     processed_at  TEXT,
     body          BLOB
 );
-CREATE INDEX plane_webhook_deliveries_received ON plane_webhook_deliveries (received_at, delivery_id);
+CREATE UNIQUE INDEX plane_webhook_deliveries_event_id ON plane_webhook_deliveries (event_id) WHERE event_id IS NOT NULL;
+CREATE INDEX plane_webhook_deliveries_received ON plane_webhook_deliveries (received_at);
 CREATE INDEX plane_webhook_deliveries_failed ON plane_webhook_deliveries (received_at) WHERE status = 'failed';
 
 CREATE TABLE repository_syncs (

@@ -20,6 +20,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// Connections to SQLite that only read.
 const SQLITE_READERS: u32 = 2;
+/// Bodies of some kilobytes then lie in one or two pages rather than in three or four.
+const SQLITE_PAGE: u32 = 8192;
 /// How long SQLite waits for another process's transaction.
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
 
@@ -145,6 +147,7 @@ async fn connect_sqlite(path: &Path) -> StoreResult<Database> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
+        .page_size(SQLITE_PAGE)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)

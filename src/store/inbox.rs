@@ -34,19 +34,20 @@ pub struct Duplicate {
     pub other_body: bool,
 }
 
-/// One statement, so one transaction: the rows, and the jobs of those that are new.
+/// One statement, so one transaction: the rows, and the jobs of those that are new. The lanes are
+/// unnested apart, so that the bodies are read once and never kept for the join.
 const INSERT_POSTGRES: &str = "
-    WITH incoming AS (
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[])
-            AS t(delivery_id, event_id, event_type, encoding, lane, body_sha256, body)
-    ), fresh AS (
+    WITH fresh AS (
         INSERT INTO plane_webhook_deliveries
             (delivery_id, event_id, event_type, encoding, body_sha256, body_bytes, received_at, body)
-        SELECT delivery_id, event_id, event_type, encoding, body_sha256, octet_length(body), $8, body FROM incoming
+        SELECT delivery_id, event_id, event_type, encoding, body_sha256, octet_length(body), $8, body
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::bytea[], $7::bytea[])
+            AS incoming(delivery_id, event_id, event_type, encoding, body_sha256, body)
         ON CONFLICT DO NOTHING RETURNING delivery_id
     ), jobs AS (
         INSERT INTO work_queue (source, delivery_id, lane, available_at)
-        SELECT 'plane', delivery_id, lane, $8 FROM incoming JOIN fresh USING (delivery_id)
+        SELECT 'plane', delivery_id, lane, $8
+        FROM unnest($1::text[], $5::text[]) AS lanes(delivery_id, lane) JOIN fresh USING (delivery_id)
     )
     SELECT delivery_id FROM fresh";
 
