@@ -44,6 +44,8 @@ pub struct Board {
     pub total: i64,
     /// The newest change of all cards.
     pub newest: Option<Timestamp>,
+    /// What is not known of any card, so that it is said once and not on each.
+    pub missing: Vec<String>,
 }
 
 /// One column.
@@ -144,7 +146,7 @@ pub fn board(
         Columns::Only(group) => vec![group],
         Columns::All => StateGroup::ALL.iter().copied().map(Some).chain([None]).collect(),
     };
-    let columns: Vec<Column> = groups
+    let mut columns: Vec<Column> = groups
         .into_iter()
         .map(|group| {
             let cards = cards(by_group.remove(&group).unwrap_or_default(), now);
@@ -153,11 +155,32 @@ pub fn board(
         })
         .filter(|column| columns != Columns::All || column.group.is_some() || column.total > 0)
         .collect();
+    let missing = take_common_missing(&mut columns);
     Board {
+        missing,
         total: columns.iter().map(|column| column.total).sum(),
         newest: columns.iter().flat_map(|c| &c.cards).map(|card| card.updated_at).max(),
         columns,
     }
+}
+
+/// Takes off the cards what several cards lack and no card has.
+fn take_common_missing(columns: &mut [Column]) -> Vec<String> {
+    let mut cards = columns.iter().flat_map(|column| &column.cards);
+    let Some(first) = cards.next() else { return Vec::new() };
+    let mut common = first.missing.clone();
+    let mut alone = true;
+    for card in cards {
+        alone = false;
+        common.retain(|missing| card.missing.contains(missing));
+    }
+    if alone {
+        return Vec::new();
+    }
+    for card in columns.iter_mut().flat_map(|column| &mut column.cards) {
+        card.missing.retain(|missing| !common.contains(missing));
+    }
+    common
 }
 
 /// What a column is called.
@@ -430,5 +453,19 @@ mod tests {
         assert_eq!(face(None).initials, "55");
         assert_eq!(face(None).hue, face(Some("Mira")).hue);
         assert!((1..=HUES).contains(&face(None).hue));
+    }
+
+    #[test]
+    fn what_all_cards_lack_is_said_once_and_what_one_lacks_on_its_card() {
+        let group = Some(StateGroup::Started);
+        let mut items: Vec<WorkItem> =
+            ["a", "b"].map(|id| item(id, group, "2026-11-22T01:00:00Z")).into();
+        state(&mut items[0]).missing = vec!["key".to_owned(), "labels".to_owned()];
+        state(&mut items[1]).missing = vec!["key".to_owned()];
+        let board = board(Columns::All, items, &[(group, 2)], now());
+        assert_eq!(board.missing, ["key"]);
+        let lacking: Vec<_> =
+            board.columns.iter().flat_map(|c| &c.cards).map(|c| c.missing.clone()).collect();
+        assert_eq!(lacking, [vec!["labels".to_owned()], vec![]]);
     }
 }

@@ -75,7 +75,9 @@ async fn compare(options: &Options) {
         report.add("no store", bare);
         for database in ["sqlite", "postgres"].into_iter().filter(|d| wanted(d)) {
             let mut target = Target::new(database, cluster.as_ref());
-            for variant in [Variant::OneTransaction, Variant::Receiver, Variant::Whole] {
+            for variant in
+                [Variant::OneTransaction, Variant::OneStatement, Variant::Receiver, Variant::Whole]
+            {
                 let url = target.fresh();
                 let figures = run(variant, Some(&url), &requests).await;
                 report.add(&format!("{database}: {}", variant.name()), figures);

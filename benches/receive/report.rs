@@ -90,9 +90,9 @@ impl Report {
         }
         println!("\nRatios (median of the rounds' own ratios):\n");
         println!(
-            "| database | receiver to one transaction a request | receiver to H | whole: worked off when the load ends | whole to receiver |"
+            "| database | receiver to one transaction a request | to our statement, one a request | receiver to H | whole: worked off when the load ends | whole to receiver |"
         );
-        println!("|---|---:|---:|---:|---:|");
+        println!("|---|---:|---:|---:|---:|---:|");
         for database in ["sqlite", "postgres"] {
             let name = |what: &str| format!("{database}: {what}");
             if !self.0.contains_key(&name("receiver")) {
@@ -104,9 +104,11 @@ impl Report {
                 Some(1.0 / (1.0 / bare + 1.0 / insert))
             };
             println!(
-                "| {database} | {:.2} | {:.2} | {:.3} | {:.2} |",
+                "| {database} | {:.2} | {:.2} | {:.2} | {:.3} | {:.2} |",
                 self.ratio(&name("receiver"), |round| self
                     .rate(&name("one transaction a request"), round)),
+                self.ratio(&name("receiver"), |round| self
+                    .rate(&name("our statement, one a request"), round)),
                 self.ratio(&name("receiver"), limit),
                 self.median(&name("whole"), |f| f.processed.unwrap_or(f64::NAN)),
                 self.ratio(&name("whole"), |round| self.rate(&name("receiver"), round)),

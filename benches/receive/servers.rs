@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use std::str::FromStr;
 use std::time::Instant;
 
 use axum::Router;
@@ -14,10 +15,12 @@ use axum::routing::post;
 use http_body_util::{BodyExt, Limited};
 use jetbridge::clock::Clock;
 use jetbridge::config::Secrets;
-use jetbridge::sources::RawDelivery;
 use jetbridge::sources::plane::verify::verify;
+use jetbridge::sources::{RawDelivery, Verified};
 use jetbridge::store::Store;
 use jetbridge::web::server;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -28,8 +31,10 @@ use crate::load::SECRET;
 pub(crate) enum Variant {
     /// HTTP, HMAC and an answer.
     NoStore,
-    /// The same, and a transaction of its own for each request.
+    /// The same, and for each request a transaction of two inserts, as one writes it first.
     OneTransaction,
+    /// The same, and for each request the product's own statement, alone.
+    OneStatement,
     /// The product, receiving only.
     Receiver,
     /// The product, receiving and working off.
@@ -41,6 +46,7 @@ impl Variant {
         match self {
             Self::NoStore => "no store",
             Self::OneTransaction => "one transaction a request",
+            Self::OneStatement => "our statement, one a request",
             Self::Receiver => "receiver",
             Self::Whole => "whole",
         }
@@ -48,9 +54,10 @@ impl Variant {
 
     fn command(self, url: Option<&str>, data_dir: &std::path::Path) -> Command {
         let role = match self {
-            Self::NoStore | Self::OneTransaction => {
+            Self::NoStore | Self::OneTransaction | Self::OneStatement => {
                 let mut command = Command::new(std::env::current_exe().expect("our own path"));
-                command.args(["--server", url.unwrap_or("none")]);
+                let way = if self == Self::OneStatement { "statement" } else { "transaction" };
+                command.args(["--server", url.unwrap_or("none"), way]);
                 return command;
             }
             Self::Receiver => "receiver",
@@ -120,25 +127,57 @@ impl Child {
     }
 }
 
+/// How a child process stores.
+#[derive(Clone)]
+enum Storing {
+    Nothing,
+    Statement(Store),
+    Postgres(sqlx::PgPool),
+    Sqlite(sqlx::SqlitePool),
+}
+
 /// What a child process does: `none` as address means no store.
 pub(crate) fn serve_child(arguments: &[String]) {
     let url = arguments.first().map_or("none", String::as_str).to_owned();
+    let alone = arguments.get(1).is_some_and(|way| way == "statement");
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async move {
-        let store = if url == "none" { None } else { Some(crate::open(&url).await) };
+        let storing = open(&url, alone).await;
         let listener =
             TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
         println!("http://{}", listener.local_addr().expect("an address"));
-        let state = (store, Secrets::new([SECRET.to_owned()]));
+        let state = (storing, Secrets::new([SECRET.to_owned()]));
         let routes = Router::new().route("/api/webhooks/plane", post(take)).with_state(state);
         let (_stop, stopped) = watch::channel(false);
         server::serve(listener, routes, stopped).await;
     });
 }
 
+async fn open(url: &str, alone: bool) -> Storing {
+    if url == "none" {
+        return Storing::Nothing;
+    }
+    // The tables, and the settings of the product's own connections.
+    let store = crate::open(url).await;
+    if alone {
+        return Storing::Statement(store);
+    }
+    store.close().await;
+    if url.starts_with("postgres") {
+        let options = PgConnectOptions::from_str(url).expect("an address");
+        let options = options.options([("search_path", "ops")]);
+        let pool = PgPoolOptions::new().max_connections(10).connect_with(options).await;
+        return Storing::Postgres(pool.expect("a connection"));
+    }
+    let options = SqliteConnectOptions::from_str(url).expect("a path");
+    let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
+    Storing::Sqlite(pool.expect("a connection"))
+}
+
 async fn take(
-    State((store, secrets)): State<(Option<Store>, Secrets)>,
+    State((storing, secrets)): State<(Storing, Secrets)>,
     request: Request<Body>,
 ) -> impl IntoResponse {
     let (head, body) = request.into_parts();
@@ -151,10 +190,54 @@ async fn take(
         content_type: text("content-type"),
     };
     let verified = verify(&raw, body, &secrets).expect("a right signature");
-    if let Some(store) = store {
-        store.insert_deliveries(&[&verified], Clock::System.now()).await.expect("stored");
-    }
+    storing.store(&verified).await;
     axum::Json(serde_json::json!({"ok": true, "delivery_id": verified.delivery_id()}))
+}
+
+const DELIVERY: &str = "INSERT INTO plane_webhook_deliveries
+    (delivery_id, event_type, encoding, body_sha256, body_bytes, received_at, body)
+    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+const JOB: &str =
+    "INSERT INTO work_queue (source, delivery_id, lane, available_at) VALUES ('plane', $1, $2, $3)";
+
+impl Storing {
+    async fn store(&self, verified: &Verified) {
+        let now = Clock::System.now();
+        macro_rules! two_inserts {
+            ($pool:expr) => {{
+                let mut transaction = $pool.begin().await.expect("begun");
+                let id = verified.delivery_id().as_str();
+                sqlx::query(DELIVERY)
+                    .bind(id)
+                    .bind(verified.event_type())
+                    .bind(verified.encoding().as_str())
+                    .bind(verified.body_hash().0.to_vec())
+                    .bind(i64::try_from(verified.body().len()).expect("a length"))
+                    .bind(now)
+                    .bind(verified.body().to_vec())
+                    .execute(&mut *transaction)
+                    .await
+                    .expect("stored");
+                let lane = verified.lane().map(|lane| lane.as_str());
+                sqlx::query(JOB)
+                    .bind(id)
+                    .bind(lane)
+                    .bind(now)
+                    .execute(&mut *transaction)
+                    .await
+                    .expect("queued");
+                transaction.commit().await.expect("committed");
+            }};
+        }
+        match self {
+            Self::Nothing => {}
+            Self::Statement(store) => {
+                drop(store.insert_deliveries(&[verified], now).await.expect("stored"))
+            }
+            Self::Postgres(pool) => two_inserts!(pool),
+            Self::Sqlite(pool) => two_inserts!(pool),
+        }
+    }
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "each test binary uses its part of it")]
 
 pub mod app;
+pub mod browser;
 pub mod databases;
 pub mod plane;
 pub mod postgres;

@@ -51,15 +51,17 @@ impl Served {
             .expect("the binary starts");
         let mut lines =
             BufReader::new(process.stdout.take().expect("piped")).lines().map_while(Result::ok);
-        let mut greeting = Vec::new();
+        let (mut greeting, mut found) = (Vec::new(), None);
         let port = loop {
             let line = lines.next().expect("an address before the end of its output");
             let port = line.split("listens on http://127.0.0.1:").nth(1).map(|rest| {
                 let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
                 digits.parse().expect("a port")
             });
+            let signs_in = line.trim_start().starts_with("Sign in");
             greeting.push(line);
-            if let Some(port) = port {
+            found = found.or(port);
+            if let (Some(port), true) = (found, signs_in) {
                 break port;
             }
         };
@@ -85,6 +87,13 @@ impl Served {
     pub async fn connect(&self) -> Client {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("connected");
         Client { stream }
+    }
+
+    /// The sign-in link that it printed.
+    pub fn greeting_link(&self) -> String {
+        let links =
+            self.greeting.iter().filter_map(|line| line.trim_start().strip_prefix("Sign in"));
+        links.map(|link| link.trim().to_owned()).next().expect("a sign-in link")
     }
 
     /// The process's id.

@@ -1,0 +1,95 @@
+//! A headless Chromium, driven over WebDriver; both end with the test.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+use tempfile::TempDir;
+
+/// A browser with a profile of its own.
+pub struct Browser {
+    pub page: Client,
+    driver: Child,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Opens a window of this size.
+    ///
+    /// # Panics
+    /// When Chromium or its driver is not installed: a test that needs them must not pass
+    /// without them.
+    pub async fn open(width: u32, height: u32) -> Self {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is not installed: run ./test, or apt-get install chromium chromium-driver");
+        let mut lines =
+            BufReader::new(driver.stdout.take().expect("piped")).lines().map_while(Result::ok);
+        let port: u16 = lines
+            .find_map(|line| {
+                line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok()
+            })
+            .expect("the driver's port");
+        std::thread::spawn(move || lines.for_each(drop));
+        let profile = tempfile::tempdir().expect("a folder");
+        let options = json!({"args": [
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+            format!("--window-size={width},{height}"), format!("--user-data-dir={}", profile.path().display()),
+        ]});
+        let wanted =
+            json!({"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
+        let page = ClientBuilder::new(HttpConnector::new())
+            .capabilities(wanted.as_object().expect("an object").clone())
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .expect("a browser");
+        Self { page, driver, _profile: profile }
+    }
+
+    /// Keeps a picture in the folder that `JETBRIDGE_SCREENSHOTS` names, if it does.
+    pub async fn picture(&self, name: &str) {
+        let Ok(folder) = std::env::var("JETBRIDGE_SCREENSHOTS") else { return };
+        let png = self.page.screenshot().await.expect("a picture");
+        std::fs::write(format!("{folder}/{name}.png"), png).expect("written");
+    }
+
+    /// What the page's console says, refused scripts and styles included.
+    pub async fn console(&self) -> Vec<String> {
+        let entries = self.page.issue_cmd(ConsoleLog).await.expect("the log");
+        let text =
+            |entry: &serde_json::Value| entry["message"].as_str().unwrap_or_default().to_owned();
+        entries.as_array().map(|all| all.iter().map(text).collect()).unwrap_or_default()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Chromium ends with its driver.
+        let id = self.driver.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &id]).status();
+        let _ = self.driver.wait();
+    }
+}
+
+/// Chromium's own command for reading the console.
+#[derive(Debug)]
+struct ConsoleLog;
+
+impl fantoccini::wd::WebDriverCompatibleCommand for ConsoleLog {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({"type": "browser"}).to_string()))
+    }
+}
