@@ -1,6 +1,6 @@
 //! What time it is. The only place that asks the system, so that a test can say it instead.
 //!
-//! Times are cut to microseconds: PostgreSQL keeps no more, and a time that changes when it is
+//! Times are cut to microseconds: `PostgreSQL` keeps no more, and a time that changes when it is
 //! stored would make two equal states look different.
 
 use std::sync::Arc;

@@ -2,14 +2,14 @@
 //!
 //! Requests hand their delivery to a committer and wait. While one commit is under way, what
 //! arrives gathers for the next; nobody waits on a timer, so a lone delivery is committed at
-//! once and a crowd shares its commits. PostgreSQL has two committers, so that one gathers while
+//! once and a crowd shares its commits. `PostgreSQL` has two committers, so that one gathers while
 //! the other commits; SQLite has one, as it has one writer.
 //!
 //! Races, and what decides them:
 //! - *The same delivery twice in one batch, or in two batches at once.* The unique keys of the
 //!   table: one is inserted, the others are looked up afterwards and answered as duplicates.
 //! - *One row that the database refuses.* The batch is repeated row by row, so it fails alone.
-//! - *Two committers that wait for each other's keys.* PostgreSQL ends one of them; that batch
+//! - *Two committers that wait for each other's keys.* `PostgreSQL` ends one of them; that batch
 //!   is repeated row by row.
 //!
 //! Deliberately absent: a store of its own. What is not committed was not accepted.
@@ -91,7 +91,7 @@ impl Inbox {
     /// lost between the commit and its answer; a repeat is then a duplicate.
     pub async fn accept(&self, delivery: Verified) -> Result<Accepted, NotStored> {
         let (answer, answered) = oneshot::channel();
-        let stopping = |_| NotStored { reason: "jetbridge is stopping".to_owned() };
+        let stopping = |()| NotStored { reason: "jetbridge is stopping".to_owned() };
         self.waiting.send(Waiting { delivery, answer }).await.map_err(|_| stopping(()))?;
         answered.await.map_err(|_| stopping(()))?
     }
@@ -120,7 +120,8 @@ impl Committer {
     }
 
     async fn commit(&self, batch: Vec<Waiting>) {
-        self.metrics.commit_rows.observe(batch.len() as f64);
+        let rows = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        self.metrics.commit_rows.observe(f64::from(rows));
         let now = self.clock.now();
         let mut ids = HashSet::with_capacity(batch.len());
         let firsts: Vec<&Verified> =

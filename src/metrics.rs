@@ -122,7 +122,7 @@ impl Metrics {
         );
     }
 
-    /// All figures in the OpenMetrics text form.
+    /// All figures in the `OpenMetrics` text form.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         // Writing to a String can't fail.

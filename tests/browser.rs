@@ -1,4 +1,5 @@
 //! What a person sees in a real browser, from the sign-in link to a replayed delivery.
+#![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
 
 mod support;
 

@@ -62,7 +62,7 @@ impl Site {
         let now = app.clock.now();
         let session = Sha256::digest(SESSION).into();
         let put =
-            app.store.put_token(&session, TokenKind::Session, now, now + Duration::from_secs(3600));
+            app.store.put_token(&session, TokenKind::Session, now, now + Duration::from_hours(1));
         put.await.expect("a session");
         let routes = web::routes(&state, None);
         Self { app, routes }

@@ -1,4 +1,5 @@
 //! The contract of the webhook endpoint: what is answered, what is stored, what is refused.
+#![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! The tables that other tools read: their types, the view over all deliveries, and what happens
 //! when versions meet.
+#![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
 
 mod support;
 

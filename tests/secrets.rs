@@ -1,5 +1,6 @@
 //! No secret leaves the process: not in a log at its most talkative, not in an answer, not in
 //! what it prints, not in its command line.
+#![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! What the real process survives: `kill -9`, SIGTERM, a database that goes away, and clients
 //! that send nonsense, too much, or nothing more.
+#![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
 
 mod support;
 

@@ -88,14 +88,14 @@ fn body(item: Uuid, number: usize) -> Bytes {
     let head = format!(
         r##"{{"event": "issue", "action": "updated", "webhook_id": "8348df20-3249-465e-95c3-7e02746b6cc0", "workspace_id": "9d313cd8-d5ad-4a57-93e4-c6c0963a51d8", "data": {{"id": "{item}", "labels": [{{"id": "1677995f-d40b-4f06-9f2c-3149403a3f21", "name": "bug", "color": "#d73a4a"}}], "assignees": [{{"id": "557968f7-4009-451b-8478-6f04d7748ad1", "first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com", "avatar": "", "avatar_url": null, "display_name": "ada"}}], "state": {{"id": "b57f96c0-8546-4894-a5b2-23bb085a1f42", "name": "Todo", "color": "#60646C", "group": "unstarted"}}, "created_at": "2026-11-22T00:44:16.030372Z", "updated_at": "{updated_at}", "deleted_at": null, "name": "Item {number}", "priority": "high", "sequence_id": {number}, "external_source": null, "external_id": null, "project": "ce59f358-8bb1-44d5-9060-9d2391371abf", "workspace": "9d313cd8-d5ad-4a57-93e4-c6c0963a51d8", "description_html": "<p>"##
     );
-    let tail = r##"</p>"}, "activity": {"field": "description_html", "new_value": "", "old_value": "", "actor": {"id": "ce117c3e-a93a-40f9-be50-63ab51bbfee3", "display_name": "sync-bot"}}}"##;
+    let tail = r#"</p>"}, "activity": {"field": "description_html", "new_value": "", "old_value": "", "actor": {"id": "ce117c3e-a93a-40f9-be50-63ab51bbfee3", "display_name": "sync-bot"}}}"#;
     let mut text = head;
     let mut dice = number as u64 ^ 0x9e37_79b9_7f4a_7c15;
     while text.len() + tail.len() < BODY_BYTES {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         text.push_str(WORDS[(dice >> 33) as usize % WORDS.len()]);
         text.push_str(if dice >> 60 == 0 {
-            &["</p><p>", ", "][(dice >> 59) as usize & 1]
+            ["</p><p>", ", "][(dice >> 59) as usize & 1]
         } else {
             " "
         });
@@ -106,13 +106,13 @@ fn body(item: Uuid, number: usize) -> Bytes {
 
 /// Sends every request once; returns the time from request to answer of each, in seconds.
 pub(crate) async fn send_all(port: u16, requests: &Requests, connections: usize) -> Vec<f64> {
-    let mut senders = tokio::task::JoinSet::new();
+    let mut running = tokio::task::JoinSet::new();
     for connection in 0..connections {
         let part: Vec<Bytes> =
             requests.0.iter().skip(connection).step_by(connections).map(wire).collect();
-        senders.spawn(send(port, part));
+        running.spawn(send(port, part));
     }
-    senders.join_all().await.into_iter().flatten().collect()
+    running.join_all().await.into_iter().flatten().collect()
 }
 
 fn wire(request: &Request) -> Bytes {

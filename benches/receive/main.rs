@@ -6,6 +6,12 @@
 //! rates, ratios, percentiles and memory. Figures of different runs are not comparable on a
 //! shared machine; the ratios of one run are. Options: `--requests N`, `--rounds N`,
 //! `--only sqlite|postgres`.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "figures for people, far from the limits of their types"
+)]
 
 mod load;
 mod report;
@@ -20,6 +26,7 @@ use load::Requests;
 use report::{Figures, Report};
 use servers::{Child, Variant};
 
+#[expect(dead_code, reason = "tests use more of it")]
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
 
@@ -104,14 +111,13 @@ impl<'a> Target<'a> {
     }
 
     fn fresh(&mut self) -> String {
-        match (self.database, self.cluster) {
-            ("postgres", Some(cluster)) => cluster.new_database(),
-            _ => {
-                let folder = tempfile::tempdir().expect("a folder");
-                let url = format!("sqlite://{}", folder.path().join("jetbridge.db").display());
-                self.folders.push(folder);
-                url
-            }
+        if let ("postgres", Some(cluster)) = (self.database, self.cluster) {
+            cluster.new_database()
+        } else {
+            let folder = tempfile::tempdir().expect("a folder");
+            let url = format!("sqlite://{}", folder.path().join("jetbridge.db").display());
+            self.folders.push(folder);
+            url
         }
     }
 }

@@ -232,7 +232,7 @@ impl Storing {
         match self {
             Self::Nothing => {}
             Self::Statement(store) => {
-                drop(store.insert_deliveries(&[verified], now).await.expect("stored"))
+                drop(store.insert_deliveries(&[verified], now).await.expect("stored"));
             }
             Self::Postgres(pool) => two_inserts!(pool),
             Self::Sqlite(pool) => two_inserts!(pool),

@@ -260,7 +260,7 @@ fn plane_client(plane: &PlaneConfig) -> Option<PlaneClient> {
     }
 }
 
-/// SQLite belongs to one serving process, which the lock beside the file proves. PostgreSQL
+/// SQLite belongs to one serving process, which the lock beside the file proves. `PostgreSQL`
 /// needs none.
 fn lock_data_dir(config: &Config) -> Result<Option<File>, ServeError> {
     let DatabaseUrl::Sqlite(path) = &config.database_url else { return Ok(None) };

@@ -20,7 +20,7 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { max_retries: 3, base: Duration::from_secs(10), cap: Duration::from_secs(600) }
+        Self { max_retries: 3, base: Duration::from_secs(10), cap: Duration::from_mins(10) }
     }
 }
 
@@ -88,16 +88,16 @@ mod tests {
         let many = RetryPolicy { max_retries: u32::MAX, ..RetryPolicy::default() };
         for attempt in [7, 30, 32, 33, 1000] {
             let wait = next(&many, &Failure::retry("down"), attempt, 1.0);
-            assert_eq!(wait, Next::RetryIn(Duration::from_secs(600)), "attempt {attempt}");
+            assert_eq!(wait, Next::RetryIn(Duration::from_mins(10)), "attempt {attempt}");
         }
     }
 
     #[test]
     fn retry_after_is_honored_when_it_is_longer() {
         let failure =
-            Failure::Retry { reason: "429".to_owned(), after: Some(Duration::from_secs(900)) };
+            Failure::Retry { reason: "429".to_owned(), after: Some(Duration::from_mins(15)) };
         let wait = next(&RetryPolicy::default(), &failure, 1, 1.0);
-        assert_eq!(wait, Next::RetryIn(Duration::from_secs(900)));
+        assert_eq!(wait, Next::RetryIn(Duration::from_mins(15)));
     }
 
     #[test]

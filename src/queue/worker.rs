@@ -130,7 +130,7 @@ impl Worker {
             Ok(0) => {}
             Ok(count) => warn!(count, "{count} jobs were queued again: their worker's lease ended"),
             Err(error) => {
-                warn!(error = %error, "ended leases can't be looked for; trying again in 5 s")
+                warn!(error = %error, "ended leases can't be looked for; trying again in 5 s");
             }
         }
     }

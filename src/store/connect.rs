@@ -16,7 +16,7 @@ static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a request waits for a connection before the database counts as gone.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Connections to PostgreSQL: two committers, the workers and some for pages.
+/// Connections to `PostgreSQL`: two committers, the workers and some for pages.
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// Connections to SQLite that only read.
 const SQLITE_READERS: u32 = 2;
@@ -104,7 +104,9 @@ impl Store {
                 // Two processes that start at once may both find it missing.
                 let made = sqlx::query("CREATE SCHEMA IF NOT EXISTS ops").execute(pool).await;
                 if let Err(error) = made
-                    && !error.as_database_error().is_some_and(|e| e.is_unique_violation())
+                    && !error
+                        .as_database_error()
+                        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
                 {
                     return Err(error.into());
                 }

@@ -116,11 +116,11 @@ impl Store {
     async fn find_duplicate(&self, delivery: &Verified) -> StoreResult<Option<Known>> {
         let Source::Plane = delivery.source();
         let id = delivery.delivery_id().as_str();
-        let event_id = delivery.event_id().map(|e| e.as_str());
+        let event_id = delivery.event_id().map(super::super::ids::EventId::as_str);
         let hash = delivery.body_hash().0.to_vec();
         let known = on_writer!(self, pool => {
             let row = sqlx::query(FIND_DUPLICATE).bind(id).bind(event_id).bind(hash).fetch_optional(pool).await?;
-            row.map(|row| Known::from_columns(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)).transpose()
+            row.map(|row| Known::from_columns(row.try_get(0)?, &row.try_get::<String, _>(1)?, row.try_get(2)?)).transpose()
         });
         Ok(known?)
     }
@@ -133,7 +133,7 @@ struct Known {
 }
 
 impl Known {
-    fn from_columns(id: String, status: String, hash: Vec<u8>) -> Result<Self, sqlx::Error> {
+    fn from_columns(id: String, status: &str, hash: Vec<u8>) -> Result<Self, sqlx::Error> {
         let status =
             if status == "failed" { DeliveryStatus::Failed } else { DeliveryStatus::Received };
         let hash: [u8; 32] = hash
@@ -149,8 +149,10 @@ async fn insert_postgres(
     now: Timestamp,
 ) -> Result<Vec<String>, sqlx::Error> {
     let column = |of: fn(&Verified) -> &str| -> Vec<&str> { batch.iter().map(|d| of(d)).collect() };
-    let event_ids: Vec<_> = batch.iter().map(|d| d.event_id().map(|e| e.as_str())).collect();
-    let lanes: Vec<_> = batch.iter().map(|d| d.lane().map(|l| l.as_str())).collect();
+    let event_ids: Vec<_> =
+        batch.iter().map(|d| d.event_id().map(super::super::ids::EventId::as_str)).collect();
+    let lanes: Vec<_> =
+        batch.iter().map(|d| d.lane().map(super::super::ids::Lane::as_str)).collect();
     let hashes: Vec<_> = batch.iter().map(|d| d.body_hash().0.to_vec()).collect();
     let bodies: Vec<&[u8]> = batch.iter().map(|d| d.body().as_ref()).collect();
     sqlx::query_scalar(INSERT_POSTGRES)
@@ -207,10 +209,10 @@ fn incoming_rows<'a>(batch: &[&'a Verified]) -> (Vec<IncomingRow<'a>>, Vec<u8>) 
             bodies.extend_from_slice(d.body());
             IncomingRow {
                 delivery_id: d.delivery_id().as_str(),
-                event_id: d.event_id().map(|e| e.as_str()),
+                event_id: d.event_id().map(super::super::ids::EventId::as_str),
                 event_type: d.event_type(),
                 encoding: d.encoding().as_str(),
-                lane: d.lane().map(|l| l.as_str()),
+                lane: d.lane().map(super::super::ids::Lane::as_str),
                 body_sha256: hex::encode(d.body_hash().0),
                 start,
                 length: d.body().len(),

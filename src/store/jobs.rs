@@ -2,7 +2,7 @@
 //! `queue/`; here is what makes them hold.
 //!
 //! Races, and what decides them:
-//! - *Two claimers.* On PostgreSQL an advisory lock lets one claim at a time, so that the test
+//! - *Two claimers.* On `PostgreSQL` an advisory lock lets one claim at a time, so that the test
 //!   "no job of this lane is claimed" sees every earlier claim; SQLite has one writer.
 //! - *A worker that comes back late.* Finishing names the lease; where the row holds another one
 //!   (or none) nothing of the whole batch is written.
@@ -111,7 +111,7 @@ pub enum Replayed {
     Unknown,
 }
 
-/// One key of PostgreSQL's advisory locks, for claiming: any constant of our own.
+/// One key of `PostgreSQL`'s advisory locks, for claiming: any constant of our own.
 const CLAIM_LOCK: i64 = 0x6a65_7462_7269;
 
 const LOCK_AND_PLAN: &str =
@@ -372,7 +372,7 @@ impl Store {
         match &self.database {
             Database::Postgres(pool) => finish!(pool.begin().await?, postgres),
             Database::Sqlite { writer, .. } => {
-                finish!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite)
+                finish!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite);
             }
         }
         Ok(Finish::Committed)
@@ -412,10 +412,10 @@ impl Store {
         id: &DeliveryId,
         now: Timestamp,
     ) -> StoreResult<Replayed> {
+        const STATUS: &str = "SELECT status FROM work_queue WHERE source = $1 AND delivery_id = $2";
         if self.requeue(source, id, now, REQUEUE_ANY, "queued again by hand").await? {
             return Ok(Replayed::Queued);
         }
-        const STATUS: &str = "SELECT status FROM work_queue WHERE source = $1 AND delivery_id = $2";
         let known = on_reader!(self, pool => sqlx::query(STATUS).bind(source.as_str()).bind(id.as_str())
             .fetch_optional(pool).await?.is_some());
         Ok(if known { Replayed::Running } else { Replayed::Unknown })
@@ -439,10 +439,10 @@ impl Store {
         requeue: &'static str,
         reason: &str,
     ) -> StoreResult<bool> {
-        let Source::Plane = source;
         const RESET: &str =
             "UPDATE plane_webhook_deliveries SET status = 'received', processed_at = NULL
             WHERE delivery_id = $1 RETURNING work_item_ref";
+        let Source::Plane = source;
         macro_rules! requeue {
             ($transaction:expr, $dialect:ident) => {{
                 let mut transaction = $transaction;
@@ -481,7 +481,7 @@ impl Store {
         match &self.database {
             Database::Postgres(pool) => requeue!(pool.begin().await?, postgres),
             Database::Sqlite { writer, .. } => {
-                requeue!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite)
+                requeue!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite);
             }
         }
         Ok(true)
@@ -543,7 +543,7 @@ fn finished_row(finished: &Finished) -> FinishedRow<'_> {
         available_at,
         finished_at,
         delivery_id: finished.entry.delivery_id.as_str(),
-        work_item_ref: finished.entry.item.as_ref().map(|i| i.as_str()),
+        work_item_ref: finished.entry.item.as_ref().map(super::super::ids::WorkItemRef::as_str),
     }
 }
 
@@ -561,7 +561,9 @@ fn item_row(item: &WorkItem) -> ItemRow<'_> {
         updated_at: to_text(item.updated_at()),
         key: state.and_then(|s| s.key.as_deref()),
         kind: state.map_or(Kind::Issue, |s| s.kind),
-        state_group: state.and_then(|s| s.state_group).map(|g| g.as_str()),
+        state_group: state
+            .and_then(|s| s.state_group)
+            .map(super::super::work_items::StateGroup::as_str),
         labels: state.map_or(&[], |s| &s.labels),
         assignees: state.map_or(&[], |s| &s.assignees),
         priority: state.and_then(|s| s.priority.as_deref()),
@@ -576,7 +578,7 @@ fn item_row(item: &WorkItem) -> ItemRow<'_> {
 
 fn entry_row(entry: &TimelineEntry) -> EntryRow<'_> {
     EntryRow {
-        work_item_ref: entry.item.as_ref().map(|i| i.as_str()),
+        work_item_ref: entry.item.as_ref().map(super::super::ids::WorkItemRef::as_str),
         source: entry.source.as_str(),
         delivery_id: entry.delivery_id.as_str(),
         attempt: entry.attempt,

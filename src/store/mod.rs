@@ -1,6 +1,6 @@
 //! All SQL, for both databases, and the only place that names sqlx.
 //!
-//! One text serves both: PostgreSQL connections have `search_path = ops`, SQLite takes `$1` as
+//! One text serves both: `PostgreSQL` connections have `search_path = ops`, SQLite takes `$1` as
 //! it is. Where the dialects must fork, the fork is a pair of constants side by side in the file
 //! of the table concerned (batch inserts, the claim). Rows are types of this folder and leave it
 //! as domain types.
@@ -117,7 +117,7 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// PostgreSQL: connection exceptions (08), too many connections and lack of resources (53),
+/// `PostgreSQL`: connection exceptions (08), too many connections and lack of resources (53),
 /// shut-down and crash (57P), serialisation failure and deadlock (40). SQLite: busy (5) and
 /// locked (6), full (13), input/output (10), cannot open (14), each with its extended codes.
 fn is_transient_code(code: &str) -> bool {
@@ -127,7 +127,7 @@ fn is_transient_code(code: &str) -> bool {
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
 }
 
-fn unreadable(what: &'static str, why: impl ToString) -> StoreError {
+fn unreadable(what: &'static str, why: impl std::fmt::Display) -> StoreError {
     StoreError::Unreadable { what, why: why.to_string() }
 }
 

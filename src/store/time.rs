@@ -1,4 +1,4 @@
-//! Times as the databases keep them: `timestamptz` in PostgreSQL; in SQLite RFC 3339 text of one
+//! Times as the databases keep them: `timestamptz` in `PostgreSQL`; in SQLite RFC 3339 text of one
 //! fixed width in UTC, so that comparing the text compares the times.
 
 use sqlx::encode::IsNull;

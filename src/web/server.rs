@@ -26,7 +26,7 @@ use tracing::{debug, warn};
 /// Open connections; further ones wait in the listener's backlog.
 const CONNECTIONS: usize = 2048;
 /// How long a connection may take to send a request's head, idle time included.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 /// A request's head may be this large.
 const HEAD_BYTES: usize = 64 * 1024;
 /// Headers we accept; above that the answer is 431.

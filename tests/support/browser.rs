@@ -1,4 +1,4 @@
-//! A headless Chromium, driven over WebDriver; both end with the test.
+//! A headless Chromium, driven over `WebDriver`; both end with the test.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -1,6 +1,6 @@
-//! An empty database for each test, on SQLite and on PostgreSQL.
+//! An empty database for each test, on SQLite and on `PostgreSQL`.
 //!
-//! `./test` starts one PostgreSQL for all tests and names it in `JETBRIDGE_TEST_POSTGRES`; without
+//! `./test` starts one `PostgreSQL` for all tests and names it in `JETBRIDGE_TEST_POSTGRES`; without
 //! it each such test starts its own.
 
 use jetbridge::store::DatabaseUrl;

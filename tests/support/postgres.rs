@@ -1,4 +1,4 @@
-//! A PostgreSQL of one's own: started in a temporary folder on a free port of the loopback
+//! A `PostgreSQL` of one's own: started in a temporary folder on a free port of the loopback
 //! address, as a user that is not root, and stopped when it is dropped.
 
 use std::net::TcpListener;
@@ -21,7 +21,7 @@ impl Cluster {
     /// Makes and starts a cluster.
     ///
     /// # Panics
-    /// When PostgreSQL is not installed or does not start: a test that needs it must not pass
+    /// When `PostgreSQL` is not installed or does not start: a test that needs it must not pass
     /// without it.
     pub fn start() -> Self {
         let binaries = binaries();
@@ -86,7 +86,7 @@ impl Drop for Cluster {
     }
 }
 
-/// PostgreSQL refuses to run as root; whoever is not root runs it as himself.
+/// `PostgreSQL` refuses to run as root; whoever is not root runs it as himself.
 fn as_other_user(program: &Path, arguments: &[&str]) -> Output {
     let mut command = if is_root() {
         let mut command = Command::new("setpriv");
