@@ -108,9 +108,9 @@ fn body(item: Uuid, number: usize) -> Bytes {
 pub(crate) async fn send_all(port: u16, requests: &Requests, connections: usize) -> Vec<f64> {
     let mut running = tokio::task::JoinSet::new();
     for connection in 0..connections {
-        let part: Vec<Bytes> =
+        let share: Vec<Bytes> =
             requests.0.iter().skip(connection).step_by(connections).map(wire).collect();
-        running.spawn(send(port, part));
+        running.spawn(send(port, share));
     }
     running.join_all().await.into_iter().flatten().collect()
 }

@@ -87,14 +87,14 @@ macro_rules! select_items {
 /// What a filter asks for, `$1` to `$7`. Names inside the JSON columns are compared as the JSON
 /// text of a name, so that no name can be taken for another.
 macro_rules! matching {
-    ($elements_of_assignees:literal, $elements_of_labels:literal) => {
+    ($elements_of_assignees:literal, $elements_of_labels:literal, $like:literal) => {
         concat!(
             "(CAST($1 AS text) IS NULL OR system = $1) AND (CAST($2 AS text) IS NULL OR project_ref = $2)
              AND (CASE WHEN CAST($3 AS text) IS NULL THEN deleted_at IS NULL ELSE status = $3 END)
              AND (CAST($4 AS text) IS NULL OR state_group = $4)
              AND (CAST($5 AS text) IS NULL OR EXISTS (SELECT 1 FROM ", $elements_of_assignees, " WHERE e.value ->> 'name' = $5))
              AND (CAST($6 AS text) IS NULL OR EXISTS (SELECT 1 FROM ", $elements_of_labels, " WHERE e.value ->> 'name' = $6))
-             AND (CAST($7 AS text) IS NULL OR lower(title) LIKE $7 ESCAPE '\\' OR lower(key) LIKE $7 ESCAPE '\\')"
+             AND (CAST($7 AS text) IS NULL OR title ", $like, " $7 ESCAPE '\\' OR key ", $like, " $7 ESCAPE '\\')"
         )
     };
 }
@@ -105,13 +105,14 @@ macro_rules! in_both_dialects {
                 $before,
                 matching!(
                     "jsonb_array_elements(assignees) AS e(value)",
-                    "jsonb_array_elements(labels) AS e(value)"
+                    "jsonb_array_elements(labels) AS e(value)",
+                    "ILIKE"
                 ),
                 $after
             ),
             sqlite: concat!(
                 $before,
-                matching!("json_each(assignees) AS e", "json_each(labels) AS e"),
+                matching!("json_each(assignees) AS e", "json_each(labels) AS e", "LIKE"),
                 $after
             ),
         }
@@ -184,10 +185,11 @@ macro_rules! bind_filter {
     };
 }
 
-/// A LIKE pattern for texts that contain `part`, lower case, taken literally.
+/// A pattern for texts that contain `part`, taken literally. How letters beyond ASCII compare in
+/// other case is the database's affair; written as they are they always match.
 fn containing(part: &str) -> String {
     let mut pattern = String::from("%");
-    for c in part.to_lowercase().chars() {
+    for c in part.chars() {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }

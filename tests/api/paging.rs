@@ -113,7 +113,7 @@ on_both_databases! {
 
     async fn a_search_takes_wildcards_literally_and_any_case(database: TestDatabase) {
         let site = Site::new(database).await;
-        for (id, title) in [("percent", "Grow by 100% now"), ("under", "snake_case"), ("back", "a\\b"), ("plain", "100 snakeXcase")] {
+        for (id, title) in [("percent", "Grow by 100% now"), ("under", "snake_case"), ("back", "a\\b"), ("plain", "100 snakeXcase"), ("umlaut", "Ärger im Büro")] {
             site.app.post(&named(id, title, "ada", "bug")).await;
         }
         site.app.run_jobs().await;
@@ -124,6 +124,7 @@ on_both_databases! {
             ("a\\B", vec!["plane:back"]),
             ("grow BY", vec!["plane:percent"]),
             ("100", vec!["plane:percent", "plane:plain"]),
+            ("Ärger", vec!["plane:umlaut"]),
             ("' OR 1=1 --", vec![]),
         ] {
             assert_eq!(found(&site, "q", q).await, expected, "{q}");
