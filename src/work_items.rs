@@ -1,7 +1,7 @@
 //! What a work item is, and which of two states of it wins. Pure: no I/O, no clock.
 //!
 //! An item is the join of everything ever told about it: of all snapshots the highest in
-//! [`Snapshot::rank`] (newest `updated_at` first), and the earliest tombstone if there is one.
+//! `Snapshot::rank` (newest `updated_at` first), and the earliest tombstone if there is one.
 //! An item without any snapshot has the greatest project that a tombstone names.
 //! Maxima and minima do not care for order or repetition, so neither do the rows.
 //!

@@ -5,7 +5,7 @@
 //! - *A worker hangs.* A batch renews its lease while it is in work, but not for ever: past its
 //!   limit it is given up. One that stood still past its lease (a paused process) and comes back
 //!   finds, when it finishes, that its lease is no longer there.
-//! - *A hint is lost.* The worker looks every [`POLL`] without one.
+//! - *A hint is lost.* The worker looks every second without one.
 //!
 //! Under load a claim waits while small batches are still in work, so that batches grow to what
 //! one commit can carry instead of multiplying commits.

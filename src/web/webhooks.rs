@@ -2,7 +2,7 @@
 //!
 //! Every answer is JSON with a body. Overload makes a request wait *before* its body is read,
 //! as long as its sender has patience, since no sender repeats what was refused: bytes in flight
-//! are counted by two [`Budget`]s, small bodies and large ones apart, so that a few large and
+//! are counted by two budgets, small bodies and large ones apart, so that a few large and
 //! slow ones can't hold up the many small.
 
 use std::sync::Arc;

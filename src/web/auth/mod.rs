@@ -1,7 +1,7 @@
 //! Who may come in: a bearer token for programs, a session cookie for browsers.
 //!
 //! A cookie is sent by the browser whoever made it send the request, so every change that a
-//! cookie allows must prove that it comes from our own pages ([`is_same_origin`]). A token is
+//! cookie allows must prove that it comes from our own pages (`is_same_origin`). A token is
 //! compared as a hash, with all that are accepted, in constant time; of a session only the hash
 //! is stored. A cookie that means nothing is no session, never an error. Deliberately absent:
 //! users. Whoever has the token is the operator.
