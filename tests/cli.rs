@@ -439,5 +439,5 @@ async fn doctor_asks_plane_whose_the_key_is() {
     assert!(!bad.out.contains("plane_api_bad"), "{}", bad.out);
 
     let elsewhere = with_key(&serve(Router::new()).await, "plane_api_good");
-    assert!(elsewhere.out.contains("plane.api_url is not the API's address"), "{}", elsewhere.out);
+    assert!(elsewhere.out.contains("fix: check plane.api_url"), "{}", elsewhere.out);
 }

@@ -56,10 +56,10 @@ impl Finding {
         Self { check, verdict: Verdict::Problem, message, fix }
     }
 
-    /// From an error line of the form “what is wrong: what to do”.
+    /// From an error line of the form “what is wrong: what to do”, or with a semicolon.
     fn of_error(check: &'static str, error: &impl ToString) -> Self {
         let line = error.to_string();
-        match line.rsplit_once(": ") {
+        match line.rsplit_once("; ").or_else(|| line.rsplit_once(": ")) {
             Some((message, fix)) => Self::problem(check, message, fix),
             None => Self::problem(check, line, "put it right, then run jetbridge doctor again"),
         }
