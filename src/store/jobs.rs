@@ -12,9 +12,9 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
 use sqlx::Row;
 
+use super::finished_rows::{EntryRow, entry_row, finished_row, item_row};
 use super::rows::{Statement, statement, to_json};
 use super::time::{At, to_text};
 use super::{Database, Store, StoreResult, on_reader, on_writer, unreadable};
@@ -22,7 +22,7 @@ use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JobId, Lane, Lease};
 use crate::sources::Source;
 use crate::timeline::{EntryOutcome, TimelineEntry};
-use crate::work_items::{Kind, WorkItem};
+use crate::work_items::WorkItem;
 
 /// A job under our lease, with the delivery it is about.
 #[derive(Debug, Clone)]
@@ -196,58 +196,6 @@ const APPEND_TIMELINE: Statement = statement!(
         outcome "text", reason "text", changes "json"),
     " WHERE true"
 );
-
-#[derive(Serialize)]
-struct FinishedRow<'a> {
-    id: i64,
-    status: &'static str,
-    delivery_status: &'static str,
-    attempts: u32,
-    counted: u8,
-    error: Option<&'a str>,
-    result: Option<&'a str>,
-    available_at: Option<String>,
-    finished_at: Option<String>,
-    delivery_id: &'a str,
-    work_item_ref: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct ItemRow<'a> {
-    work_item_ref: &'a str,
-    system: &'static str,
-    external_id: &'a str,
-    project_ref: &'a str,
-    title: &'a str,
-    status: &'a str,
-    assignee: Option<&'a str>,
-    url: Option<&'a str>,
-    updated_at: String,
-    key: Option<&'a str>,
-    kind: Kind,
-    state_group: Option<&'static str>,
-    labels: &'a [crate::work_items::Label],
-    assignees: &'a [crate::work_items::Person],
-    priority: Option<&'a str>,
-    created_at: Option<String>,
-    completed_at: Option<String>,
-    deleted_at: Option<String>,
-    ingested_at: String,
-    missing: &'a [String],
-    state: Option<&'a crate::work_items::Snapshot>,
-}
-
-#[derive(Serialize)]
-struct EntryRow<'a> {
-    work_item_ref: Option<&'a str>,
-    source: &'static str,
-    delivery_id: &'a str,
-    attempt: i64,
-    at: String,
-    outcome: &'static str,
-    reason: &'a str,
-    changes: &'a [crate::work_items::FieldChange],
-}
 
 impl Store {
     /// Takes up to `limit` due jobs under a new lease of length `lease_for`, oldest first, at
@@ -502,89 +450,4 @@ type BodyRow = (String, String, String, Option<Vec<u8>>, At);
 
 fn lost(finished: &[Finished], kept: &[i64]) -> Vec<JobId> {
     finished.iter().map(|f| f.id).filter(|id| !kept.contains(&id.0)).collect()
-}
-
-fn finished_row(finished: &Finished) -> FinishedRow<'_> {
-    let at = to_text(finished.entry.at);
-    let (status, delivery_status, counted, error, result, available_at, finished_at) =
-        match &finished.end {
-            End::Done { result } => {
-                ("done", "processed", 1, None, Some(result.as_str()), None, Some(at))
-            }
-            End::Again { at, error, counted } => {
-                let counted = u8::from(*counted == Counted::Attempt);
-                let delivery_status = if counted == 1 { "failed" } else { "received" };
-                (
-                    "queued",
-                    delivery_status,
-                    counted,
-                    Some(error.as_str()),
-                    None,
-                    Some(to_text(*at)),
-                    None,
-                )
-            }
-            End::Dead { error } => {
-                ("dead", "failed", 1, Some(error.as_str()), None, None, Some(at))
-            }
-        };
-    FinishedRow {
-        id: finished.id.0,
-        status,
-        delivery_status,
-        attempts: if counted == 1 {
-            finished.attempts
-        } else {
-            finished.attempts.saturating_sub(1)
-        },
-        counted,
-        error,
-        result,
-        available_at,
-        finished_at,
-        delivery_id: finished.entry.delivery_id.as_str(),
-        work_item_ref: finished.entry.item.as_ref().map(super::super::ids::WorkItemRef::as_str),
-    }
-}
-
-fn item_row(item: &WorkItem) -> ItemRow<'_> {
-    let state = item.state.as_ref();
-    ItemRow {
-        work_item_ref: item.item.as_str(),
-        system: item.system.as_str(),
-        external_id: &item.external_id,
-        project_ref: &item.project_ref,
-        title: state.map_or("", |s| &s.title),
-        status: item.status(),
-        assignee: state.and_then(|s| s.assignees.first()).and_then(|p| p.name.as_deref()),
-        url: state.and_then(|s| s.url.as_deref()),
-        updated_at: to_text(item.updated_at()),
-        key: state.and_then(|s| s.key.as_deref()),
-        kind: state.map_or(Kind::Issue, |s| s.kind),
-        state_group: state
-            .and_then(|s| s.state_group)
-            .map(super::super::work_items::StateGroup::as_str),
-        labels: state.map_or(&[], |s| &s.labels),
-        assignees: state.map_or(&[], |s| &s.assignees),
-        priority: state.and_then(|s| s.priority.as_deref()),
-        created_at: state.and_then(|s| s.created_at).map(to_text),
-        completed_at: state.and_then(|s| s.completed_at).map(to_text),
-        deleted_at: item.deleted_at.map(to_text),
-        ingested_at: to_text(item.ingested_at),
-        missing: state.map_or(&[], |s| &s.missing),
-        state,
-    }
-}
-
-fn entry_row(entry: &TimelineEntry) -> EntryRow<'_> {
-    EntryRow {
-        work_item_ref: entry.item.as_ref().map(super::super::ids::WorkItemRef::as_str),
-        source: entry.source.as_str(),
-        delivery_id: entry.delivery_id.as_str(),
-        attempt: entry.attempt,
-        at: to_text(entry.at),
-        outcome: entry.outcome.as_str(),
-        reason: &entry.reason,
-        changes: &entry.changes,
-    }
 }

@@ -11,6 +11,7 @@
 mod connect;
 pub mod deliveries;
 pub mod directory;
+mod finished_rows;
 pub mod inbox;
 pub mod jobs;
 mod rows;
