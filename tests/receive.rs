@@ -282,6 +282,27 @@ async fn a_body_that_stops_coming_is_408_and_frees_its_room() {
     assert_eq!(app.metrics.bytes_in_flight.get(), 0);
 }
 
+#[tokio::test]
+async fn a_crowd_that_fills_the_room_makes_the_next_one_wait_not_fail() {
+    let app = app().await;
+    let (crowd, mebibyte) = (16, 1024 * 1024);
+    let waiting = a_delivery();
+    let answers = futures_join(crowd + 1, |i| {
+        let (delivery, body) = if i < crowd {
+            let silent = Body::new(http_body_util::StreamBody::new(Silence));
+            (Delivery::new(vec![b' '; mebibyte]), silent)
+        } else {
+            (waiting.clone(), Body::from(waiting.body.clone()))
+        };
+        app.send(request(&delivery).body(body).unwrap())
+    })
+    .await;
+    let with = |status| answers.iter().filter(|a| a.status == status).count();
+    assert_eq!((with(StatusCode::REQUEST_TIMEOUT), with(StatusCode::OK)), (crowd, 1));
+    assert_eq!(answers.last().unwrap().status, StatusCode::OK, "it was let in after the others");
+    assert_eq!(app.metrics.bytes_in_flight.get(), 0);
+}
+
 struct Silence;
 
 impl futures_core::Stream for Silence {

@@ -128,6 +128,6 @@ pub fn request(delivery: &Delivery) -> axum::http::request::Builder {
 
 /// Short waits, since tests wait for them.
 fn limits() -> Limits {
-    let wait = Duration::from_millis(300);
-    Limits { max_body: MAX_BODY, patience: wait, body: wait }
+    let (patience, body) = (Duration::from_secs(5), Duration::from_millis(300));
+    Limits { max_body: MAX_BODY, patience, body }
 }
