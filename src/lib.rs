@@ -20,6 +20,8 @@ pub mod queue;
 
 pub mod jobs;
 
+pub mod sync;
+
 pub mod clients;
 
 pub mod board;

@@ -1,0 +1,113 @@
+//! GitHub's side: an issue and its comments as they are now, whoever told it (webhook, REST, MCP).
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+
+/// An issue or the issue half of a pull request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issue {
+    /// GitHub's numeric id: survives a rename of the repository; a transfer makes a new one.
+    pub id: u64,
+    /// The number people see, unique in its repository.
+    pub number: u64,
+    /// `owner/name`, as GitHub writes it at this moment.
+    pub repository: String,
+    /// GitHub's numeric id of the repository, where it was told.
+    pub repository_id: Option<u64>,
+    /// The title, as written.
+    pub title: String,
+    /// The Markdown, exactly as written; `None` where there is none.
+    pub body: Option<String>,
+    /// Open, or closed and why.
+    pub state: IssueState,
+    /// In GitHub's order.
+    pub labels: Vec<IssueLabel>,
+    /// In GitHub's order.
+    pub assignees: Vec<Account>,
+    /// Who opened it; `None` for a deleted account.
+    pub author: Option<Account>,
+    /// Where a person opens it.
+    pub html_url: String,
+    /// Whether it is a pull request's issue half.
+    pub pull_request: bool,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// GitHub's time of this state, in whole seconds.
+    pub updated_at: Timestamp,
+    /// When it was closed.
+    pub closed_at: Option<Timestamp>,
+}
+
+/// Open, or closed and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IssueState {
+    /// Open for the first time.
+    Open,
+    /// Open again (`state_reason: reopened`).
+    Reopened,
+    /// Closed as done; also a close whose reason was not told or is not known here.
+    Completed,
+    /// Closed as not planned.
+    NotPlanned,
+    /// Closed as a duplicate.
+    Duplicate,
+}
+
+impl IssueState {
+    /// From GitHub's `state` and `state_reason`; words that are not known here count as the
+    /// state's usual reason.
+    pub fn of(state: &str, reason: Option<&str>) -> Self {
+        match (state, reason) {
+            ("closed", Some("not_planned")) => Self::NotPlanned,
+            ("closed", Some("duplicate")) => Self::Duplicate,
+            ("closed", _) => Self::Completed,
+            (_, Some("reopened")) => Self::Reopened,
+            _ => Self::Open,
+        }
+    }
+
+    /// Whether it is closed, for whatever reason.
+    pub fn is_closed(self) -> bool {
+        match self {
+            Self::Open | Self::Reopened => false,
+            Self::Completed | Self::NotPlanned | Self::Duplicate => true,
+        }
+    }
+}
+
+/// A label of a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssueLabel {
+    /// Its name; GitHub takes no notice of case.
+    pub name: String,
+    /// Six hexadecimal digits without `#`, where told.
+    pub color: Option<String>,
+}
+
+/// A GitHub account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// GitHub's numeric id.
+    pub id: u64,
+    /// The login, which its owner may change.
+    pub login: String,
+}
+
+/// A comment on an issue or in a pull request's conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// GitHub's numeric id.
+    pub id: u64,
+    /// The Markdown, exactly as written.
+    pub body: String,
+    /// Who wrote it; `None` for a deleted account.
+    pub author: Option<Account>,
+    /// Where a person opens it.
+    pub html_url: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When it was last edited.
+    pub updated_at: Timestamp,
+}

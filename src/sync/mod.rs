@@ -1,0 +1,7 @@
+//! Keeping a GitHub issue and its Plane work item in step: what each side holds, and the pure
+//! decisions about it. A job fetches both sides, plans here, and makes the writes.
+//!
+//! Pure: no I/O, no clock. Deliberately absent: how either side is asked or told (`clients/`).
+
+pub mod github;
+pub mod plane;
