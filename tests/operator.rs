@@ -80,3 +80,15 @@ async fn a_receiver_and_a_worker_share_one_postgresql() {
     let refused = worker.connect().await.post(&delivery).await.unwrap();
     assert_eq!(refused.status, 404, "a worker takes no webhooks");
 }
+
+#[tokio::test]
+async fn a_receiver_tells_other_processes_what_it_committed() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let receiver = Served::start(&database.text, database.folder.path(), &["--role", "receiver"]);
+    let store = Store::open(&database.url).await.unwrap();
+    let mut hints = store.hints().await.unwrap().expect("PostgreSQL carries hints");
+    let delivery = issue_delivery("i", "Heard", ("Todo", "unstarted"), "2026-11-22T01:00:00Z");
+    assert_eq!(receiver.connect().await.post(&delivery).await.unwrap().status, 200);
+    let heard = tokio::time::timeout(std::time::Duration::from_secs(20), hints.next()).await;
+    heard.expect("a hint within 20 s").unwrap();
+}

@@ -5,7 +5,7 @@
 //! request, batched inserts without HTTP, and the whole product from an empty database. It prints
 //! rates, ratios, percentiles and memory. Figures of different runs are not comparable on a
 //! shared machine; the ratios of one run are. Options: `--requests N`, `--rounds N`,
-//! `--only sqlite|postgres`.
+//! `--only sqlite|postgres`, `--variant NAME` (a part of a line's name, for a look at one of them).
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -38,6 +38,7 @@ struct Options {
     requests: usize,
     rounds: usize,
     only: Option<String>,
+    variant: Option<String>,
 }
 
 fn main() {
@@ -52,7 +53,7 @@ fn main() {
 }
 
 fn parse(arguments: &[String]) -> Options {
-    let mut options = Options { requests: 30_000, rounds: 3, only: None };
+    let mut options = Options { requests: 30_000, rounds: 3, only: None, variant: None };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         let value = rest.next().unwrap_or_else(|| panic!("{argument} needs a value"));
@@ -60,7 +61,8 @@ fn parse(arguments: &[String]) -> Options {
             "--requests" => options.requests = value.parse().expect("a number of requests"),
             "--rounds" => options.rounds = value.parse().expect("a number of rounds"),
             "--only" => options.only = Some(value.clone()),
-            other => panic!("unknown option {other}: --requests, --rounds or --only"),
+            "--variant" => options.variant = Some(value.clone()),
+            other => panic!("unknown option {other}: --requests, --rounds, --only or --variant"),
         }
     }
     options
@@ -68,6 +70,7 @@ fn parse(arguments: &[String]) -> Options {
 
 async fn compare(options: &Options) {
     let wanted = |name: &str| options.only.as_deref().is_none_or(|only| only == name);
+    let looked_at = |name: &str| options.variant.as_deref().is_none_or(|part| name.contains(part));
     let cluster = wanted("postgres").then(postgres::Cluster::start);
     println!(
         "{} requests of {} bytes a run, {CONNECTIONS} connections, {} rounds",
@@ -78,20 +81,26 @@ async fn compare(options: &Options) {
     let requests = Requests::new(options.requests);
     let mut report = Report::default();
     for round in 1..=options.rounds {
-        let bare = run(Variant::NoStore, None, &requests).await;
-        report.add("no store", bare);
+        if looked_at("no store") {
+            let bare = run(Variant::NoStore, None, &requests).await;
+            report.add("no store", bare);
+        }
         for database in ["sqlite", "postgres"].into_iter().filter(|d| wanted(d)) {
             let mut target = Target::new(database, cluster.as_ref());
             for variant in
                 [Variant::OneTransaction, Variant::OneStatement, Variant::Receiver, Variant::Whole]
             {
+                if !looked_at(variant.name()) {
+                    continue;
+                }
                 let url = target.fresh();
                 let figures = run(variant, Some(&url), &requests).await;
                 report.add(&format!("{database}: {}", variant.name()), figures);
             }
-            let url = target.fresh();
-            report
-                .add(&format!("{database}: batched insert"), insert_batches(&url, &requests).await);
+            if looked_at("batched insert") {
+                let figures = insert_batches(&target.fresh(), &requests).await;
+                report.add(&format!("{database}: batched insert"), figures);
+            }
         }
         println!("round {round} of {} done", options.rounds);
     }

@@ -25,8 +25,8 @@ use crate::inbox::Inbox;
 use crate::jobs::directory::Directory;
 use crate::jobs::process_delivery::{PlaneAddress, Processor};
 use crate::metrics::Metrics;
-use crate::queue::Wake;
 use crate::queue::worker::Worker;
+use crate::queue::{Wake, hints};
 use crate::store::{DatabaseUrl, Store, StoreError};
 use crate::web;
 use crate::web::state::{SecretState, WebState};
@@ -140,6 +140,7 @@ pub struct App {
     server: JoinHandle<()>,
     worker: Option<JoinHandle<()>>,
     committers: Vec<JoinHandle<()>>,
+    hinting: Vec<JoinHandle<()>>,
     _lock: Option<File>,
 }
 
@@ -170,6 +171,17 @@ impl App {
             let worker = worker(config, &store, &clock, &wake, &metrics);
             tokio::spawn(worker.run(stopped.clone()))
         });
+        let mut hinting = Vec::new();
+        if role.receives() {
+            hinting.push(tokio::spawn(hints::announce(
+                store.clone(),
+                wake.clone(),
+                stopped.clone(),
+            )));
+        }
+        if role.works() {
+            hinting.push(tokio::spawn(hints::listen(store.clone(), wake.clone(), stopped.clone())));
+        }
         let state = WebState {
             store: store.clone(),
             clock: clock.clone(),
@@ -191,7 +203,7 @@ impl App {
         };
         let server =
             tokio::spawn(web::server::serve(listener, web::routes(&state, intake), stopped));
-        Ok(Self { store, sign_in_link, stop, server, worker, committers, _lock: lock })
+        Ok(Self { store, sign_in_link, stop, server, worker, committers, hinting, _lock: lock })
     }
 
     /// Stops: no new requests, those in work are answered, batches in work are finished.
@@ -204,6 +216,9 @@ impl App {
             }
             if let Some(worker) = self.worker {
                 let _ = worker.await;
+            }
+            for hint in self.hinting {
+                let _ = hint.await;
             }
             self.store.close().await;
         };

@@ -8,6 +8,7 @@
 //! SQLite has one writing connection, handed out in the order of asking, and a few that only
 //! read. Nothing here waits for the network while a transaction is open.
 
+pub mod announcements;
 mod connect;
 pub mod deliveries;
 pub mod directory;
