@@ -1,6 +1,6 @@
 //! The load: signed requests made beforehand, sent over connections that stay open.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
@@ -104,12 +104,32 @@ fn body(item: Uuid, number: usize) -> Bytes {
     Bytes::from(text)
 }
 
-/// Sends every request once; returns the time from request to answer of each, in seconds.
-pub(crate) async fn send_all(port: u16, requests: &Requests, connections: usize) -> Vec<f64> {
+/// How fast requests follow one another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pace {
+    /// The next one as soon as a connection has its answer.
+    FlatOut,
+    /// So many a second over all connections, answered or not.
+    PerSecond(f64),
+}
+
+/// Sends every request once; returns the time to the answer of each, in seconds: from sending it,
+/// or from when it should have been sent where its connection was still waiting.
+pub(crate) async fn send_all(
+    port: u16,
+    requests: &Requests,
+    connections: usize,
+    pace: Pace,
+) -> Vec<f64> {
     let mut running = tokio::task::JoinSet::new();
+    let begun = Instant::now();
     for connection in 0..connections {
-        let share: Vec<Bytes> =
-            requests.0.iter().skip(connection).step_by(connections).map(wire).collect();
+        let share = requests.0.iter().enumerate().skip(connection).step_by(connections);
+        let due = |number: usize| match pace {
+            Pace::FlatOut => None,
+            Pace::PerSecond(rate) => Some(begun + Duration::from_secs_f64(number as f64 / rate)),
+        };
+        let share: Vec<_> = share.map(|(number, request)| (due(number), wire(request))).collect();
         running.spawn(send(port, share));
     }
     running.join_all().await.into_iter().flatten().collect()
@@ -125,18 +145,30 @@ fn wire(request: &Request) -> Bytes {
     text.into()
 }
 
-async fn send(port: u16, requests: Vec<Bytes>) -> Vec<f64> {
+async fn send(port: u16, requests: Vec<(Option<Instant>, Bytes)>) -> Vec<f64> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("connected");
     stream.set_nodelay(true).expect("TCP_NODELAY");
     let mut answer = vec![0; 4096];
     let mut latencies = Vec::with_capacity(requests.len());
-    for request in requests {
-        let begun = Instant::now();
+    for (due, request) in requests {
+        let late = due.filter(|due| *due <= Instant::now());
+        if let Some(due) = due.filter(|_| late.is_none()) {
+            tokio::time::sleep_until(due.into()).await;
+        }
+        let begun = late.unwrap_or_else(Instant::now);
         stream.write_all(&request).await.expect("sent");
         read_answer(&mut stream, &mut answer).await;
         latencies.push(begun.elapsed().as_secs_f64());
     }
     latencies
+}
+
+/// Asks for something harmless until the answer is there.
+pub(crate) async fn first_answer(port: u16) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("connected");
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await.expect("sent");
+    let read = stream.read(&mut [0; 64]).await.expect("an answer");
+    assert!(read > 0, "the server hung up");
 }
 
 /// Reads one answer; anything but 200 ends the benchmark, as its figures would mean nothing.

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use jetbridge::clock::Clock;
 use jetbridge::store::{DatabaseUrl, Store};
 
-use load::Requests;
+use load::{Pace, Requests};
 use report::{Figures, Report};
 use servers::{Child, Variant};
 
@@ -82,19 +82,32 @@ async fn compare(options: &Options) {
     let mut report = Report::default();
     for round in 1..=options.rounds {
         if looked_at("no store") {
-            let bare = run(Variant::NoStore, None, &requests).await;
+            let bare = run(Variant::NoStore, None, &requests, Pace::FlatOut).await;
             report.add("no store", bare);
         }
         for database in ["sqlite", "postgres"].into_iter().filter(|d| wanted(d)) {
             let mut target = Target::new(database, cluster.as_ref());
-            for variant in
-                [Variant::OneTransaction, Variant::OneStatement, Variant::Receiver, Variant::Whole]
-            {
-                if !looked_at(variant.name()) {
+            let mut flat_out = 0.0;
+            for variant in [
+                Variant::OneTransaction,
+                Variant::OneStatement,
+                Variant::Receiver,
+                Variant::SteadyReceiver,
+                Variant::Whole,
+            ] {
+                let nothing_to_halve = variant == Variant::SteadyReceiver && flat_out <= 0.0;
+                if nothing_to_halve || !looked_at(variant.name()) {
                     continue;
                 }
                 let url = target.fresh();
-                let figures = run(variant, Some(&url), &requests).await;
+                let pace = match variant {
+                    Variant::SteadyReceiver => Pace::PerSecond(flat_out / 2.0),
+                    _ => Pace::FlatOut,
+                };
+                let figures = run(variant, Some(&url), &requests, pace).await;
+                if variant == Variant::Receiver {
+                    flat_out = figures.rate;
+                }
                 report.add(&format!("{database}: {}", variant.name()), figures);
             }
             if looked_at("batched insert") {
@@ -131,12 +144,13 @@ impl<'a> Target<'a> {
     }
 }
 
-async fn run(variant: Variant, url: Option<&str>, requests: &Requests) -> Figures {
+async fn run(variant: Variant, url: Option<&str>, requests: &Requests, pace: Pace) -> Figures {
     let child = Child::start(variant, url);
-    let idle_memory = child.memory_kib();
+    load::first_answer(child.port).await;
     let first_answer = child.started.elapsed();
+    let idle_memory = child.memory_kib();
     let begun = Instant::now();
-    let latencies = load::send_all(child.port, requests, CONNECTIONS).await;
+    let latencies = load::send_all(child.port, requests, CONNECTIONS, pace).await;
     let seconds = begun.elapsed().as_secs_f64();
     let processed = match (variant, url) {
         (Variant::Whole, Some(url)) => Some(processed_share(url, requests.len()).await),

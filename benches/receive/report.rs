@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// One run.
 pub(crate) struct Figures {
-    rate: f64,
+    pub(crate) rate: f64,
     p50_ms: f64,
     p99_ms: f64,
     idle_mib: f64,
@@ -72,9 +72,7 @@ impl Report {
 
     pub(crate) fn print(&self) {
         println!("\nMedians over the rounds:\n");
-        println!(
-            "| what | a second | p50 ms | p99 ms | idle MiB | peak MiB | listening after ms |"
-        );
+        println!("| what | a second | p50 ms | p99 ms | idle MiB | peak MiB | first answer ms |");
         println!("|---|---:|---:|---:|---:|---:|---:|");
         for name in self.0.keys() {
             let m = |of: fn(&Figures) -> f64| self.median(name, of);

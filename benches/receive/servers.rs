@@ -37,6 +37,8 @@ pub(crate) enum Variant {
     OneStatement,
     /// The product, receiving only.
     Receiver,
+    /// The product, receiving only, at half of what it takes flat out.
+    SteadyReceiver,
     /// The product, receiving and working off.
     Whole,
 }
@@ -48,6 +50,7 @@ impl Variant {
             Self::OneTransaction => "one transaction a request",
             Self::OneStatement => "our statement, one a request",
             Self::Receiver => "receiver",
+            Self::SteadyReceiver => "receiver at half that rate",
             Self::Whole => "whole",
         }
     }
@@ -60,7 +63,7 @@ impl Variant {
                 command.args(["--server", url.unwrap_or("none"), way]);
                 return command;
             }
-            Self::Receiver => "receiver",
+            Self::Receiver | Self::SteadyReceiver => "receiver",
             Self::Whole => "all",
         };
         let mut command = Command::new(env!("CARGO_BIN_EXE_jetbridge"));
