@@ -8,12 +8,15 @@
 //! SQLite has one writing connection, handed out in the order of asking, and a few that only
 //! read. Nothing here waits for the network while a transaction is open.
 
+pub mod comments;
 mod connect;
 pub mod deliveries;
 pub mod directory;
+pub mod finish;
 mod finished_rows;
 pub mod inbox;
 pub mod jobs;
+pub mod repositories;
 mod rows;
 pub mod sessions;
 pub mod stats;
