@@ -305,7 +305,7 @@ fn hue(id: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::work_items::{Kind, Snapshot};
+    use crate::work_items::{Extent, Kind, Snapshot, Stage};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -334,6 +334,9 @@ mod tests {
             completed_at: None,
             updated_at: at(updated_at),
             missing: Vec::new(),
+            extent: Extent::Whole,
+            stage: Stage::Later,
+            description: None,
         };
         WorkItem {
             item: state.item.clone(),
@@ -342,6 +345,7 @@ mod tests {
             project_ref: "p".to_owned(),
             state: Some(state),
             deleted_at: None,
+            moved_to: None,
             ingested_at: at(updated_at),
         }
     }

@@ -49,6 +49,16 @@ text_id! {
     Lane
 }
 
+text_id! {
+    /// `{system}:{id at the source}`, the primary key of `ops.work_item_comments`.
+    CommentRef
+}
+
+/// `ops.repository_syncs.id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RepositorySyncId(pub i64);
+
 /// `ops.work_queue.id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

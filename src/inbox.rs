@@ -23,7 +23,7 @@ use tracing::{error, warn};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::queue::Wake;
-use crate::sources::Verified;
+use crate::sources::{Source, Verified};
 use crate::store::inbox::{Accepted, Duplicate};
 use crate::store::{Store, StoreError};
 
@@ -115,10 +115,13 @@ impl Committer {
             if batch.is_empty() {
                 return;
             }
-            self.commit(batch).await;
+            for part in by_source(batch) {
+                self.commit(part).await;
+            }
         }
     }
 
+    /// Commits deliveries of one source.
     async fn commit(&self, batch: Vec<Waiting>) {
         let rows = u32::try_from(batch.len()).unwrap_or(u32::MAX);
         self.metrics.commit_rows.observe(f64::from(rows));
@@ -181,6 +184,18 @@ impl Committer {
             );
         }
     }
+}
+
+/// Each source has its own table, so a mixed batch is a commit for each.
+fn by_source(batch: Vec<Waiting>) -> impl Iterator<Item = Vec<Waiting>> {
+    let mut parts = Source::ALL.map(|_| Vec::new());
+    for waiting in batch {
+        match waiting.delivery.source() {
+            Source::Plane => parts[0].push(waiting),
+            Source::Github => parts[1].push(waiting),
+        }
+    }
+    parts.into_iter().filter(|part| !part.is_empty())
 }
 
 /// Waits for one delivery and takes what else is there, within the bounds of a batch. Empty when

@@ -25,6 +25,7 @@ pub mod sync;
 pub mod clients;
 
 pub mod board;
+pub mod comments;
 pub mod timeline;
 pub mod work_items;
 

@@ -1,8 +1,8 @@
 //! What a work item is, and which of two states of it wins. Pure: no I/O, no clock.
 //!
 //! An item is the join of everything ever told about it: of all snapshots the highest in
-//! `Snapshot::rank` (newest `updated_at` first), and the earliest tombstone if there is one.
-//! An item without any snapshot has the greatest project that a tombstone names.
+//! `Snapshot::rank` (newest `updated_at` first, of those that tell everything), and the earliest
+//! tombstone if there is one, with the greatest place that a tombstone says it moved to. An item without any snapshot has the greatest project that a tombstone names.
 //! Maxima and minima do not care for order or repetition, so neither do the rows.
 //!
 //! Deliberately absent: events. `created` and `updated` are both "here is a state".
@@ -21,6 +21,9 @@ use crate::ids::WorkItemRef;
 pub const DELETED: &str = "deleted";
 /// `status` of an item whose state's name is not known (an id without a name).
 pub const UNKNOWN: &str = "unknown";
+
+/// Characters of a value that the timeline keeps.
+const LONGEST_VALUE: usize = 500;
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -81,6 +84,15 @@ words! {
     }
 }
 words! {
+    /// How a person's text is written.
+    TextFormat {
+        /// GitHub's Markdown.
+        Markdown = "markdown",
+        /// Plane's HTML.
+        Html = "html",
+    }
+}
+words! {
     /// The five columns of the board, in Plane's words, and its intake.
     StateGroup {
         /// Not planned yet; Plane's `triage` (intake) too.
@@ -112,6 +124,44 @@ pub struct Label {
     pub name: String,
     /// `#rrggbb`.
     pub color: Option<String>,
+}
+
+/// What a person wrote, as written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Text {
+    /// How.
+    pub format: TextFormat,
+    /// The source text.
+    pub text: String,
+}
+
+/// Whether a snapshot tells the whole state. Some events carry an item with fields left out that
+/// it has; such a one is better than nothing, and no reason to forget anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Extent {
+    /// Fields are left out.
+    Partial,
+    /// Everything there is to say at this time.
+    #[default]
+    Whole,
+}
+
+/// Where in an item's life a snapshot was taken: sources that count in seconds tell several
+/// states with one time, and the first of an item is never the last of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// As it was made.
+    First,
+    /// Any time after that, or not known.
+    #[default]
+    Later,
+}
+
+/// What goes without saying is not stored.
+fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// One state of one item, as its source told it.
@@ -151,17 +201,32 @@ pub struct Snapshot {
     pub updated_at: Timestamp,
     /// What the payload does not say and nobody could fill in, in words for people.
     pub missing: Vec<String>,
+    /// Whether it tells the whole state.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub extent: Extent,
+    /// When in the item's life it was taken.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub stage: Stage,
+    /// What stands below the title. Kept in columns of its own, since lists need none of it.
+    #[serde(skip)]
+    pub description: Option<Text>,
 }
 
 impl Snapshot {
-    /// Total order over snapshots of one item: newest first; of two with the same time the one
-    /// that says more; of two that say as much, the greater text, so that every order of arrival
-    /// picks the same.
+    /// Total order over snapshots of one item: a whole one before a partial one; then the newest
+    /// first; of two with the same time the one that says more, then a later one before the first
+    /// of all, then the one with more people and labels (bursts rather add than take away); of two
+    /// that are equal in all this, the greater text, so that every order of arrival picks the same.
     fn rank(&self, other: &Self) -> Ordering {
         let text = |snapshot| serde_json::to_string(snapshot).unwrap_or_default();
-        self.updated_at
-            .cmp(&other.updated_at)
+        let entries = |snapshot: &Self| snapshot.labels.len() + snapshot.assignees.len();
+        self.extent
+            .cmp(&other.extent)
+            .then_with(|| self.updated_at.cmp(&other.updated_at))
             .then_with(|| other.missing.len().cmp(&self.missing.len()))
+            .then_with(|| self.stage.cmp(&other.stage))
+            .then_with(|| entries(self).cmp(&entries(other)))
+            .then_with(|| self.description.cmp(&other.description))
             .then_with(|| text(self).cmp(&text(other)))
     }
 }
@@ -179,6 +244,8 @@ pub struct Tombstone {
     pub project_ref: Option<String>,
     /// When it went, by the source's time where it says one.
     pub at: Timestamp,
+    /// The item that it became, where it was moved rather than deleted.
+    pub moved_to: Option<WorkItemRef>,
 }
 
 /// What one delivery says.
@@ -221,6 +288,8 @@ pub struct WorkItem {
     pub state: Option<Snapshot>,
     /// When it went.
     pub deleted_at: Option<Timestamp>,
+    /// The item that it became, where it was moved rather than deleted.
+    pub moved_to: Option<WorkItemRef>,
     /// When this row was last written here.
     pub ingested_at: Timestamp,
 }
@@ -295,11 +364,15 @@ fn join(
     let newer = snapshot.filter(|s| known.is_none_or(|k| s.rank(k).is_gt()));
     let gone_before = current.and_then(|c| c.deleted_at);
     let gone_now = tombstone.map(|t| t.at).filter(|at| gone_before.is_none_or(|b| *at < b));
+    let moved_before = current.and_then(|c| c.moved_to.as_ref());
+    let moved_now = tombstone
+        .and_then(|t| t.moved_to.as_ref())
+        .filter(|place| moved_before.is_none_or(|before| *place > before));
     let project_before = current.map_or("", |c| c.project_ref.as_str());
     let project_now = tombstone
         .and_then(|t| t.project_ref.as_deref())
         .filter(|project| known.is_none() && newer.is_none() && *project > project_before);
-    if newer.is_none() && gone_now.is_none() && project_now.is_none() {
+    if newer.is_none() && gone_now.is_none() && project_now.is_none() && moved_now.is_none() {
         return Decision::Ignore { reason: why_ignored(known, snapshot, tombstone) };
     }
     let Some(mut item) = current.cloned().or_else(|| blank(snapshot, tombstone, now)) else {
@@ -312,6 +385,9 @@ fn join(
         project.clone_into(&mut item.project_ref);
     }
     item.deleted_at = gone_now.or(gone_before);
+    if let Some(place) = moved_now {
+        item.moved_to = Some(place.clone());
+    }
     item.ingested_at = now;
     let changes = differences(current, &item);
     let reason = why_applied(current, &item, gone_now.is_some());
@@ -335,6 +411,7 @@ fn blank(
         project_ref: String::new(),
         state: None,
         deleted_at: None,
+        moved_to: None,
         ingested_at: now,
     })
 }
@@ -346,6 +423,9 @@ fn why_ignored(
 ) -> String {
     match (known, snapshot) {
         _ if tombstone.is_some() => "ignored: already known to be deleted".to_owned(),
+        (Some(known), Some(part)) if part.extent < known.extent => {
+            format!("ignored: it leaves out what is known ({})", part.missing.join(", "))
+        }
         (Some(known), Some(late)) if late.updated_at < known.updated_at => format!(
             "ignored: older than what is known ({} < {})",
             late.updated_at.format("%FT%T%.6fZ"),
@@ -360,6 +440,7 @@ fn why_ignored(
 
 fn why_applied(current: Option<&WorkItem>, item: &WorkItem, gone_now: bool) -> String {
     let verb = match current {
+        _ if item.moved_to.is_some() && gone_now => "moved elsewhere at the source",
         _ if gone_now => "deleted at the source",
         None => "first seen",
         Some(_) if item.deleted_at.is_some() => "newer state of a deleted item",
@@ -380,11 +461,27 @@ fn differences(before: Option<&WorkItem>, after: &WorkItem) -> Vec<FieldChange> 
             let from = before.as_ref().map_or(Value::Null, |b| b[i].1.clone());
             (from != to).then(|| FieldChange { field: field.to_owned(), from, to })
         })
+        .map(FieldChange::cut)
         .collect()
 }
 
+impl FieldChange {
+    /// Keeps the beginnings of long texts: a timeline is no archive of them.
+    #[must_use]
+    pub fn cut(self) -> Self {
+        let cut = |value: Value| match value {
+            Value::String(text) if text.chars().nth(LONGEST_VALUE).is_some() => {
+                let start: String = text.chars().take(LONGEST_VALUE).collect();
+                Value::String(start + "…")
+            }
+            other => other,
+        };
+        Self { field: self.field, from: cut(self.from), to: cut(self.to) }
+    }
+}
+
 /// The fields that people care to see change, always in this order.
-fn fields(item: &WorkItem) -> [(&'static str, Value); 9] {
+fn fields(item: &WorkItem) -> [(&'static str, Value); 11] {
     let state = item.state.as_ref();
     let names = |people: &[Person]| -> Vec<String> {
         people.iter().map(|p| p.name.clone().unwrap_or_else(|| p.id.clone())).collect()
@@ -401,5 +498,7 @@ fn fields(item: &WorkItem) -> [(&'static str, Value); 9] {
         ("project_ref", json!(item.project_ref)),
         ("key", json!(state.and_then(|s| s.key.as_ref()))),
         ("url", json!(state.and_then(|s| s.url.as_ref()))),
+        ("description", json!(state.and_then(|s| s.description.as_ref()).map(|d| &d.text))),
+        ("moved_to", json!(item.moved_to)),
     ]
 }

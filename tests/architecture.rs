@@ -80,7 +80,10 @@ fn pure_modules_do_no_io_and_see_no_clock() {
     let pure = [
         "src/sources/plane/normalize.rs",
         "src/sources/plane/payload.rs",
+        "src/sources/github/normalize.rs",
+        "src/sources/github/payload.rs",
         "src/work_items.rs",
+        "src/comments.rs",
         "src/board.rs",
         "src/queue/retry.rs",
         "src/timeline.rs",

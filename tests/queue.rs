@@ -8,6 +8,7 @@ use std::time::Duration;
 use jetbridge::ids::{DeliveryId, Lease, WorkItemRef};
 use jetbridge::sources::Source;
 use jetbridge::store::deliveries::DeliveryStatus;
+use jetbridge::store::finish::Changed;
 use jetbridge::store::jobs::{End, Finish, Finished, Replayed};
 use jetbridge::timeline::{EntryOutcome, TimelineEntry};
 use support::app::TestApp;
@@ -141,7 +142,7 @@ on_both_databases! {
             } else {
                 End::Dead { error }
             };
-            assert_eq!(app.store.finish_jobs(token, &[failed], &[]).await.unwrap(), Finish::Committed);
+            assert_eq!(app.store.finish_jobs(token, &[failed], Changed::default()).await.unwrap(), Finish::Committed);
             assert_eq!(app.store.claim_jobs(10, lease(), MINUTE, app.clock.now()).await.unwrap().len(), 0);
             app.clock.advance(MINUTE);
         }
@@ -183,7 +184,7 @@ on_both_databases! {
         app.clock.advance(2 * MINUTE);
         assert_eq!(app.run_jobs().await, 1);
         let finished = done(&jobs[0], &app);
-        let finish = app.store.finish_jobs(late, &[finished], &[]).await.unwrap();
+        let finish = app.store.finish_jobs(late, &[finished], Changed::default()).await.unwrap();
         assert_eq!(finish, Finish::Lost(vec![jobs[0].id]));
         assert_ne!(delivery_of(&app, &delivery).await.result.unwrap(), "done by a test");
     }
@@ -195,9 +196,9 @@ on_both_databases! {
         let ours = lease();
         let mut jobs = app.store.claim_jobs(10, ours, MINUTE, app.clock.now()).await.unwrap();
         let alone: Vec<_> = jobs.drain(..1).map(|j| done(&j, &app)).collect();
-        app.store.finish_jobs(ours, &alone, &[]).await.unwrap();
+        app.store.finish_jobs(ours, &alone, Changed::default()).await.unwrap();
         let both: Vec<_> = [alone[0].clone(), done(&jobs[0], &app)].into();
-        assert_eq!(app.store.finish_jobs(ours, &both, &[]).await.unwrap(), Finish::Lost(vec![alone[0].id]));
+        assert_eq!(app.store.finish_jobs(ours, &both, Changed::default()).await.unwrap(), Finish::Lost(vec![alone[0].id]));
         assert_eq!(app.store.queue_stats(app.clock.now()).await.unwrap().claimed, 1);
     }
 

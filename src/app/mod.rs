@@ -20,7 +20,9 @@ use tracing::{info, warn};
 use crate::clients::{self, plane::PlaneClient};
 use crate::clock::Clock;
 use crate::config::admin_token::admin_token_file;
-use crate::config::{Config, ConfigError, PlaneConfig, Secrets, load_or_make_admin_token};
+use crate::config::{
+    Config, ConfigError, PlaneConfig, Secrets, UnsignedWebhooks, load_or_make_admin_token,
+};
 use crate::inbox::Inbox;
 use crate::jobs::directory::Directory;
 use crate::jobs::process_delivery::{PlaneAddress, Processor};
@@ -30,7 +32,7 @@ use crate::queue::{Wake, hints};
 use crate::store::{DatabaseUrl, Store, StoreError};
 use crate::web;
 use crate::web::state::{SecretState, WebState};
-use crate::web::webhooks::{Intake, Limits};
+use crate::web::webhooks::{GithubEndpoint, Intake, KnownRepositories, Limits, PlaneEndpoint};
 
 /// All of stopping, from the signal to the end of the process.
 const STOP_LIMIT: Duration = Duration::from_secs(9);
@@ -164,6 +166,7 @@ impl App {
                 info!("{freed} jobs of the process before this one were queued again");
             }
         }
+        store.put_configured_repositories(&config.repositories, clock.now()).await?;
         let (stop, stopped) = watch::channel(false);
         let metrics = Arc::new(Metrics::default());
         let wake = Wake::default();
@@ -195,9 +198,14 @@ impl App {
         let sign_in_link = web::auth::one_time_link(&state).await?;
         let (intake, committers) = if role.receives() {
             let (inbox, committers) = Inbox::start(&store, &clock, &wake, &metrics);
-            let secrets = config.plane.webhook_secret.clone();
-            let limits = Limits::new(config.max_body);
-            (Some(Intake::new(inbox, secrets, limits, metrics)), committers)
+            let repositories = KnownRepositories::new(
+                store.clone(),
+                clock.clone(),
+                &config.repositories,
+                config.github.unknown_repositories,
+            );
+            let (plane, github) = endpoints(config, repositories);
+            (Some(Intake::new(inbox, plane, github, metrics)), committers)
         } else {
             (None, Vec::new())
         };
@@ -228,6 +236,27 @@ impl App {
             );
         }
     }
+}
+
+/// What each webhook endpoint goes by.
+fn endpoints(config: &Config, repositories: KnownRepositories) -> (PlaneEndpoint, GithubEndpoint) {
+    let plane = PlaneEndpoint {
+        secrets: config.plane.webhook_secret.clone(),
+        limits: Limits::for_plane(config.max_body),
+    };
+    let github = GithubEndpoint {
+        secrets: config.github.webhook_secret.clone(),
+        unsigned: config.github.unsigned,
+        repositories,
+        limits: Limits::for_github(config.max_body),
+    };
+    if github.unsigned == UnsignedWebhooks::Accept {
+        warn!(
+            "github.allow_unsigned is true: anybody who reaches {} can make work items; set github.webhook_secret instead",
+            crate::sources::github::ENDPOINT
+        );
+    }
+    (plane, github)
 }
 
 fn worker(

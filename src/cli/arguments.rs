@@ -152,15 +152,18 @@ pub(super) enum DeliveriesCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct DeliveriesListArguments {
-    /// Only from this sender (plane)
+    /// Only from this sender (plane, github)
     #[arg(long)]
     pub(super) source: Option<Source>,
     /// Only with this status
     #[arg(long, value_enum)]
     pub(super) status: Option<StatusName>,
-    /// Only this event, such as issue.updated
+    /// Only this event, such as issue.updated or issues
     #[arg(long)]
     pub(super) event: Option<String>,
+    /// Only of this repository
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub(super) repository: Option<String>,
     /// Only received since: 2026-11-22, 2026-11-22T10:00:00Z, or 2h (ago)
     #[arg(long, value_name = "TIME")]
     pub(super) since: Option<When>,
@@ -197,7 +200,7 @@ impl From<StatusName> for DeliveryStatus {
 
 #[derive(Debug, Args)]
 pub(super) struct WhichDelivery {
-    /// The sender (plane)
+    /// The sender (plane, github)
     pub(super) source: Source,
     /// The delivery's id, as deliveries list shows it
     pub(super) id: String,
@@ -254,7 +257,7 @@ pub(super) struct WorkItemsListArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct WorkItemShowArguments {
-    /// plane:ID, or a key such as SYNC-12
+    /// plane:ID, github:ID, or a key such as SYNC-12 or owner/name#12
     #[arg(value_name = "REF")]
     pub(super) item: String,
     /// At most this many lines of history

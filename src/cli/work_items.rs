@@ -39,6 +39,7 @@ struct WorkItemJson<'a> {
     updated_at: Timestamp,
     completed_at: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
+    moved_to: Option<&'a str>,
     ingested_at: Timestamp,
     missing: &'a [String],
 }
@@ -65,6 +66,7 @@ impl<'a> WorkItemJson<'a> {
             updated_at: item.updated_at(),
             completed_at: state.and_then(|s| s.completed_at),
             deleted_at: item.deleted_at,
+            moved_to: item.moved_to.as_ref().map(WorkItemRef::as_str),
             ingested_at: item.ingested_at,
             missing: state.map_or(&[], |s| &s.missing),
         }
@@ -212,6 +214,7 @@ fn page(item: &WorkItem, timeline: &[TimelineEntry]) -> String {
         ("updated", Some(moment(item.updated_at()))),
         ("completed", state.and_then(|s| s.completed_at).map(moment)),
         ("deleted", item.deleted_at.map(moment)),
+        ("moved to", item.moved_to.as_ref().map(|to| to.as_str().into())),
         ("ingested", Some(moment(item.ingested_at))),
         ("missing", list(missing.iter().map(String::as_str).collect())),
     ]);
@@ -234,6 +237,7 @@ mod tests {
             project_ref: String::new(),
             state: None,
             deleted_at: Some("2026-11-22T00:44:16Z".parse().unwrap()),
+            moved_to: None,
             ingested_at: "2026-11-22T00:45:00Z".parse().unwrap(),
         }
     }

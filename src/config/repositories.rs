@@ -76,6 +76,32 @@ pub enum Direction {
     Both,
 }
 
+impl Direction {
+    /// The word that is written and stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GithubToPlane => "github-to-plane",
+            Self::Both => "both",
+        }
+    }
+}
+
+/// The text names no direction.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown direction “{0}”: expected github-to-plane or both")]
+pub struct UnknownDirection(String);
+
+impl FromStr for Direction {
+    type Err = UnknownDirection;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDirection> {
+        [Self::GithubToPlane, Self::Both]
+            .into_iter()
+            .find(|direction| direction.as_str() == text)
+            .ok_or_else(|| UnknownDirection(text.to_owned()))
+    }
+}
+
 /// One `[[repositories]]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table with a name")]

@@ -7,7 +7,9 @@
 //! the compiler lists the rest. Remote payload types never leave their source's folder.
 
 mod fields;
+pub mod github;
 pub mod plane;
+mod signature;
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +18,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::ids::{DeliveryId, EventId, Lane};
+use crate::comments::CommentChange;
+use crate::config::RepositoryName;
+use crate::ids::{DeliveryId, EventId, Lane, RepositorySyncId};
+use crate::work_items::Change;
 
 /// A system that sends webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,16 +29,19 @@ use crate::ids::{DeliveryId, EventId, Lane};
 pub enum Source {
     /// Plane, the project tracker.
     Plane,
+    /// GitHub: issues, pull requests, their comments.
+    Github,
 }
 
 impl Source {
     /// All sources, for listings.
-    pub const ALL: [Self; 1] = [Self::Plane];
+    pub const ALL: [Self; 2] = [Self::Plane, Self::Github];
 
     /// As stored in `ops.work_queue.source` and written in addresses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Plane => "plane",
+            Self::Github => "github",
         }
     }
 }
@@ -46,7 +54,7 @@ impl fmt::Display for Source {
 
 /// The text names no source.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown source “{0}”: expected plane")]
+#[error("unknown source “{0}”: expected plane or github")]
 pub struct UnknownSource(String);
 
 impl FromStr for Source {
@@ -129,6 +137,15 @@ pub struct RawDelivery<'a> {
     pub content_type: Option<&'a str>,
 }
 
+/// The repository that a delivery says it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryRef {
+    /// `owner/name`, as the sender writes it at this moment.
+    pub name: RepositoryName,
+    /// The sender's numeric id of it, which survives a rename.
+    pub id: Option<u64>,
+}
+
 /// A delivery whose sender is proved and whose body is JSON. Made by a source's `verify` alone.
 #[derive(Debug, Clone)]
 pub struct Verified {
@@ -136,7 +153,10 @@ pub struct Verified {
     delivery_id: DeliveryId,
     event_id: Option<EventId>,
     event_type: String,
+    action: Option<String>,
     lane: Option<Lane>,
+    repository: Option<RepositoryRef>,
+    repository_sync: Option<RepositorySyncId>,
     encoding: Encoding,
     body: Bytes,
     body_hash: BodyHash,
@@ -155,9 +175,27 @@ impl Verified {
     pub fn event_id(&self) -> Option<&EventId> {
         self.event_id.as_ref()
     }
-    /// `issue.updated`, in the sender's own words.
+    /// `issue.updated` (Plane), `issues` (GitHub): the sender's own words.
     pub fn event_type(&self) -> &str {
         &self.event_type
+    }
+    /// What happened, where the sender says it apart from the event.
+    pub fn action(&self) -> Option<&str> {
+        self.action.as_deref()
+    }
+    /// The repository it comes from, where the source has repositories.
+    pub fn repository(&self) -> Option<&RepositoryRef> {
+        self.repository.as_ref()
+    }
+    /// The row of that repository, once it was found.
+    pub fn repository_sync(&self) -> Option<RepositorySyncId> {
+        self.repository_sync
+    }
+    /// The same delivery, its repository found.
+    #[must_use]
+    pub fn of_repository(mut self, row: RepositorySyncId) -> Self {
+        self.repository_sync = Some(row);
+        self
     }
     /// The entity it is about; without one it waits for nobody.
     pub fn lane(&self) -> Option<&Lane> {
@@ -177,6 +215,21 @@ impl Verified {
     }
 }
 
+/// What a delivery says, once it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Of an item.
+    pub item: Change,
+    /// Of a comment on it.
+    pub comment: Option<CommentChange>,
+}
+
+impl From<Change> for Told {
+    fn from(item: Change) -> Self {
+        Self { item, comment: None }
+    }
+}
+
 /// Why a request is not a delivery. `web/webhooks` gives each its status and words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
@@ -186,4 +239,6 @@ pub enum Rejection {
     MissingHeader(&'static str),
     /// The body is not JSON.
     InvalidJson,
+    /// The body does not say which repository it comes from.
+    MissingRepository,
 }

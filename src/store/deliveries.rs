@@ -68,6 +68,10 @@ pub struct Delivery {
     pub delivery_id: DeliveryId,
     /// The sender's word for what happened.
     pub event_type: String,
+    /// What happened to it, where the sender says it apart.
+    pub action: Option<String>,
+    /// The configured repository that it comes from, where there is one.
+    pub repository: Option<String>,
     /// Where it stands.
     pub status: DeliveryStatus,
     /// Attempts made, over all replays.
@@ -90,6 +94,16 @@ pub struct Delivery {
     pub processed_at: Option<Timestamp>,
 }
 
+impl Delivery {
+    /// The whole event in one word: `issue.updated`, `issues.opened`.
+    pub fn event(&self) -> String {
+        match &self.action {
+            Some(action) => format!("{}.{action}", self.event_type),
+            None => self.event_type.clone(),
+        }
+    }
+}
+
 /// Which deliveries to list; `None` is any.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryFilter {
@@ -99,6 +113,8 @@ pub struct DeliveryFilter {
     pub status: Option<DeliveryStatus>,
     /// The exact event type.
     pub event: Option<String>,
+    /// `owner/name` as configured, whatever the case.
+    pub repository: Option<String>,
     /// The item that they are about.
     pub item: Option<WorkItemRef>,
     /// Received then or later.
@@ -121,6 +137,8 @@ struct Row {
     source: String,
     delivery_id: String,
     event_type: String,
+    action: Option<String>,
+    repository: Option<String>,
     status: String,
     attempts: i64,
     last_error: Option<String>,
@@ -140,6 +158,8 @@ impl TryFrom<Row> for Delivery {
             source: row.source.parse().map_err(|e| unreadable("source", e))?,
             delivery_id: DeliveryId::new(row.delivery_id),
             event_type: row.event_type,
+            action: row.action,
+            repository: row.repository,
             status: row.status.parse().map_err(|e| unreadable("status", e))?,
             attempts: row.attempts,
             last_error: row.last_error,
@@ -156,17 +176,18 @@ impl TryFrom<Row> for Delivery {
 
 const LIST: &str = "
     SELECT source, delivery_id, event_type, status, attempts, last_error, result, work_item_ref, encoding, body_bytes,
-        body_sha256, received_at, processed_at
+        body_sha256, received_at, processed_at, action, repository
     FROM deliveries
     WHERE (CAST($1 AS text) IS NULL OR source = $1) AND (CAST($2 AS text) IS NULL OR status = $2)
       AND (CAST($3 AS text) IS NULL OR event_type = $3) AND (CAST($4 AS text) IS NULL OR work_item_ref = $4)
       AND ($5 IS NULL OR received_at >= $5) AND ($6 IS NULL OR received_at < $6)
       AND ($7 IS NULL OR received_at < $7 OR (received_at = $7 AND delivery_id > $8))
+      AND (CAST($10 AS text) IS NULL OR lower(repository) = lower($10))
     ORDER BY received_at DESC, delivery_id LIMIT $9";
 
 const ONE: &str = "
     SELECT source, delivery_id, event_type, status, attempts, last_error, result, work_item_ref, encoding, body_bytes,
-        body_sha256, received_at, processed_at
+        body_sha256, received_at, processed_at, action, repository
     FROM deliveries WHERE source = $1 AND delivery_id = $2";
 
 impl Store {
@@ -187,6 +208,7 @@ impl Store {
             .bind(after.map(|a| At(a.received_at)))
             .bind(after.map(|a| a.delivery_id.as_str()))
             .bind(limit)
+            .bind(filter.repository.as_deref())
             .fetch_all(pool)
             .await?);
         rows.into_iter().map(Delivery::try_from).collect()

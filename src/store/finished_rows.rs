@@ -5,8 +5,10 @@ use serde::Serialize;
 
 use super::jobs::{Counted, End, Finished};
 use super::time::to_text;
+use crate::comments::Comment;
+use crate::ids::WorkItemRef;
 use crate::timeline::TimelineEntry;
-use crate::work_items::{FieldChange, Kind, Label, Person, Snapshot, WorkItem};
+use crate::work_items::{FieldChange, Kind, Label, Person, Snapshot, StateGroup, WorkItem};
 
 #[derive(Serialize)]
 pub(super) struct FinishedRow<'a> {
@@ -19,6 +21,7 @@ pub(super) struct FinishedRow<'a> {
     result: Option<&'a str>,
     available_at: Option<String>,
     finished_at: Option<String>,
+    source: &'static str,
     delivery_id: &'a str,
     work_item_ref: Option<&'a str>,
 }
@@ -46,6 +49,25 @@ pub(super) struct ItemRow<'a> {
     ingested_at: String,
     missing: &'a [String],
     state: Option<&'a Snapshot>,
+    description: Option<&'a str>,
+    description_format: Option<&'static str>,
+    moved_to: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct CommentRow<'a> {
+    comment_ref: &'a str,
+    work_item_ref: &'a str,
+    system: &'static str,
+    external_id: &'a str,
+    author: Option<&'a str>,
+    body: &'a str,
+    body_format: &'static str,
+    url: Option<&'a str>,
+    created_at: Option<String>,
+    updated_at: String,
+    deleted_at: Option<String>,
+    ingested_at: String,
 }
 
 #[derive(Serialize)]
@@ -98,13 +120,15 @@ pub(super) fn finished_row(finished: &Finished) -> FinishedRow<'_> {
         result,
         available_at,
         finished_at,
+        source: finished.entry.source.as_str(),
         delivery_id: finished.entry.delivery_id.as_str(),
-        work_item_ref: finished.entry.item.as_ref().map(super::super::ids::WorkItemRef::as_str),
+        work_item_ref: finished.entry.item.as_ref().map(WorkItemRef::as_str),
     }
 }
 
 pub(super) fn item_row(item: &WorkItem) -> ItemRow<'_> {
     let state = item.state.as_ref();
+    let description = state.and_then(|s| s.description.as_ref());
     ItemRow {
         work_item_ref: item.item.as_str(),
         system: item.system.as_str(),
@@ -117,9 +141,7 @@ pub(super) fn item_row(item: &WorkItem) -> ItemRow<'_> {
         updated_at: to_text(item.updated_at()),
         key: state.and_then(|s| s.key.as_deref()),
         kind: state.map_or(Kind::Issue, |s| s.kind),
-        state_group: state
-            .and_then(|s| s.state_group)
-            .map(super::super::work_items::StateGroup::as_str),
+        state_group: state.and_then(|s| s.state_group).map(StateGroup::as_str),
         labels: state.map_or(&[], |s| &s.labels),
         assignees: state.map_or(&[], |s| &s.assignees),
         priority: state.and_then(|s| s.priority.as_deref()),
@@ -129,12 +151,33 @@ pub(super) fn item_row(item: &WorkItem) -> ItemRow<'_> {
         ingested_at: to_text(item.ingested_at),
         missing: state.map_or(&[], |s| &s.missing),
         state,
+        description: description.map(|d| d.text.as_str()),
+        description_format: description.map(|d| d.format.as_str()),
+        moved_to: item.moved_to.as_ref().map(WorkItemRef::as_str),
+    }
+}
+
+pub(super) fn comment_row(comment: &Comment) -> CommentRow<'_> {
+    let said = &comment.said;
+    CommentRow {
+        comment_ref: said.comment.as_str(),
+        work_item_ref: said.item.as_str(),
+        system: said.system.as_str(),
+        external_id: &said.external_id,
+        author: said.author.as_deref(),
+        body: &said.text.text,
+        body_format: said.text.format.as_str(),
+        url: said.url.as_deref(),
+        created_at: said.created_at.map(to_text),
+        updated_at: to_text(said.updated_at),
+        deleted_at: comment.deleted_at.map(to_text),
+        ingested_at: to_text(comment.ingested_at),
     }
 }
 
 pub(super) fn entry_row(entry: &TimelineEntry) -> EntryRow<'_> {
     EntryRow {
-        work_item_ref: entry.item.as_ref().map(super::super::ids::WorkItemRef::as_str),
+        work_item_ref: entry.item.as_ref().map(WorkItemRef::as_str),
         source: entry.source.as_str(),
         delivery_id: entry.delivery_id.as_str(),
         attempt: entry.attempt,

@@ -1,8 +1,9 @@
 //! Writing deliveries: the row and its job in one transaction, many deliveries in one commit.
 //!
-//! A delivery is new when neither its id, nor its event's id, nor its body's hash is known: three
-//! unique keys, so that the database decides, whichever process asks. What the batch did not
-//! insert is looked up afterwards, one by one, since repeats are rare.
+//! A delivery of Plane's is new when neither its id, nor its event's id, nor its body's hash is
+//! known: three unique keys, so that the database decides, whichever process asks. GitHub repeats
+//! under the same id, and two deliveries may well say the same, so there the id alone counts.
+//! What the batch did not insert is looked up afterwards, one by one, since repeats are rare.
 
 use serde::Serialize;
 use sqlx::Row;
@@ -11,7 +12,7 @@ use super::deliveries::DeliveryStatus;
 use super::time::{At, to_text};
 use super::{Database, Store, StoreResult, on_writer};
 use crate::clock::Timestamp;
-use crate::ids::DeliveryId;
+use crate::ids::{DeliveryId, EventId, Lane};
 use crate::sources::{BodyHash, Source, Verified};
 
 /// What became of a delivery that was handed in.
@@ -36,7 +37,7 @@ pub struct Duplicate {
 
 /// One statement, so one transaction: the rows, and the jobs of those that are new. The lanes are
 /// unnested apart, so that the bodies are read once and never kept for the join.
-const INSERT_POSTGRES: &str = "
+const INSERT_PLANE_POSTGRES: &str = "
     WITH fresh AS (
         INSERT INTO plane_webhook_deliveries
             (delivery_id, event_id, event_type, encoding, body_sha256, body_bytes, received_at, body)
@@ -51,8 +52,25 @@ const INSERT_POSTGRES: &str = "
     )
     SELECT delivery_id FROM fresh";
 
+/// A repository that was removed meanwhile is none, and no reason to refuse the delivery.
+const INSERT_GITHUB_POSTGRES: &str = "
+    WITH fresh AS (
+        INSERT INTO github_webhook_events
+            (delivery_id, event_type, action, encoding, repository_sync, body_sha256, body_bytes, created_at, body)
+        SELECT delivery_id, event_type, action, encoding, r.id, body_sha256, octet_length(body), $9, body
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::bytea[], $7::bytea[], $8::bigint[])
+            AS incoming(delivery_id, event_type, action, encoding, body_sha256, body, repository_sync)
+            LEFT JOIN repository_syncs r ON r.id = incoming.repository_sync
+        ON CONFLICT DO NOTHING RETURNING delivery_id
+    ), jobs AS (
+        INSERT INTO work_queue (source, delivery_id, lane, available_at)
+        SELECT 'github', delivery_id, lane, $9
+        FROM unnest($1::text[], $5::text[]) AS lanes(delivery_id, lane) JOIN fresh USING (delivery_id)
+    )
+    SELECT delivery_id FROM fresh";
+
 /// The bodies come as one blob, each row telling where in it its own begins.
-const INSERT_SQLITE: &str = "
+const INSERT_PLANE_SQLITE: &str = "
     INSERT INTO plane_webhook_deliveries
         (delivery_id, event_id, event_type, encoding, body_sha256, body_bytes, received_at, body)
     SELECT value ->> 'delivery_id', value ->> 'event_id', value ->> 'event_type', value ->> 'encoding',
@@ -60,12 +78,24 @@ const INSERT_SQLITE: &str = "
     FROM json_each($1) WHERE true
     ON CONFLICT DO NOTHING RETURNING delivery_id";
 
+const INSERT_GITHUB_SQLITE: &str = "
+    INSERT INTO github_webhook_events
+        (delivery_id, event_type, action, encoding, repository_sync, body_sha256, body_bytes, created_at, body)
+    SELECT value ->> 'delivery_id', value ->> 'event_type', value ->> 'action', value ->> 'encoding',
+        (SELECT r.id FROM repository_syncs r WHERE r.id = value ->> 'repository_sync'),
+        unhex(value ->> 'body_sha256'), value ->> 'length', $2, substr($3, value ->> 'start', value ->> 'length')
+    FROM json_each($1) WHERE true
+    ON CONFLICT DO NOTHING RETURNING delivery_id";
+
 const ENQUEUE_SQLITE: &str = "
     INSERT INTO work_queue (source, delivery_id, lane, available_at)
-    SELECT 'plane', value ->> 'delivery_id', value ->> 'lane', $2
+    SELECT $3, value ->> 'delivery_id', value ->> 'lane', $2
     FROM json_each($1)";
 
-const FIND_DUPLICATE: &str = "
+const FIND_GITHUB_DUPLICATE: &str =
+    "SELECT delivery_id, status, body_sha256 FROM github_webhook_events WHERE delivery_id = $1";
+
+const FIND_PLANE_DUPLICATE: &str = "
     SELECT delivery_id, status, body_sha256 FROM plane_webhook_deliveries
     WHERE delivery_id = $1 OR event_id = $2 OR body_sha256 = $3
     ORDER BY CASE WHEN delivery_id = $1 THEN 0 ELSE 1 END LIMIT 1";
@@ -75,7 +105,9 @@ struct IncomingRow<'a> {
     delivery_id: &'a str,
     event_id: Option<&'a str>,
     event_type: &'a str,
+    action: Option<&'a str>,
     encoding: &'static str,
+    repository_sync: Option<i64>,
     lane: Option<&'a str>,
     body_sha256: String,
     start: usize,
@@ -91,9 +123,14 @@ impl Store {
         batch: &[&Verified],
         now: Timestamp,
     ) -> StoreResult<Vec<DeliveryId>> {
+        let Some(source) = batch.first().map(|d| d.source()) else { return Ok(Vec::new()) };
+        debug_assert!(batch.iter().all(|d| d.source() == source), "a batch is of one source");
         let fresh = match &self.database {
-            Database::Postgres(pool) => insert_postgres(pool, batch, now).await?,
-            Database::Sqlite { writer, .. } => insert_sqlite(writer, batch, now).await?,
+            Database::Postgres(pool) => match source {
+                Source::Plane => insert_plane_postgres(pool, batch, now).await?,
+                Source::Github => insert_github_postgres(pool, batch, now).await?,
+            },
+            Database::Sqlite { writer, .. } => insert_sqlite(writer, source, batch, now).await?,
         };
         Ok(fresh.into_iter().map(DeliveryId::new).collect())
     }
@@ -114,12 +151,15 @@ impl Store {
     }
 
     async fn find_duplicate(&self, delivery: &Verified) -> StoreResult<Option<Known>> {
-        let Source::Plane = delivery.source();
         let id = delivery.delivery_id().as_str();
-        let event_id = delivery.event_id().map(super::super::ids::EventId::as_str);
+        let event_id = delivery.event_id().map(EventId::as_str);
         let hash = delivery.body_hash().0.to_vec();
         let known = on_writer!(self, pool => {
-            let row = sqlx::query(FIND_DUPLICATE).bind(id).bind(event_id).bind(hash).fetch_optional(pool).await?;
+            let find = match delivery.source() {
+                Source::Plane => sqlx::query(FIND_PLANE_DUPLICATE).bind(id).bind(event_id).bind(hash),
+                Source::Github => sqlx::query(FIND_GITHUB_DUPLICATE).bind(id),
+            };
+            let row = find.fetch_optional(pool).await?;
             row.map(|row| Known::from_columns(row.try_get(0)?, &row.try_get::<String, _>(1)?, row.try_get(2)?)).transpose()
         });
         Ok(known?)
@@ -143,40 +183,85 @@ impl Known {
     }
 }
 
-async fn insert_postgres(
+async fn insert_plane_postgres(
     pool: &sqlx::PgPool,
     batch: &[&Verified],
     now: Timestamp,
 ) -> Result<Vec<String>, sqlx::Error> {
-    let column = |of: fn(&Verified) -> &str| -> Vec<&str> { batch.iter().map(|d| of(d)).collect() };
-    let event_ids: Vec<_> =
-        batch.iter().map(|d| d.event_id().map(super::super::ids::EventId::as_str)).collect();
-    let lanes: Vec<_> =
-        batch.iter().map(|d| d.lane().map(super::super::ids::Lane::as_str)).collect();
-    let hashes: Vec<_> = batch.iter().map(|d| d.body_hash().0.to_vec()).collect();
-    let bodies: Vec<&[u8]> = batch.iter().map(|d| d.body().as_ref()).collect();
-    sqlx::query_scalar(INSERT_POSTGRES)
-        .bind(column(|d| d.delivery_id().as_str()))
+    let columns = Columns::of(batch);
+    let event_ids: Vec<_> = batch.iter().map(|d| d.event_id().map(EventId::as_str)).collect();
+    sqlx::query_scalar(INSERT_PLANE_POSTGRES)
+        .bind(columns.delivery_ids)
         .bind(event_ids)
-        .bind(column(|d| d.event_type()))
-        .bind(column(|d| d.encoding().as_str()))
-        .bind(lanes)
-        .bind(hashes)
-        .bind(bodies)
+        .bind(columns.event_types)
+        .bind(columns.encodings)
+        .bind(columns.lanes)
+        .bind(columns.hashes)
+        .bind(columns.bodies)
         .bind(At(now))
         .fetch_all(pool)
         .await
 }
 
+async fn insert_github_postgres(
+    pool: &sqlx::PgPool,
+    batch: &[&Verified],
+    now: Timestamp,
+) -> Result<Vec<String>, sqlx::Error> {
+    let columns = Columns::of(batch);
+    let actions: Vec<_> = batch.iter().map(|d| d.action()).collect();
+    let repositories: Vec<_> = batch.iter().map(|d| d.repository_sync().map(|id| id.0)).collect();
+    sqlx::query_scalar(INSERT_GITHUB_POSTGRES)
+        .bind(columns.delivery_ids)
+        .bind(columns.event_types)
+        .bind(actions)
+        .bind(columns.encodings)
+        .bind(columns.lanes)
+        .bind(columns.hashes)
+        .bind(columns.bodies)
+        .bind(repositories)
+        .bind(At(now))
+        .fetch_all(pool)
+        .await
+}
+
+/// The columns that deliveries of every source have, as arrays for `unnest`.
+struct Columns<'a> {
+    delivery_ids: Vec<&'a str>,
+    event_types: Vec<&'a str>,
+    encodings: Vec<&'static str>,
+    lanes: Vec<Option<&'a str>>,
+    hashes: Vec<Vec<u8>>,
+    bodies: Vec<&'a [u8]>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(batch: &[&'a Verified]) -> Self {
+        Self {
+            delivery_ids: batch.iter().map(|d| d.delivery_id().as_str()).collect(),
+            event_types: batch.iter().map(|d| d.event_type()).collect(),
+            encodings: batch.iter().map(|d| d.encoding().as_str()).collect(),
+            lanes: batch.iter().map(|d| d.lane().map(Lane::as_str)).collect(),
+            hashes: batch.iter().map(|d| d.body_hash().0.to_vec()).collect(),
+            bodies: batch.iter().map(|d| d.body().as_ref()).collect(),
+        }
+    }
+}
+
 async fn insert_sqlite(
     writer: &sqlx::SqlitePool,
+    source: Source,
     batch: &[&Verified],
     now: Timestamp,
 ) -> StoreResult<Vec<String>> {
     let (rows, bodies) = incoming_rows(batch);
     let json = super::rows::to_json(&rows)?;
+    let insert = match source {
+        Source::Plane => INSERT_PLANE_SQLITE,
+        Source::Github => INSERT_GITHUB_SQLITE,
+    };
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    let fresh: Vec<String> = sqlx::query_scalar(INSERT_SQLITE)
+    let fresh: Vec<String> = sqlx::query_scalar(insert)
         .bind(json.as_str())
         .bind(to_text(now))
         .bind(bodies)
@@ -193,6 +278,7 @@ async fn insert_sqlite(
         sqlx::query(ENQUEUE_SQLITE)
             .bind(jobs)
             .bind(to_text(now))
+            .bind(source.as_str())
             .execute(&mut *transaction)
             .await?;
     }
@@ -209,10 +295,12 @@ fn incoming_rows<'a>(batch: &[&'a Verified]) -> (Vec<IncomingRow<'a>>, Vec<u8>) 
             bodies.extend_from_slice(d.body());
             IncomingRow {
                 delivery_id: d.delivery_id().as_str(),
-                event_id: d.event_id().map(super::super::ids::EventId::as_str),
+                event_id: d.event_id().map(EventId::as_str),
                 event_type: d.event_type(),
+                action: d.action(),
                 encoding: d.encoding().as_str(),
-                lane: d.lane().map(super::super::ids::Lane::as_str),
+                repository_sync: d.repository_sync().map(|id| id.0),
+                lane: d.lane().map(Lane::as_str),
                 body_sha256: hex::encode(d.body_hash().0),
                 start,
                 length: d.body().len(),

@@ -1,4 +1,5 @@
-//! The queue's table: claiming, finishing, queueing again. The rules of the queue stand in
+//! The queue's table: claiming, queueing again, and the words for how an attempt ends; the ends
+//! themselves are written by `store/finish`. The rules of the queue stand in
 //! `queue/`; here is what makes them hold.
 //!
 //! Races, and what decides them:
@@ -14,15 +15,15 @@ use std::time::Duration;
 
 use sqlx::Row;
 
-use super::finished_rows::{EntryRow, entry_row, finished_row, item_row};
-use super::rows::{Statement, statement, to_json};
+use super::finish::APPEND_TIMELINE;
+use super::finished_rows::EntryRow;
+use super::rows::{Statement, to_json};
 use super::time::{At, to_text};
 use super::{Database, Store, StoreResult, on_reader, on_writer, unreadable};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JobId, Lane, Lease};
 use crate::sources::Source;
 use crate::timeline::{EntryOutcome, TimelineEntry};
-use crate::work_items::WorkItem;
 
 /// A job under our lease, with the delivery it is about.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct ClaimedJob {
     pub source: Source,
     /// Which delivery.
     pub delivery_id: DeliveryId,
+    /// The sender's word for what happened.
+    pub event_type: String,
     /// Its lane.
     pub lane: Option<Lane>,
     /// Which attempt this is, from 1.
@@ -143,59 +146,30 @@ const CLAIM: Statement = Statement {
 
 const BODIES: Statement = Statement {
     postgres: "
-        SELECT source, delivery_id, encoding, body, received_at FROM deliveries
+        SELECT source, delivery_id, event_type, encoding, body, received_at FROM deliveries
         WHERE delivery_id IN (SELECT json_array_elements_text($1::json))",
     sqlite: "
-        SELECT source, delivery_id, encoding, body, received_at FROM deliveries
+        SELECT source, delivery_id, event_type, encoding, body, received_at FROM deliveries
         WHERE delivery_id IN (SELECT value FROM json_each($1))",
 };
 
-const FINISH_JOBS: Statement = statement!(
-    "UPDATE work_queue SET status = r.status, attempts = r.attempts, last_error = r.error,
-        available_at = COALESCE(r.available_at, work_queue.available_at), finished_at = r.finished_at,
-        lease = NULL, lease_until = NULL
-     FROM ",
-    rows(id "bigint", status "text", attempts "bigint", error "text", available_at "timestamptz", finished_at "timestamptz"),
-    " WHERE work_queue.id = r.id AND work_queue.lease = $2 AND work_queue.status = 'claimed'
-     RETURNING work_queue.id"
-);
-
-const FINISH_PLANE: Statement = statement!(
-    "UPDATE plane_webhook_deliveries SET status = r.delivery_status, attempts = attempts + r.counted,
-        last_error = r.error, result = COALESCE(r.result, plane_webhook_deliveries.result),
-        work_item_ref = COALESCE(r.work_item_ref, plane_webhook_deliveries.work_item_ref), processed_at = r.finished_at
-     FROM ",
-    rows(delivery_id "text", delivery_status "text", counted "bigint", error "text", result "text", work_item_ref "text", finished_at "timestamptz"),
-    " WHERE plane_webhook_deliveries.delivery_id = r.delivery_id"
-);
-
-const UPSERT_ITEMS: Statement = statement!(
-    "INSERT INTO work_items (work_item_ref, system, external_id, project_ref, title, status, assignee, url, updated_at,
-        key, kind, state_group, labels, assignees, priority, created_at, completed_at, deleted_at, ingested_at, missing, state)
-     SELECT r.work_item_ref, r.system, r.external_id, r.project_ref, r.title, r.status, r.assignee, r.url, r.updated_at,
-        r.key, r.kind, r.state_group, r.labels, r.assignees, r.priority, r.created_at, r.completed_at, r.deleted_at,
-        r.ingested_at, r.missing, r.state
-     FROM ",
-    rows(work_item_ref "text", system "text", external_id "text", project_ref "text", title "text", status "text",
-        assignee "text", url "text", updated_at "timestamptz", key "text", kind "text", state_group "text", labels "jsonb",
-        assignees "jsonb", priority "text", created_at "timestamptz", completed_at "timestamptz",
-        deleted_at "timestamptz", ingested_at "timestamptz", missing "jsonb", state "jsonb"),
-    " WHERE true
-     ON CONFLICT (work_item_ref) DO UPDATE SET project_ref = excluded.project_ref, title = excluded.title,
-        status = excluded.status, assignee = excluded.assignee, url = excluded.url, updated_at = excluded.updated_at,
-        key = excluded.key, kind = excluded.kind, state_group = excluded.state_group, labels = excluded.labels,
-        assignees = excluded.assignees, priority = excluded.priority, created_at = excluded.created_at,
-        completed_at = excluded.completed_at, deleted_at = excluded.deleted_at, ingested_at = excluded.ingested_at,
-        missing = excluded.missing, state = excluded.state"
-);
-
-const APPEND_TIMELINE: Statement = statement!(
-    "INSERT INTO timeline (work_item_ref, source, delivery_id, attempt, at, outcome, reason, changes)
-     SELECT r.work_item_ref, r.source, r.delivery_id, r.attempt, r.at, r.outcome, r.reason, r.changes FROM ",
-    rows(work_item_ref "text", source "text", delivery_id "text", attempt "bigint", at "timestamptz",
-        outcome "text", reason "text", changes "json"),
-    " WHERE true"
-);
+/// What only GitHub's table says: that a delivery is being worked on, and that it no longer is.
+const MARK_PROCESSING: Statement = Statement {
+    postgres: "
+        UPDATE github_webhook_events SET status = 'processing'
+        WHERE delivery_id IN (SELECT json_array_elements_text($1::json))",
+    sqlite: "
+        UPDATE github_webhook_events SET status = 'processing'
+        WHERE delivery_id IN (SELECT value FROM json_each($1))",
+};
+const MARK_PENDING: Statement = Statement {
+    postgres: "
+        UPDATE github_webhook_events SET status = 'pending'
+        WHERE status = 'processing' AND delivery_id IN (SELECT json_array_elements_text($1::json))",
+    sqlite: "
+        UPDATE github_webhook_events SET status = 'pending'
+        WHERE status = 'processing' AND delivery_id IN (SELECT value FROM json_each($1))",
+};
 
 impl Store {
     /// Takes up to `limit` due jobs under a new lease of length `lease_for`, oldest first, at
@@ -219,16 +193,27 @@ impl Store {
                     .bind(At(now + lease_for))
                     .bind(limit);
                 let rows: Vec<ClaimRow> = claim.fetch_all(&mut *transaction).await?;
+                if let Some(ids) = of_github(rows.iter().map(|row| (&row.1, &row.2)))? {
+                    let processing = sqlx::query(MARK_PROCESSING.postgres).bind(ids);
+                    processing.execute(&mut *transaction).await?;
+                }
                 transaction.commit().await?;
                 rows
             }
             Database::Sqlite { writer, .. } => {
+                let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
                 let claim = sqlx::query_as(CLAIM.sqlite)
                     .bind(At(now))
                     .bind(token)
                     .bind(At(now + lease_for))
                     .bind(limit);
-                claim.fetch_all(writer).await?
+                let rows: Vec<ClaimRow> = claim.fetch_all(&mut *transaction).await?;
+                if let Some(ids) = of_github(rows.iter().map(|row| (&row.1, &row.2)))? {
+                    let processing = sqlx::query(MARK_PROCESSING.sqlite).bind(ids);
+                    processing.execute(&mut *transaction).await?;
+                }
+                transaction.commit().await?;
+                rows
             }
         };
         rows.sort_unstable_by_key(|row| row.0);
@@ -251,11 +236,13 @@ impl Store {
         };
         let mut by_id: std::collections::HashMap<_, _> = bodies
             .into_iter()
-            .map(|(source, id, encoding, body, at)| ((source, id), (encoding, body, at)))
+            .map(|(source, id, event, encoding, body, at)| {
+                ((source, id), (event, encoding, body, at))
+            })
             .collect();
         rows.into_iter()
             .map(|(id, source, delivery_id, lane, attempts)| {
-                let Some((encoding, body, received_at)) =
+                let Some((event_type, encoding, body, received_at)) =
                     by_id.remove(&(source.clone(), delivery_id.clone()))
                 else {
                     return Err(unreadable("job", "its delivery is missing"));
@@ -264,6 +251,7 @@ impl Store {
                     id: JobId(id),
                     source: source.parse().map_err(|e| unreadable("source", e))?,
                     delivery_id: DeliveryId::new(delivery_id),
+                    event_type,
                     lane: lane.map(Lane::new),
                     attempt: u32::try_from(attempts).unwrap_or(u32::MAX),
                     encoding,
@@ -272,58 +260,6 @@ impl Store {
                 })
             })
             .collect()
-    }
-
-    /// Writes the ends of a batch, the items they changed and their timeline in one commit, if
-    /// every job is still under `lease`.
-    pub async fn finish_jobs(
-        &self,
-        lease: Lease,
-        finished: &[Finished],
-        items: &[&WorkItem],
-    ) -> StoreResult<Finish> {
-        let jobs = to_json(&finished.iter().map(finished_row).collect::<Vec<_>>())?;
-        let entries = to_json(&finished.iter().map(|f| entry_row(&f.entry)).collect::<Vec<_>>())?;
-        let items = (!items.is_empty())
-            .then(|| to_json(&items.iter().map(|i| item_row(i)).collect::<Vec<_>>()));
-        let items = items.transpose()?;
-        macro_rules! finish {
-            ($transaction:expr, $dialect:ident) => {{
-                let mut transaction = $transaction;
-                let token = lease.0.to_string();
-                let kept: Vec<i64> = sqlx::query_scalar(FINISH_JOBS.$dialect)
-                    .bind(jobs.as_str())
-                    .bind(token)
-                    .fetch_all(&mut *transaction)
-                    .await?;
-                if kept.len() < finished.len() {
-                    transaction.rollback().await?;
-                    return Ok(Finish::Lost(lost(finished, &kept)));
-                }
-                sqlx::query(FINISH_PLANE.$dialect)
-                    .bind(jobs.as_str())
-                    .execute(&mut *transaction)
-                    .await?;
-                if let Some(items) = items {
-                    sqlx::query(UPSERT_ITEMS.$dialect)
-                        .bind(items)
-                        .execute(&mut *transaction)
-                        .await?;
-                }
-                sqlx::query(APPEND_TIMELINE.$dialect)
-                    .bind(entries)
-                    .execute(&mut *transaction)
-                    .await?;
-                transaction.commit().await?;
-            }};
-        }
-        match &self.database {
-            Database::Postgres(pool) => finish!(pool.begin().await?, postgres),
-            Database::Sqlite { writer, .. } => {
-                finish!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite);
-            }
-        }
-        Ok(Finish::Committed)
     }
 
     /// Lets a lease that is still held end later.
@@ -337,20 +273,39 @@ impl Store {
 
     /// Queues again what was claimed under leases that ended before `now`; returns how many.
     pub async fn reap_leases(&self, now: Timestamp) -> StoreResult<u64> {
-        const REAP: &str =
-            "UPDATE work_queue SET status = 'queued', lease = NULL, lease_until = NULL
-            WHERE status = 'claimed' AND lease_until < $1";
-        Ok(
-            on_writer!(self, pool => sqlx::query(REAP).bind(At(now)).execute(pool).await?.rows_affected()),
-        )
+        self.reap(Some(now)).await
     }
 
     /// Ends all leases at once: for a database that no other process works on.
     pub async fn reap_all_leases(&self) -> StoreResult<u64> {
+        self.reap(None).await
+    }
+
+    /// Ends the leases that ended before `now`, or all of them.
+    async fn reap(&self, now: Option<Timestamp>) -> StoreResult<u64> {
         const REAP: &str =
             "UPDATE work_queue SET status = 'queued', lease = NULL, lease_until = NULL
-            WHERE status = 'claimed'";
-        Ok(on_writer!(self, pool => sqlx::query(REAP).execute(pool).await?.rows_affected()))
+            WHERE status = 'claimed' AND ($1 IS NULL OR lease_until < $1)
+            RETURNING source, delivery_id";
+        macro_rules! reap {
+            ($transaction:expr, $dialect:ident) => {{
+                let mut transaction = $transaction;
+                let reaped: Vec<(String, String)> =
+                    sqlx::query_as(REAP).bind(now.map(At)).fetch_all(&mut *transaction).await?;
+                if let Some(ids) = of_github(reaped.iter().map(|row| (&row.0, &row.1)))? {
+                    let pending = sqlx::query(MARK_PENDING.$dialect).bind(ids);
+                    pending.execute(&mut *transaction).await?;
+                }
+                transaction.commit().await?;
+                reaped.len() as u64
+            }};
+        }
+        Ok(match &self.database {
+            Database::Postgres(pool) => reap!(pool.begin().await?, postgres),
+            Database::Sqlite { writer, .. } => {
+                reap!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite)
+            }
+        })
     }
 
     /// Runs a delivery again, whatever its end was; its attempts begin anew.
@@ -387,10 +342,16 @@ impl Store {
         requeue: &'static str,
         reason: &str,
     ) -> StoreResult<bool> {
-        const RESET: &str =
+        const RESET_PLANE: &str =
             "UPDATE plane_webhook_deliveries SET status = 'received', processed_at = NULL
             WHERE delivery_id = $1 RETURNING work_item_ref";
-        let Source::Plane = source;
+        const RESET_GITHUB: &str =
+            "UPDATE github_webhook_events SET status = 'pending', processed_at = NULL
+            WHERE delivery_id = $1 RETURNING work_item_ref";
+        let reset = match source {
+            Source::Plane => RESET_PLANE,
+            Source::Github => RESET_GITHUB,
+        };
         macro_rules! requeue {
             ($transaction:expr, $dialect:ident) => {{
                 let mut transaction = $transaction;
@@ -404,7 +365,7 @@ impl Store {
                 if queued == 0 {
                     return Ok(false);
                 }
-                let item: Option<String> = sqlx::query(RESET)
+                let item: Option<String> = sqlx::query(reset)
                     .bind(id.as_str())
                     .fetch_one(&mut *transaction)
                     .await?
@@ -446,8 +407,14 @@ const REQUEUE_FAILED: &str = "
     WHERE source = $1 AND delivery_id = $2 AND (status = 'dead' OR (status = 'queued' AND last_error IS NOT NULL))";
 
 type ClaimRow = (i64, String, String, Option<String>, i64);
-type BodyRow = (String, String, String, Option<Vec<u8>>, At);
+type BodyRow = (String, String, String, String, Option<Vec<u8>>, At);
 
-fn lost(finished: &[Finished], kept: &[i64]) -> Vec<JobId> {
-    finished.iter().map(|f| f.id).filter(|id| !kept.contains(&id.0)).collect()
+/// The ids of GitHub's deliveries among these, as the statements take them; `None` without any.
+fn of_github<'a>(
+    deliveries: impl Iterator<Item = (&'a String, &'a String)>,
+) -> StoreResult<Option<String>> {
+    let github = Source::Github.as_str();
+    let ids: Vec<&str> =
+        deliveries.filter(|(source, _)| *source == github).map(|(_, id)| id.as_str()).collect();
+    if ids.is_empty() { Ok(None) } else { to_json(&ids).map(Some) }
 }

@@ -9,12 +9,15 @@
 //! read. Nothing here waits for the network while a transaction is open.
 
 pub mod announcements;
+pub mod comments;
 mod connect;
 pub mod deliveries;
 pub mod directory;
+pub mod finish;
 mod finished_rows;
 pub mod inbox;
 pub mod jobs;
+pub mod repositories;
 mod rows;
 pub mod sessions;
 pub mod stats;

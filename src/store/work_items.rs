@@ -8,7 +8,7 @@ use super::time::At;
 use super::{Database, Store, StoreError, StoreResult, on_reader, unreadable};
 use crate::clock::Timestamp;
 use crate::ids::WorkItemRef;
-use crate::work_items::{Snapshot, StateGroup, System, WorkItem};
+use crate::work_items::{Snapshot, StateGroup, System, Text, WorkItem};
 
 /// Which items to list; `None` is any. Deleted ones are listed only when `status` asks for them.
 #[derive(Debug, Clone, Default)]
@@ -57,28 +57,43 @@ struct Row {
     project_ref: String,
     state: Option<Json<Snapshot>>,
     deleted_at: Option<At>,
+    moved_to: Option<String>,
     ingested_at: At,
+    #[sqlx(default)]
+    description: Option<String>,
+    #[sqlx(default)]
+    description_format: Option<String>,
 }
 
 impl TryFrom<Row> for WorkItem {
     type Error = StoreError;
     fn try_from(row: Row) -> Result<Self, StoreError> {
+        let mut state = row.state.map(|state| state.0);
+        if let (Some(state), Some(text), Some(format)) =
+            (&mut state, row.description, row.description_format)
+        {
+            let format = format.parse().map_err(|e| unreadable("description format", e))?;
+            state.description = Some(Text { format, text });
+        }
         Ok(Self {
             item: WorkItemRef::new(row.work_item_ref),
             system: row.system.parse().map_err(|e| unreadable("system", e))?,
             external_id: row.external_id,
             project_ref: row.project_ref,
-            state: row.state.map(|state| state.0),
+            state,
             deleted_at: row.deleted_at.map(|at| at.0),
+            moved_to: row.moved_to.map(WorkItemRef::new),
             ingested_at: row.ingested_at.0,
         })
     }
 }
 
+/// Whole items; lists leave the description out.
 macro_rules! select_items {
     ($where:literal) => {
         concat!(
-            "SELECT work_item_ref, system, external_id, project_ref, state, deleted_at, ingested_at FROM work_items ",
+            "SELECT work_item_ref, system, external_id, project_ref, state, deleted_at, moved_to, ingested_at,
+                description, description_format FROM work_items ",
             $where
         )
     };
@@ -120,7 +135,7 @@ macro_rules! in_both_dialects {
 }
 
 const LIST: Statement = in_both_dialects!(
-    "SELECT work_item_ref, system, external_id, project_ref, state, deleted_at, ingested_at FROM work_items WHERE ",
+    "SELECT work_item_ref, system, external_id, project_ref, state, deleted_at, moved_to, ingested_at FROM work_items WHERE ",
     " AND ($8 IS NULL OR updated_at < $8 OR (updated_at = $8 AND work_item_ref > $9))
       ORDER BY updated_at DESC, work_item_ref LIMIT $10"
 );
@@ -129,7 +144,7 @@ const COUNT_BY_GROUP: Statement = in_both_dialects!(
     " GROUP BY state_group"
 );
 const WITHOUT_GROUP: Statement = in_both_dialects!(
-    "SELECT work_item_ref, system, external_id, project_ref, state, deleted_at, ingested_at FROM work_items WHERE ",
+    "SELECT work_item_ref, system, external_id, project_ref, state, deleted_at, moved_to, ingested_at FROM work_items WHERE ",
     " AND state_group IS NULL ORDER BY updated_at DESC, work_item_ref LIMIT $8"
 );
 /// Choices come from the newest items only: a filter's list is not worth reading the whole table.
@@ -200,7 +215,7 @@ fn containing(part: &str) -> String {
 }
 
 impl Store {
-    /// Newest `updated_at` first.
+    /// Newest `updated_at` first, without descriptions.
     pub async fn work_items(
         &self,
         filter: &WorkItemFilter,
@@ -224,7 +239,7 @@ impl Store {
         rows.into_iter().map(WorkItem::try_from).collect()
     }
 
-    /// Items without a state group, newest `updated_at` first.
+    /// Items without a state group, newest `updated_at` first, without descriptions.
     pub async fn work_items_without_group(
         &self,
         filter: &WorkItemFilter,

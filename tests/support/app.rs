@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use jetbridge::clock::{Clock, Timestamp};
-use jetbridge::config::Secrets;
+use jetbridge::config::{RepositoryConfig, Secrets, UnknownRepositories, UnsignedWebhooks};
 use jetbridge::inbox::Inbox;
 use jetbridge::jobs::directory::Directory;
 use jetbridge::jobs::process_delivery::{PlaneAddress, Processor};
@@ -18,11 +18,14 @@ use jetbridge::queue::Wake;
 use jetbridge::queue::retry::RetryPolicy;
 use jetbridge::queue::worker::Worker;
 use jetbridge::store::Store;
-use jetbridge::web::webhooks::{self, Intake, Limits};
+use jetbridge::web::webhooks::{
+    self, GithubEndpoint, Intake, KnownRepositories, Limits, PlaneEndpoint,
+};
 use serde_json::Value;
 use tower::ServiceExt;
 
 use super::databases::TestDatabase;
+use super::github::GithubDelivery;
 use super::plane::{Delivery, SECRET};
 
 /// Longest body of the application under test.
@@ -36,6 +39,57 @@ pub struct TestApp {
     pub routes: Router,
     worker: Worker,
     _database: TestDatabase,
+}
+
+/// How the application under test takes GitHub's webhooks.
+pub struct GithubSettings {
+    pub secrets: Vec<String>,
+    pub unsigned: UnsignedWebhooks,
+    pub unknown: UnknownRepositories,
+    /// Names as in `[[repositories]]`.
+    pub repositories: Vec<String>,
+}
+
+impl Default for GithubSettings {
+    fn default() -> Self {
+        Self {
+            secrets: vec![super::github::SECRET.to_owned()],
+            unsigned: UnsignedWebhooks::Refuse,
+            unknown: UnknownRepositories::Reject,
+            repositories: vec![
+                "Codertocat/Hello-World".to_owned(),
+                "octo-org/octo-repo".to_owned(),
+            ],
+        }
+    }
+}
+
+impl GithubSettings {
+    pub fn configured(&self) -> Vec<RepositoryConfig> {
+        let configured = |name: &String| RepositoryConfig {
+            name: name.parse().expect("OWNER/NAME"),
+            plane_project: None,
+            direction: jetbridge::config::Direction::default(),
+            filter: None,
+            rules: Vec::new(),
+            states: std::collections::BTreeMap::default(),
+            labels: std::collections::BTreeMap::default(),
+            users: std::collections::BTreeMap::default(),
+            rate_limit: None,
+        };
+        self.repositories.iter().map(configured).collect()
+    }
+
+    fn endpoint(self, store: &Store, clock: &Clock) -> GithubEndpoint {
+        let repositories =
+            KnownRepositories::new(store.clone(), clock.clone(), &self.configured(), self.unknown);
+        GithubEndpoint {
+            secrets: Secrets::new(self.secrets),
+            unsigned: self.unsigned,
+            repositories,
+            limits: limits(),
+        }
+    }
 }
 
 /// An answer, whole.
@@ -57,12 +111,23 @@ impl TestApp {
     }
 
     pub async fn with_secrets(database: TestDatabase, secrets: &[&str]) -> Self {
+        Self::with(database, secrets, GithubSettings::default()).await
+    }
+
+    /// With GitHub's side as the settings say.
+    pub async fn with_github(database: TestDatabase, github: GithubSettings) -> Self {
+        Self::with(database, &[SECRET], github).await
+    }
+
+    async fn with(database: TestDatabase, secrets: &[&str], github: GithubSettings) -> Self {
         let store = Store::open(&database.url).await.expect("an open database");
         let clock = Clock::manual(start());
         let (wake, metrics) = (Wake::default(), Arc::new(Metrics::default()));
         let (inbox, _) = Inbox::start(&store, &clock, &wake, &metrics);
         let secrets = Secrets::new(secrets.iter().map(|&s| s.to_owned()));
-        let routes = webhooks::routes(Intake::new(inbox, secrets, limits(), Arc::clone(&metrics)));
+        let plane = PlaneEndpoint { secrets, limits: limits() };
+        let github = github.endpoint(&store, &clock);
+        let routes = webhooks::routes(Intake::new(inbox, plane, github, Arc::clone(&metrics)));
         let processor = Processor {
             store: store.clone(),
             clock: clock.clone(),
@@ -86,6 +151,12 @@ impl TestApp {
     pub async fn post(&self, delivery: &Delivery) -> Answer {
         self.send(request(delivery).body(Body::from(delivery.body.clone())).expect("a request"))
             .await
+    }
+
+    /// Posts a delivery to GitHub's endpoint.
+    pub async fn post_github(&self, delivery: &GithubDelivery) -> Answer {
+        let body = Body::from(delivery.body.clone());
+        self.send(super::github::request(delivery).body(body).expect("a request")).await
     }
 
     /// Sends any request.
@@ -129,5 +200,5 @@ pub fn request(delivery: &Delivery) -> axum::http::request::Builder {
 /// Short waits, since tests wait for them.
 fn limits() -> Limits {
     let (patience, body) = (Duration::from_secs(5), Duration::from_millis(300));
-    Limits { max_body: MAX_BODY, patience, body }
+    Limits { max_body: MAX_BODY, patience, body, answer: Duration::from_secs(20) }
 }

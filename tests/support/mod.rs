@@ -5,6 +5,7 @@
 pub mod app;
 pub mod browser;
 pub mod databases;
+pub mod github;
 pub mod plane;
 pub mod postgres;
 pub mod process;

@@ -11,7 +11,9 @@ use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::ids::WorkItemRef;
 use crate::sources::fields::missing;
-use crate::work_items::{Change, Kind, Label, Person, Snapshot, StateGroup, System, Tombstone};
+use crate::work_items::{
+    Change, Extent, Kind, Label, Person, Snapshot, Stage, StateGroup, System, Tombstone,
+};
 
 /// A name that a payload leaves out and Plane's API knows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -203,6 +205,7 @@ pub fn normalize(
         external_id: item.id.clone(),
         project_ref: item.project.clone(),
         at: item.deleted_at.or(item.updated_at).unwrap_or(received_at),
+        moved_to: None,
     };
     let last = is_whole(item).then(|| snapshot(item, names, site)).transpose()?;
     Ok(Change::Gone(tombstone, last.map(Box::new)))
@@ -265,6 +268,9 @@ fn snapshot(item: &Item, names: &Names, site: Site<'_>) -> Result<Snapshot, Fail
         completed_at: item.completed_at,
         updated_at,
         missing: gaps,
+        extent: Extent::Whole,
+        stage: Stage::Later,
+        description: None,
     })
 }
 

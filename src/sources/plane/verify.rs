@@ -8,14 +8,13 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::value::RawValue;
-use sha2::Sha256;
 
 use super::payload::{EventName, Subject, full_name};
 use crate::config::Secrets;
 use crate::ids::{DeliveryId, EventId, Lane};
 use crate::sources::fields::{LONGEST_ID, Object, first, id_of, text_of};
+use crate::sources::signature::is_signed;
 use crate::sources::{BodyHash, Encoding, RawDelivery, Rejection, Source, Verified};
 
 /// Header of the signature: lower-case hex HMAC-SHA256 over the raw body.
@@ -52,26 +51,13 @@ pub fn verify(
         delivery_id: DeliveryId::new(delivery_id),
         event_id: probe.event_id,
         event_type: probe.event_type,
+        action: None,
         lane: probe.lane,
+        repository: None,
+        repository_sync: None,
         encoding,
         body_hash: BodyHash::of(&body),
         body,
-    })
-}
-
-/// Whether the signature is that of one of the secrets; the comparison takes the same time
-/// wherever it differs.
-fn is_signed(body: &[u8], signature: &str, secrets: &Secrets) -> bool {
-    let is_lower_hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-    let mut expected = [0_u8; 32];
-    if !signature.bytes().all(is_lower_hex)
-        || hex::decode_to_slice(signature, &mut expected).is_err()
-    {
-        return false;
-    }
-    secrets.expose().any(|secret| {
-        Hmac::<Sha256>::new_from_slice(secret.as_bytes())
-            .is_ok_and(|mac| mac.chain_update(body).verify_slice(&expected).is_ok())
     })
 }
 

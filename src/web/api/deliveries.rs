@@ -27,6 +27,12 @@ pub(in crate::web) struct Delivery {
     delivery_id: String,
     /// The sender's word for what happened.
     event_type: String,
+    /// GitHub's word for what happened to it; null for Plane, whose event type says it.
+    #[schema(required)]
+    action: Option<String>,
+    /// `owner/name` of the repository that it comes from, as configured; null for Plane.
+    #[schema(required)]
+    repository: Option<String>,
     /// `received`, `processed` or `failed`.
     status: &'static str,
     /// Attempts made, over all replays.
@@ -71,6 +77,8 @@ impl From<deliveries::Delivery> for Delivery {
             source: delivery.source.as_str(),
             delivery_id: delivery.delivery_id.to_string(),
             event_type: delivery.event_type,
+            action: delivery.action,
+            repository: delivery.repository,
             status: delivery.status.as_str(),
             attempts: delivery.attempts,
             last_error: delivery.last_error,
@@ -90,13 +98,13 @@ impl From<deliveries::Delivery> for Delivery {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "documents the parameters, which are read by name")]
 pub(in crate::web) struct ListParameters {
-    /// `plane`.
+    /// `plane` or `github`.
     source: Option<String>,
     /// `received`, `processed` or `failed`.
     status: Option<String>,
     /// The exact event type.
     event: Option<String>,
-    /// `owner/name` of a repository; matches none of Plane’s deliveries, which have no repository.
+    /// `owner/name` of a configured repository; Plane’s deliveries have none.
     repository: Option<String>,
     /// The `work_item_ref` of the item that they are about.
     item: Option<String>,
@@ -113,27 +121,17 @@ pub(in crate::web) struct ListParameters {
 pub(super) const FILTER_PARAMETERS: &str =
     "source, status, event, repository, item, since, until, limit";
 
-/// Which deliveries a request means.
-#[derive(Debug)]
-pub(super) enum Meant {
-    /// Those that match.
-    Matching(DeliveryFilter),
-    /// None: deliveries of a repository, and no source has repositories yet.
-    None,
-}
-
 /// Reads the filter that listing and replaying share.
-pub(super) fn filter(given: &mut Parameters) -> Result<Meant, Problem> {
-    let filter = DeliveryFilter {
+pub(super) fn filter(given: &mut Parameters) -> Result<DeliveryFilter, Problem> {
+    Ok(DeliveryFilter {
         source: given.word("source")?,
         status: given.word("status")?,
         event: given.text("event")?,
+        repository: given.text("repository")?,
         item: given.text("item")?.map(WorkItemRef::new),
         since: given.time("since")?,
         until: given.time("until")?,
-    };
-    let repository = given.text("repository")?;
-    Ok(if repository.is_some() { Meant::None } else { Meant::Matching(filter) })
+    })
 }
 
 /// Deliveries, newest first.
@@ -153,19 +151,14 @@ pub(in crate::web) async fn list(
     uri: Uri,
 ) -> Result<Json<Page<Delivery>>, Problem> {
     let mut given = Parameters::parse(uri.query())?;
-    let meant = filter(&mut given)?;
+    let filter = filter(&mut given)?;
     let after = given
         .cursor()?
         .map(|(received_at, id)| DeliveryCursor { received_at, delivery_id: DeliveryId::new(id) });
     let limit = given.limit(USUAL_LIMIT, MOST_LIMIT)?;
     given.finish(&format!("{FILTER_PARAMETERS}, cursor"))?;
     let one_more = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-    let rows = match meant {
-        Meant::Matching(filter) => {
-            state.store.deliveries(&filter, after.as_ref(), one_more).await?
-        }
-        Meant::None => Vec::new(),
-    };
+    let rows = state.store.deliveries(&filter, after.as_ref(), one_more).await?;
     let cursor = |d: &deliveries::Delivery| cursor::encode(d.received_at, d.delivery_id.as_str());
     Ok(Json(page_of(rows, limit, cursor, Delivery::from)))
 }
@@ -177,7 +170,7 @@ pub(in crate::web) async fn list(
     tag = "deliveries",
     operation_id = "showDelivery",
     params(
-        ("source" = String, Path, description = "Who sent it: `plane`."),
+        ("source" = String, Path, description = "Who sent it: `plane` or `github`."),
         ("delivery_id" = String, Path, description = "The sender’s id of it."),
     ),
     responses(

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Address;
-use super::deliveries::{FILTER_PARAMETERS, Meant, filter, unknown_delivery};
+use super::deliveries::{FILTER_PARAMETERS, filter, unknown_delivery};
 use super::parameters::Parameters;
 use crate::ids::DeliveryId;
 use crate::sources::Source;
@@ -50,13 +50,13 @@ pub(in crate::web) struct QueuedCount {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "documents the body, which is read by name")]
 pub(in crate::web) struct ReplayFilter {
-    /// `plane`.
+    /// `plane` or `github`.
     source: Option<String>,
     /// `received`, `processed` or `failed`; `failed` if not given.
     status: Option<String>,
     /// The exact event type.
     event: Option<String>,
-    /// `owner/name` of a repository; matches none of Plane’s deliveries.
+    /// `owner/name` of a configured repository; Plane’s deliveries have none.
     repository: Option<String>,
     /// The `work_item_ref` of the item that they are about.
     item: Option<String>,
@@ -75,7 +75,7 @@ pub(in crate::web) struct ReplayFilter {
     tag = "deliveries",
     operation_id = "replayDelivery",
     params(
-        ("source" = String, Path, description = "Who sent it: `plane`."),
+        ("source" = String, Path, description = "Who sent it: `plane` or `github`."),
         ("delivery_id" = String, Path, description = "The sender’s id of it."),
     ),
     responses(
@@ -127,11 +127,10 @@ pub(in crate::web) async fn matching(
     body: Body,
 ) -> Result<(StatusCode, Json<QueuedCount>), Problem> {
     let mut given = parameters(&uri, &read_body(body).await?)?;
-    let meant = filter(&mut given)?;
+    let mut filter = filter(&mut given)?;
     let limit = given.limit(MOST_AT_ONCE, MOST_AT_ONCE)?;
     given.finish(FILTER_PARAMETERS)?;
     let mut count = QueuedCount { queued: 0, running: 0 };
-    let Meant::Matching(mut filter) = meant else { return Ok((StatusCode::ACCEPTED, Json(count))) };
     filter.status.get_or_insert(DeliveryStatus::Failed);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut replayed = Ok(());

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::parameters::{MOST_LIMIT, Parameters, USUAL_LIMIT};
 use super::timeline::TimelineEntry;
 use super::{Address, Page, cursor, page_of};
+use crate::comments;
 use crate::ids::WorkItemRef;
 use crate::store::work_items::{WorkItemCursor, WorkItemFilter};
 use crate::web::error::{Problem, ProblemBody};
@@ -18,6 +19,8 @@ use chrono::{DateTime, Utc};
 
 /// Entries of an item's timeline that do not say how many, and at most.
 const TIMELINE_LIMIT: usize = 1000;
+/// Comments of an item, at most.
+const COMMENTS_LIMIT: usize = 1000;
 
 /// A work item; the columns of `ops.work_items`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -67,6 +70,9 @@ pub(in crate::web) struct WorkItem {
     /// When it went.
     #[schema(required)]
     deleted_at: Option<DateTime<Utc>>,
+    /// The `work_item_ref` of the item that it became, where it was transferred.
+    #[schema(required)]
+    moved_to: Option<String>,
     /// When it was last written here.
     ingested_at: DateTime<Utc>,
     /// What is not known of it, in words for people.
@@ -95,9 +101,49 @@ pub(in crate::web) struct Assignee {
 
 /// A comment on an item.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the columns' names")]
 pub(in crate::web) struct Comment {
     /// `{system}:{id there}`.
     comment_ref: String,
+    /// The item that it is on.
+    work_item_ref: String,
+    /// `plane` or `github`.
+    system: &'static str,
+    /// Its id there.
+    external_id: String,
+    /// The author's name in the source's words; null for a deleted account.
+    #[schema(required)]
+    author: Option<String>,
+    /// As written.
+    body: String,
+    /// `markdown` or `html`.
+    body_format: &'static str,
+    /// Where a person opens it.
+    #[schema(required)]
+    url: Option<String>,
+    /// When it was written.
+    #[schema(required)]
+    created_at: Option<DateTime<Utc>>,
+    /// When it was last changed.
+    updated_at: DateTime<Utc>,
+}
+
+impl From<comments::Comment> for Comment {
+    fn from(comment: comments::Comment) -> Self {
+        let said = comment.said;
+        Self {
+            comment_ref: said.comment.to_string(),
+            work_item_ref: said.item.to_string(),
+            system: said.system.as_str(),
+            external_id: said.external_id,
+            author: said.author,
+            body: said.text.text,
+            body_format: said.text.format.as_str(),
+            url: said.url,
+            created_at: said.created_at,
+            updated_at: said.updated_at,
+        }
+    }
 }
 
 impl From<work_items::WorkItem> for WorkItem {
@@ -128,6 +174,7 @@ impl From<work_items::WorkItem> for WorkItem {
             external_id: item.external_id,
             project_ref: item.project_ref,
             deleted_at: item.deleted_at,
+            moved_to: item.moved_to.map(|to| to.to_string()),
             ingested_at: item.ingested_at,
         }
     }
@@ -263,15 +310,19 @@ pub(in crate::web) async fn timeline(
     Ok(Json(Page { items, next_cursor: None }))
 }
 
-/// The comments on an item. None are kept yet: the list is empty.
+/// The comments on an item that are not deleted, oldest first.
 #[utoipa::path(
     get,
     path = "/api/v1/work-items/{ref}/comments",
     tag = "work items",
     operation_id = "listComments",
-    params(("ref" = String, Path, description = "Its `work_item_ref`.")),
+    description = "Comments are not paged: `next_cursor` is always null, `limit` takes up to 1000.",
+    params(
+        ("ref" = String, Path, description = "Its `work_item_ref`."),
+        ("limit" = Option<u32>, Query, description = "Comments, 1 to 1000; 1000 if not given."),
+    ),
     responses(
-        (status = 200, description = "An empty list.", body = Page<Comment>),
+        (status = 200, description = "The oldest comments.", body = Page<Comment>),
         (status = 404, description = "There is no such item.", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -280,9 +331,13 @@ pub(in crate::web) async fn comments(
     Address(item): Address<WorkItemRef>,
     uri: Uri,
 ) -> Result<Json<Page<Comment>>, Problem> {
-    Parameters::parse(uri.query())?.finish("none")?;
+    let mut given = Parameters::parse(uri.query())?;
+    let limit = given.limit(COMMENTS_LIMIT, COMMENTS_LIMIT)?;
+    given.finish("limit")?;
     known(&state, &item).await?;
-    Ok(Json(Page { items: Vec::new(), next_cursor: None }))
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let comments = state.store.item_comments(&item, limit).await?;
+    Ok(Json(Page { items: comments.into_iter().map(Comment::from).collect(), next_cursor: None }))
 }
 
 async fn known(state: &WebState, item: &WorkItemRef) -> Result<work_items::WorkItem, Problem> {

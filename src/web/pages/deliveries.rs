@@ -19,7 +19,7 @@ use crate::store::{Store, StoreResult};
 
 /// Rows of one page.
 const ROWS: usize = 50;
-const FILTERS: [&str; 6] = ["source", "status", "event", "since", "until", "item"];
+const FILTERS: [&str; 7] = ["source", "status", "event", "repository", "since", "until", "item"];
 /// The two halves of the place where an older page starts.
 const CURSOR: [&str; 2] = ["before", "before_id"];
 
@@ -119,6 +119,7 @@ fn filter(params: &Params) -> Result<DeliveryFilter, Problem> {
         source: params.word("source")?,
         status: params.word("status")?,
         event: params.text("event"),
+        repository: params.text("repository"),
         item: params.text("item").map(WorkItemRef::new),
         since: params.time("since")?,
         until: params.time("until")?,
@@ -198,7 +199,7 @@ fn row(delivery: &Delivery, keys: &HashMap<WorkItemRef, String>, now: Timestamp)
         mark: delivery.source.into(),
         status: Tag::of(delivery),
         link: address(delivery.source, &delivery.delivery_id),
-        event: cut(&delivery.event_type, 60),
+        event: cut(&delivery.event(), 60),
         item,
         time: when(delivery.received_at, now),
         exact: exact(delivery.received_at),

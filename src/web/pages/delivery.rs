@@ -88,7 +88,7 @@ pub(super) async fn show(
         frame: Frame::read(&web, Section::Deliveries).await?,
         mark: source.into(),
         status: Tag::of(&delivery),
-        event: cut(&delivery.event_type, 120),
+        event: cut(&delivery.event(), 120),
         address: address(source, &id),
         item: item.map(|item| (item.item.to_string(), cut(&short_key(&item), 40))),
         attempts: timeline.iter().take(200).map(|entry| Entry::new(entry, now)).collect(),

@@ -103,6 +103,7 @@ impl From<Source> for Mark {
     fn from(source: Source) -> Self {
         match source {
             Source::Plane => System::Plane.into(),
+            Source::Github => System::Github.into(),
         }
     }
 }

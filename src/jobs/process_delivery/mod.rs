@@ -5,9 +5,13 @@
 //! the jobs as they were, and a repeat decides again from the same bodies.
 //!
 //! Several deliveries of one item in a batch are decided in order on the same row, which is
-//! written once: a burst costs one write.
+//! written once: a burst costs one write. A delivery may also tell of a comment on its item,
+//! which is decided and written the same way.
 
-use std::collections::HashMap;
+mod github;
+mod plane;
+
+use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -15,17 +19,17 @@ use tracing::{debug, error, warn};
 
 use super::directory::Directory;
 use crate::clock::{Clock, Timestamp};
+use crate::comments::{self, Comment, CommentDecision};
 use crate::failure::Failure;
-use crate::ids::{Lease, WorkItemRef};
+use crate::ids::{CommentRef, Lease, WorkItemRef};
 use crate::metrics::{Attempt, Metrics};
 use crate::queue::retry::{self, Next, RetryPolicy};
-use crate::sources::plane::normalize::{Names, needs, normalize};
-use crate::sources::plane::payload::{self, Event};
-use crate::sources::{Encoding, Source};
+use crate::sources::{Encoding, Source, Told};
+use crate::store::finish::Changed;
 use crate::store::jobs::{ClaimedJob, Counted, End, Finish, Finished};
 use crate::store::{Store, StoreError, StoreResult};
 use crate::timeline::{EntryOutcome, TimelineEntry};
-use crate::work_items::{Change, Decision, WorkItem, decide};
+use crate::work_items::{Change, Decision, FieldChange, WorkItem, decide};
 
 /// Where people open an item at its source; what payloads do not say themselves.
 #[derive(Debug, Clone, Default)]
@@ -57,9 +61,31 @@ pub struct Processor {
 /// What reading one delivery came to.
 struct Reading {
     job: ClaimedJob,
-    change: Result<Change, Failure>,
+    told: Result<Told, Failure>,
     /// Set where names could not be looked up: what is known is stored, and the attempt repeated.
     incomplete: Option<Failure>,
+}
+
+/// The rows that a batch is about, as they are so far.
+#[derive(Default)]
+struct Known {
+    items: HashMap<WorkItemRef, WorkItem>,
+    comments: HashMap<CommentRef, Comment>,
+}
+
+/// What one attempt changes.
+#[derive(Default)]
+struct Outcome {
+    item: Option<WorkItem>,
+    comment: Option<Comment>,
+    changes: Vec<FieldChange>,
+    reason: String,
+}
+
+impl Outcome {
+    fn applied(&self) -> bool {
+        self.item.is_some() || self.comment.is_some()
+    }
 }
 
 impl Processor {
@@ -99,7 +125,8 @@ impl Processor {
             };
             let failure = Failure::retry(format!("the result could not be stored: {error}"));
             let finished = self.failed(&reading.job, None, &failure);
-            if let Err(error) = self.store.finish_jobs(lease, &[finished], &[]).await {
+            if let Err(error) = self.store.finish_jobs(lease, &[finished], Changed::default()).await
+            {
                 error!(error = %error, job.id = %reading.job.id, "job {} could not be finished; it runs again when its lease ends", reading.job.id);
             }
         }
@@ -107,88 +134,76 @@ impl Processor {
 
     async fn read(&self, job: ClaimedJob) -> Reading {
         if job.attempt > self.policy.max_retries + 1 {
-            let change = Err(Failure::permanent(format!(
+            let told = Err(Failure::permanent(format!(
                 "gave up: {} workers died or hung while they worked on it",
                 job.attempt - 1
             )));
-            return Reading { job, change, incomplete: None };
+            return Reading { job, told, incomplete: None };
         }
-        let Source::Plane = job.source;
-        let event = match guarded(|| read_event(&job)) {
-            Ok(event) => event,
-            Err(failure) => return Reading { job, change: Err(failure), incomplete: None },
-        };
-        let named = self.directory.names(&needs(&event)).await;
-        let change = guarded(|| self.normalize(&event, &named.names, job.received_at));
-        Reading { job, change, incomplete: named.failure }
-    }
-
-    fn normalize(
-        &self,
-        event: &Event,
-        names: &Names,
-        received_at: Timestamp,
-    ) -> Result<Change, Failure> {
-        let PlaneAddress { workspace, web_url } = &self.plane;
-        normalize(event, names, workspace.as_deref(), web_url.as_deref(), received_at)
+        match job.source {
+            Source::Plane => self.read_plane(job).await,
+            Source::Github => github::read(job),
+        }
     }
 
     async fn decide_and_finish(&self, lease: Lease, readings: &[Reading]) -> StoreResult<Finish> {
-        let mut known = self.known_items(readings).await?;
-        let mut written: Vec<WorkItemRef> = Vec::new();
+        let mut known = self.known(readings).await?;
+        let (mut items, mut comments) = (BTreeSet::new(), BTreeSet::new());
         let mut finished = Vec::with_capacity(readings.len());
         for reading in readings {
-            let (end, changed) = self.end_of(reading, &known);
-            if let Some(item) = changed {
-                if !written.contains(&item.item) {
-                    written.push(item.item.clone());
-                }
-                known.insert(item.item.clone(), item);
+            let (end, outcome) = self.end_of(reading, &known);
+            if let Some(item) = outcome.item {
+                items.insert(item.item.clone());
+                known.items.insert(item.item.clone(), item);
+            }
+            if let Some(comment) = outcome.comment {
+                comments.insert(comment.said.comment.clone());
+                known.comments.insert(comment.said.comment.clone(), comment);
             }
             finished.push(end);
         }
-        let items: Vec<&WorkItem> = written.iter().filter_map(|item| known.get(item)).collect();
-        let finish = self.store.finish_jobs(lease, &finished, &items).await?;
+        let items: Vec<_> = items.iter().filter_map(|item| known.items.get(item)).collect();
+        let comments: Vec<_> = comments.iter().filter_map(|c| known.comments.get(c)).collect();
+        let changed = Changed { items: &items, comments: &comments };
+        let finish = self.store.finish_jobs(lease, &finished, changed).await?;
         if finish == Finish::Committed {
             self.report(readings, &finished);
         }
         Ok(finish)
     }
 
-    async fn known_items(
-        &self,
-        readings: &[Reading],
-    ) -> StoreResult<HashMap<WorkItemRef, WorkItem>> {
-        let refs = readings.iter().filter_map(|r| r.change.as_ref().ok()).filter_map(Change::item);
-        let refs: std::collections::BTreeSet<&WorkItemRef> = refs.collect();
-        if refs.is_empty() {
-            return Ok(HashMap::new());
+    async fn known(&self, readings: &[Reading]) -> StoreResult<Known> {
+        let told = || readings.iter().filter_map(|r| r.told.as_ref().ok());
+        let items: BTreeSet<_> = told().filter_map(|told| told.item.item()).collect();
+        let comments: BTreeSet<_> =
+            told().filter_map(|told| Some(&told.comment.as_ref()?.said.comment)).collect();
+        let mut known = Known::default();
+        if !items.is_empty() {
+            let found = self.store.work_items_by_ref(&Vec::from_iter(items)).await?;
+            known.items = found.into_iter().map(|item| (item.item.clone(), item)).collect();
         }
-        let items = self.store.work_items_by_ref(&refs.into_iter().collect::<Vec<_>>()).await?;
-        Ok(items.into_iter().map(|item| (item.item.clone(), item)).collect())
+        if !comments.is_empty() {
+            let found = self.store.comments_by_ref(&Vec::from_iter(comments)).await?;
+            known.comments = found.into_iter().map(|c| (c.said.comment.clone(), c)).collect();
+        }
+        Ok(known)
     }
 
-    /// One attempt's end, and the item if it changed.
-    fn end_of(
-        &self,
-        reading: &Reading,
-        known: &HashMap<WorkItemRef, WorkItem>,
-    ) -> (Finished, Option<WorkItem>) {
-        let change = match &reading.change {
-            Ok(change) => change,
-            Err(failure) => return (self.failed(&reading.job, None, failure), None),
+    /// One attempt's end, and what it changed.
+    fn end_of(&self, reading: &Reading, known: &Known) -> (Finished, Outcome) {
+        let told = match &reading.told {
+            Ok(told) => told,
+            Err(failure) => {
+                return (self.failed(&reading.job, None, failure), Outcome::default());
+            }
         };
         let now = self.clock.now();
-        let current = change.item().and_then(|item| known.get(item));
-        let decision = decide(current, change, now);
-        let mut finished = decided(&reading.job, change, &decision, now);
+        let outcome = outcome(told, known, now);
+        let mut finished = decided(&reading.job, &told.item, &outcome, now);
         if let Some(failure) = &reading.incomplete {
             self.try_names_again(reading, failure, &mut finished);
         }
-        match decision {
-            Decision::Apply { item, .. } => (finished, Some(*item)),
-            Decision::Ignore { .. } => (finished, None),
-        }
+        (finished, outcome)
     }
 
     /// What is known is stored; the names that could not be asked for are worth the retries that
@@ -253,7 +268,35 @@ impl Processor {
     }
 }
 
-fn read_event(job: &ClaimedJob) -> Result<Event, Failure> {
+/// Joins what a delivery tells into what is known.
+fn outcome(told: &Told, known: &Known, now: Timestamp) -> Outcome {
+    let mut outcome = Outcome::default();
+    let current = told.item.item().and_then(|item| known.items.get(item));
+    match decide(current, &told.item, now) {
+        Decision::Apply { item, changes, reason } => {
+            outcome = Outcome { item: Some(*item), comment: None, changes, reason };
+        }
+        Decision::Ignore { reason } => outcome.reason = reason,
+    }
+    let Some(change) = &told.comment else { return outcome };
+    match comments::decide(known.comments.get(&change.said.comment), change, now) {
+        CommentDecision::Apply { comment, changes, reason } => {
+            outcome.comment = Some(*comment);
+            outcome.changes.extend(changes);
+            outcome.reason = format!("{reason}; item {}", outcome.reason);
+        }
+        CommentDecision::Ignore { reason } => {
+            outcome.reason = format!("{reason}; item {}", outcome.reason);
+        }
+    }
+    outcome
+}
+
+/// The JSON text of a delivery's body, handed to `read`.
+fn with_json<T>(
+    job: &ClaimedJob,
+    read: impl FnOnce(&[u8]) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let Some(body) = &job.body else {
         return Err(Failure::permanent(
             "its body was dropped by retention and can't be read again",
@@ -264,7 +307,7 @@ fn read_event(job: &ClaimedJob) -> Result<Event, Failure> {
     let json = encoding
         .json_of(body)
         .ok_or_else(|| Failure::permanent("the form has no field “payload”"))?;
-    payload::parse(&json)
+    read(&json)
 }
 
 /// A panic while reading one delivery is that delivery's failure, not the batch's.
@@ -274,16 +317,12 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     })
 }
 
-fn decided(job: &ClaimedJob, change: &Change, decision: &Decision, now: Timestamp) -> Finished {
-    let (outcome, reason) = match decision {
-        Decision::Apply { reason, .. } => (EntryOutcome::Applied, reason.clone()),
-        Decision::Ignore { reason } => (EntryOutcome::Ignored, reason.clone()),
-    };
-    let mut entry = entry(job, change.item().cloned(), now, outcome, reason.clone());
-    if let Decision::Apply { changes, .. } = decision {
-        entry.changes.clone_from(changes);
-    }
-    Finished { id: job.id, attempts: job.attempt, end: End::Done { result: reason }, entry }
+fn decided(job: &ClaimedJob, change: &Change, outcome: &Outcome, now: Timestamp) -> Finished {
+    let word = if outcome.applied() { EntryOutcome::Applied } else { EntryOutcome::Ignored };
+    let result = outcome.reason.clone();
+    let mut entry = entry(job, change.item().cloned(), now, word, result.clone());
+    entry.changes.clone_from(&outcome.changes);
+    Finished { id: job.id, attempts: job.attempt, end: End::Done { result }, entry }
 }
 
 fn entry(

@@ -1,0 +1,15 @@
+//! GitHub: `issues`, `issue_comment` and `pull_request` webhooks in; items and comments out.
+//!
+//! An item is known by numbers that survive a rename. An issue has its numeric id. A pull request
+//! has two, its own and its issue half's, and no webhook tells both; what all of them tell is the
+//! repository's id and the number, so these two name it.
+
+pub mod normalize;
+pub mod payload;
+pub mod verify;
+
+/// Where GitHub posts its webhooks.
+pub const ENDPOINT: &str = "/api/webhooks/github-mcp/";
+
+/// The events that are kept and worked off; the others are answered and forgotten.
+pub const EVENTS: [&str; 3] = ["issues", "issue_comment", "pull_request"];

@@ -1,0 +1,227 @@
+//! From what GitHub says to what an item and a comment are. Pure: no I/O, no clock.
+//!
+//! A payload that leaves out what the item has (`issues.pinned` without state and labels) makes a
+//! partial snapshot, which never takes the place of a whole one.
+
+use super::payload::{
+    Account, CommentAction, CommentEvent, Event, IssueAction, IssueEvent, Merge, Nature,
+    PullRequestAction, PullRequestEvent, Repository, Thing,
+};
+use crate::comments::{CommentChange, Saying};
+use crate::failure::Failure;
+use crate::ids::{CommentRef, WorkItemRef};
+use crate::sources::Told;
+use crate::sources::fields::missing;
+use crate::sync::github::{self, IssueState};
+use crate::work_items::{
+    Change, Extent, Kind, Label, Person, Snapshot, Stage, StateGroup, System, Text, TextFormat,
+    Tombstone,
+};
+
+/// What the event says of an item and of a comment on it.
+///
+/// # Errors
+/// A permanent failure when a pull request's repository has no numeric id: nothing else names it
+/// for good.
+pub fn normalize(event: &Event) -> Result<Told, Failure> {
+    match event {
+        Event::Issue(event) => issue(event).map(Told::from),
+        Event::Comment(event) => comment(event),
+        Event::PullRequest(event) => pull_request(event).map(Told::from),
+        Event::Other { name } => {
+            Ok(Change::Nothing { reason: format!("ignored: nothing is done with {name}") }.into())
+        }
+    }
+}
+
+fn issue(event: &IssueEvent) -> Result<Change, Failure> {
+    let IssueEvent { action, repository, issue } = event;
+    let name = Name::of(repository, issue)?;
+    let stage = if *action == IssueAction::Opened { Stage::First } else { Stage::Later };
+    let snapshot = Box::new(snapshot(&name, repository, issue, stage));
+    let moved_to = match action {
+        IssueAction::Opened | IssueAction::Changed => return Ok(Change::State(snapshot)),
+        IssueAction::Deleted => None,
+        IssueAction::Transferred { to } => to.map(|id| WorkItemRef::new(format!("github:{id}"))),
+    };
+    let tombstone = Tombstone {
+        item: name.item,
+        system: System::Github,
+        external_id: name.external_id,
+        project_ref: Some(repository.full_name.clone()),
+        at: issue.updated_at,
+        moved_to,
+    };
+    Ok(Change::Gone(tombstone, Some(snapshot)))
+}
+
+fn pull_request(event: &PullRequestEvent) -> Result<Change, Failure> {
+    let PullRequestEvent { action, repository, pull_request } = event;
+    let name = Name::of(repository, pull_request)?;
+    let stage = match action {
+        PullRequestAction::Opened => Stage::First,
+        PullRequestAction::Changed => Stage::Later,
+    };
+    Ok(Change::State(Box::new(snapshot(&name, repository, pull_request, stage))))
+}
+
+fn comment(event: &CommentEvent) -> Result<Told, Failure> {
+    let CommentEvent { action, repository, issue, comment } = event;
+    let name = Name::of(repository, issue)?;
+    let said = Saying {
+        comment: CommentRef::new(format!("github:{}", comment.id)),
+        item: name.item.clone(),
+        system: System::Github,
+        external_id: comment.id.to_string(),
+        author: comment.author.as_ref().map(|author| author.login.clone()),
+        text: Text { format: TextFormat::Markdown, text: comment.body.clone() },
+        url: comment.html_url.clone(),
+        created_at: comment.created_at,
+        updated_at: comment.updated_at,
+    };
+    // GitHub does not say when a comment was deleted, but that changes the issue.
+    let gone_at = match action {
+        CommentAction::Written => None,
+        CommentAction::Deleted => Some(comment.updated_at.max(issue.updated_at)),
+    };
+    Ok(Told {
+        item: Change::State(Box::new(snapshot(&name, repository, issue, Stage::Later))),
+        comment: Some(CommentChange { said, gone_at }),
+    })
+}
+
+/// What names an item for good.
+struct Name {
+    item: WorkItemRef,
+    external_id: String,
+    kind: Kind,
+}
+
+impl Name {
+    fn of(repository: &Repository, thing: &Thing) -> Result<Self, Failure> {
+        let (external_id, kind) = match thing.nature {
+            Nature::Issue => (thing.id.to_string(), Kind::Issue),
+            Nature::PullRequest(_) => {
+                let id = repository
+                    .id
+                    .ok_or_else(|| missing("repository.id", "GitHub's number of the repository"))?;
+                (format!("pull_request:{id}:{}", thing.number), Kind::PullRequest)
+            }
+        };
+        Ok(Self { item: WorkItemRef::new(format!("github:{external_id}")), external_id, kind })
+    }
+}
+
+fn snapshot(name: &Name, repository: &Repository, thing: &Thing, stage: Stage) -> Snapshot {
+    let mut gaps = Vec::new();
+    let mut gap = |is_there: bool, what: &str| {
+        if !is_there {
+            gaps.push(format!("{what} (not in the payload)"));
+        }
+    };
+    gap(thing.state.is_some(), "state");
+    gap(thing.labels.is_some(), "labels");
+    gap(thing.assignees.is_some(), "assignees");
+    gap(thing.body.is_some(), "description");
+    let state_group = state_group(thing);
+    gap(state_group.is_some() || thing.state.is_none(), "state group");
+    let label = |label: &super::payload::Label| Label {
+        name: label.name.clone(),
+        color: label.color.as_ref().map(|color| format!("#{color}")),
+    };
+    let person = |account: &Account| Person {
+        id: account.id.to_string(),
+        name: Some(account.login.clone()),
+    };
+    let description = thing.body.clone().flatten().filter(|body| !body.is_empty());
+    Snapshot {
+        item: name.item.clone(),
+        system: System::Github,
+        external_id: name.external_id.clone(),
+        kind: name.kind,
+        project_ref: repository.full_name.clone(),
+        key: Some(format!("{}#{}", repository.full_name, thing.number)),
+        title: thing.title.clone(),
+        status: thing.state.clone(),
+        state_group,
+        assignees: thing.assignees.iter().flatten().map(person).collect(),
+        labels: thing.labels.iter().flatten().map(label).collect(),
+        priority: None,
+        url: thing.html_url.clone(),
+        created_at: thing.created_at,
+        completed_at: thing.closed_at.filter(|_| state_group == Some(StateGroup::Completed)),
+        updated_at: thing.updated_at,
+        extent: if gaps.is_empty() { Extent::Whole } else { Extent::Partial },
+        missing: gaps,
+        stage,
+        description: description.map(|text| Text { format: TextFormat::Markdown, text }),
+    }
+}
+
+/// The column of the board; `None` where the payload does not tell which.
+fn state_group(thing: &Thing) -> Option<StateGroup> {
+    let state = thing.state.as_deref()?;
+    match (thing.nature, state) {
+        (Nature::Issue, "open" | "closed") => {
+            Some(match IssueState::of(state, thing.state_reason.as_deref()) {
+                IssueState::Open | IssueState::Reopened => StateGroup::Unstarted,
+                IssueState::Completed => StateGroup::Completed,
+                IssueState::NotPlanned | IssueState::Duplicate => StateGroup::Cancelled,
+            })
+        }
+        (Nature::PullRequest(_), "open") => Some(StateGroup::Started),
+        (Nature::PullRequest(Merge::Merged), "closed") => Some(StateGroup::Completed),
+        (Nature::PullRequest(Merge::Unmerged), "closed") => Some(StateGroup::Cancelled),
+        _ => None,
+    }
+}
+
+/// The issue as the sync sees it; `None` for a pull request's own event, which does not tell the
+/// issue half's id, and where the payload leaves out what the issue has.
+pub fn sync_issue(event: &Event) -> Option<github::Issue> {
+    let (repository, issue) = match event {
+        Event::Issue(event) => (&event.repository, &event.issue),
+        Event::Comment(event) => (&event.repository, &event.issue),
+        Event::PullRequest(_) | Event::Other { .. } => return None,
+    };
+    let label = |label: &super::payload::Label| github::IssueLabel {
+        name: label.name.clone(),
+        color: label.color.clone(),
+    };
+    Some(github::Issue {
+        id: issue.id,
+        number: issue.number,
+        repository: repository.full_name.clone(),
+        repository_id: repository.id,
+        title: issue.title.clone(),
+        body: issue.body.clone()?,
+        state: IssueState::of(issue.state.as_deref()?, issue.state_reason.as_deref()),
+        labels: issue.labels.as_ref()?.iter().map(label).collect(),
+        assignees: issue.assignees.as_ref()?.iter().map(sync_account).collect(),
+        author: issue.author.as_ref().map(sync_account),
+        html_url: issue.html_url.clone()?,
+        pull_request: issue.nature != Nature::Issue,
+        created_at: issue.created_at?,
+        updated_at: issue.updated_at,
+        closed_at: issue.closed_at,
+    })
+}
+
+/// The comment as the sync sees it, with what happened to it.
+pub fn sync_comment(event: &Event) -> Option<(CommentAction, github::Comment)> {
+    let Event::Comment(event) = event else { return None };
+    let comment = &event.comment;
+    let said = github::Comment {
+        id: comment.id,
+        body: comment.body.clone(),
+        author: comment.author.as_ref().map(sync_account),
+        html_url: comment.html_url.clone().unwrap_or_default(),
+        created_at: comment.created_at.unwrap_or(comment.updated_at),
+        updated_at: comment.updated_at,
+    };
+    Some((event.action, said))
+}
+
+fn sync_account(account: &Account) -> github::Account {
+    github::Account { id: account.id, login: account.login.clone() }
+}

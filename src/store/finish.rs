@@ -1,0 +1,173 @@
+//! Finishing a batch: the ends of its jobs, what they changed, and their timeline in one commit,
+//! under the lease that was claimed. The rules of leases stand in `store/jobs`.
+
+use super::finished_rows::{comment_row, entry_row, finished_row, item_row};
+use super::jobs::{Finish, Finished};
+use super::rows::{Statement, statement, to_json};
+use super::{Database, Store, StoreResult};
+use crate::comments::Comment;
+use crate::ids::{JobId, Lease};
+use crate::sources::Source;
+use crate::work_items::WorkItem;
+
+/// What a batch changed besides its jobs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Changed<'a> {
+    /// Items as they are now.
+    pub items: &'a [&'a WorkItem],
+    /// Comments as they are now.
+    pub comments: &'a [&'a Comment],
+}
+
+const FINISH_JOBS: Statement = statement!(
+    "UPDATE work_queue SET status = r.status, attempts = r.attempts, last_error = r.error,
+        available_at = COALESCE(r.available_at, work_queue.available_at), finished_at = r.finished_at,
+        lease = NULL, lease_until = NULL
+     FROM ",
+    rows(id "bigint", status "text", attempts "bigint", error "text", available_at "timestamptz", finished_at "timestamptz"),
+    " WHERE work_queue.id = r.id AND work_queue.lease = $2 AND work_queue.status = 'claimed'
+     RETURNING work_queue.id"
+);
+
+const FINISH_PLANE: Statement = statement!(
+    "UPDATE plane_webhook_deliveries SET status = r.delivery_status, attempts = attempts + r.counted,
+        last_error = r.error, result = COALESCE(r.result, plane_webhook_deliveries.result),
+        work_item_ref = COALESCE(r.work_item_ref, plane_webhook_deliveries.work_item_ref), processed_at = r.finished_at
+     FROM ",
+    rows(source "text", delivery_id "text", delivery_status "text", counted "bigint", error "text", result "text", work_item_ref "text", finished_at "timestamptz"),
+    " WHERE plane_webhook_deliveries.delivery_id = r.delivery_id AND r.source = 'plane'"
+);
+
+const FINISH_GITHUB: Statement = statement!(
+    "UPDATE github_webhook_events
+     SET status = CASE r.delivery_status WHEN 'processed' THEN 'completed' WHEN 'failed' THEN 'failed' ELSE 'pending' END,
+        attempts = attempts + r.counted,
+        retry_count = CASE WHEN attempts + r.counted > 0 THEN attempts + r.counted - 1 ELSE 0 END,
+        error_message = r.error, result = COALESCE(r.result, github_webhook_events.result),
+        work_item_ref = COALESCE(r.work_item_ref, github_webhook_events.work_item_ref), processed_at = r.finished_at
+     FROM ",
+    rows(source "text", delivery_id "text", delivery_status "text", counted "bigint", error "text", result "text", work_item_ref "text", finished_at "timestamptz"),
+    " WHERE github_webhook_events.delivery_id = r.delivery_id AND r.source = 'github'"
+);
+
+const UPSERT_ITEMS: Statement = statement!(
+    "INSERT INTO work_items (work_item_ref, system, external_id, project_ref, title, status, assignee, url, updated_at,
+        key, kind, state_group, labels, assignees, priority, created_at, completed_at, deleted_at, ingested_at, missing, state,
+        description, description_format, moved_to)
+     SELECT r.work_item_ref, r.system, r.external_id, r.project_ref, r.title, r.status, r.assignee, r.url, r.updated_at,
+        r.key, r.kind, r.state_group, r.labels, r.assignees, r.priority, r.created_at, r.completed_at, r.deleted_at,
+        r.ingested_at, r.missing, r.state, r.description, r.description_format, r.moved_to
+     FROM ",
+    rows(work_item_ref "text", system "text", external_id "text", project_ref "text", title "text", status "text",
+        assignee "text", url "text", updated_at "timestamptz", key "text", kind "text", state_group "text", labels "jsonb",
+        assignees "jsonb", priority "text", created_at "timestamptz", completed_at "timestamptz",
+        deleted_at "timestamptz", ingested_at "timestamptz", missing "jsonb", state "jsonb",
+        description "text", description_format "text", moved_to "text"),
+    " WHERE true
+     ON CONFLICT (work_item_ref) DO UPDATE SET project_ref = excluded.project_ref, title = excluded.title,
+        status = excluded.status, assignee = excluded.assignee, url = excluded.url, updated_at = excluded.updated_at,
+        key = excluded.key, kind = excluded.kind, state_group = excluded.state_group, labels = excluded.labels,
+        assignees = excluded.assignees, priority = excluded.priority, created_at = excluded.created_at,
+        completed_at = excluded.completed_at, deleted_at = excluded.deleted_at, ingested_at = excluded.ingested_at,
+        missing = excluded.missing, state = excluded.state, description = excluded.description,
+        description_format = excluded.description_format, moved_to = excluded.moved_to"
+);
+
+const UPSERT_COMMENTS: Statement = statement!(
+    "INSERT INTO work_item_comments (comment_ref, work_item_ref, system, external_id, author, body, body_format, url,
+        created_at, updated_at, deleted_at, ingested_at)
+     SELECT r.comment_ref, r.work_item_ref, r.system, r.external_id, r.author, r.body, r.body_format, r.url,
+        r.created_at, r.updated_at, r.deleted_at, r.ingested_at
+     FROM ",
+    rows(comment_ref "text", work_item_ref "text", system "text", external_id "text", author "text", body "text",
+        body_format "text", url "text", created_at "timestamptz", updated_at "timestamptz", deleted_at "timestamptz",
+        ingested_at "timestamptz"),
+    " WHERE true
+     ON CONFLICT (comment_ref) DO UPDATE SET work_item_ref = excluded.work_item_ref, author = excluded.author,
+        body = excluded.body, body_format = excluded.body_format, url = excluded.url, created_at = excluded.created_at,
+        updated_at = excluded.updated_at, deleted_at = excluded.deleted_at, ingested_at = excluded.ingested_at"
+);
+
+pub(super) const APPEND_TIMELINE: Statement = statement!(
+    "INSERT INTO timeline (work_item_ref, source, delivery_id, attempt, at, outcome, reason, changes)
+     SELECT r.work_item_ref, r.source, r.delivery_id, r.attempt, r.at, r.outcome, r.reason, r.changes FROM ",
+    rows(work_item_ref "text", source "text", delivery_id "text", attempt "bigint", at "timestamptz",
+        outcome "text", reason "text", changes "json"),
+    " WHERE true"
+);
+
+/// The same steps on either database; gives the outcome.
+macro_rules! finish {
+    ($transaction:expr, $dialect:ident, $lease:expr, $finished:expr, $rows:expr) => {{
+        let (mut transaction, rows) = ($transaction, $rows);
+        let kept: Vec<i64> = sqlx::query_scalar(FINISH_JOBS.$dialect)
+            .bind(rows.jobs)
+            .bind($lease.0.to_string())
+            .fetch_all(&mut *transaction)
+            .await?;
+        if kept.len() < $finished.len() {
+            transaction.rollback().await?;
+            return Ok(Finish::Lost(lost($finished, &kept)));
+        }
+        for (statement, rows) in rows.writes {
+            sqlx::query(statement.$dialect).bind(rows).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(Finish::Committed)
+    }};
+}
+impl Store {
+    /// Writes the ends of a batch, what they changed and their timeline in one commit, if every
+    /// job is still under `lease`.
+    pub async fn finish_jobs(
+        &self,
+        lease: Lease,
+        finished: &[Finished],
+        changed: Changed<'_>,
+    ) -> StoreResult<Finish> {
+        let rows = Rows::of(finished, changed)?;
+        match &self.database {
+            Database::Postgres(pool) => {
+                finish!(pool.begin().await?, postgres, lease, finished, rows)
+            }
+            Database::Sqlite { writer, .. } => {
+                finish!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite, lease, finished, rows)
+            }
+        }
+    }
+}
+
+/// The batch as the statements take it.
+struct Rows {
+    jobs: String,
+    /// What follows once all jobs are known to be ours, in this order.
+    writes: Vec<(Statement, String)>,
+}
+
+impl Rows {
+    fn of(finished: &[Finished], changed: Changed<'_>) -> StoreResult<Self> {
+        let jobs = to_json(&finished.iter().map(finished_row).collect::<Vec<_>>())?;
+        let mut writes = Vec::new();
+        for (source, statement) in [(Source::Plane, FINISH_PLANE), (Source::Github, FINISH_GITHUB)]
+        {
+            if finished.iter().any(|f| f.entry.source == source) {
+                writes.push((statement, jobs.clone()));
+            }
+        }
+        if !changed.items.is_empty() {
+            let items: Vec<_> = changed.items.iter().map(|item| item_row(item)).collect();
+            writes.push((UPSERT_ITEMS, to_json(&items)?));
+        }
+        if !changed.comments.is_empty() {
+            let comments: Vec<_> = changed.comments.iter().map(|c| comment_row(c)).collect();
+            writes.push((UPSERT_COMMENTS, to_json(&comments)?));
+        }
+        let entries: Vec<_> = finished.iter().map(|f| entry_row(&f.entry)).collect();
+        writes.push((APPEND_TIMELINE, to_json(&entries)?));
+        Ok(Self { jobs, writes })
+    }
+}
+
+fn lost(finished: &[Finished], kept: &[i64]) -> Vec<JobId> {
+    finished.iter().map(|f| f.id).filter(|id| !kept.contains(&id.0)).collect()
+}

@@ -1,0 +1,263 @@
+//! Which repositories are configured: rows of `repository_syncs`, found by GitHub's numeric id
+//! (which survives a rename) or by name (whatever the case).
+//!
+//! A row's name is the one that a person configured, also after a rename at GitHub; what the
+//! repository is called now stands in its deliveries. Deliberately absent: what is made of a
+//! repository that has no row, which is the receiver's decision.
+
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::time::At;
+use super::{Database, Store, StoreError, StoreResult, on_reader, on_writer, unreadable};
+use crate::clock::Timestamp;
+use crate::config::{Direction, RepositoryConfig, RepositoryName};
+use crate::ids::RepositorySyncId;
+
+/// Where a repository's row comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// `[[repositories]]`: configured as long as it stands there.
+    Config,
+    /// Added by a person through command line, API or page.
+    Manual,
+    /// A webhook came from it and `github.unknown_repositories` is `register`.
+    Registered,
+}
+
+impl Origin {
+    const ALL: [Self; 3] = [Self::Config, Self::Manual, Self::Registered];
+
+    /// The word that is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Manual => "manual",
+            Self::Registered => "registered",
+        }
+    }
+}
+
+/// A configured repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// The row.
+    pub id: RepositorySyncId,
+    /// As configured.
+    pub name: RepositoryName,
+    /// GitHub's numeric id, once a delivery told it.
+    pub github_id: Option<u64>,
+    /// Plane's project that it is kept in step with; without one it is on the board only.
+    pub plane_project: Option<Uuid>,
+    /// Who may change whom.
+    pub direction: Direction,
+    /// Where the row comes from.
+    pub origin: Origin,
+    /// When the row was made.
+    pub created_at: Timestamp,
+}
+
+/// A repository that is to be configured.
+#[derive(Debug, Clone)]
+pub struct NewRepository {
+    /// `owner/name`.
+    pub name: RepositoryName,
+    /// GitHub's numeric id, where it is known.
+    pub github_id: Option<u64>,
+    /// Plane's project.
+    pub plane_project: Option<Uuid>,
+    /// Who may change whom.
+    pub direction: Direction,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// What is to change about a repository; `None` leaves it as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RepositoryChange {
+    /// Another project, or none.
+    pub plane_project: Option<Option<Uuid>>,
+    /// Another direction.
+    pub direction: Option<Direction>,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    repository: String,
+    github_id: Option<i64>,
+    plane_project: Option<String>,
+    direction: String,
+    origin: String,
+    created_at: At,
+}
+
+impl TryFrom<Row> for Repository {
+    type Error = StoreError;
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let project = row.plane_project.as_deref().filter(|project| !project.is_empty());
+        Ok(Self {
+            id: RepositorySyncId(row.id),
+            name: row.repository.parse().map_err(|e| unreadable("repository", e))?,
+            github_id: row.github_id.and_then(|id| u64::try_from(id).ok()),
+            plane_project: project
+                .map(|id| id.parse().map_err(|e| unreadable("plane_project", e)))
+                .transpose()?,
+            direction: row.direction.parse().map_err(|e| unreadable("direction", e))?,
+            origin: Origin::ALL
+                .into_iter()
+                .find(|origin| origin.as_str() == row.origin)
+                .ok_or_else(|| unreadable("origin", &row.origin))?,
+            created_at: row.created_at.0,
+        })
+    }
+}
+
+macro_rules! columns {
+    ($before:literal, $after:literal) => {
+        concat!(
+            $before,
+            "id, repository, github_id, plane_project, direction, origin, created_at",
+            $after
+        )
+    };
+}
+
+const FIND: &str = columns!(
+    "SELECT ",
+    " FROM repository_syncs WHERE github_id = $2 OR lower(repository) = lower($1)
+      ORDER BY CASE WHEN github_id = $2 THEN 0 ELSE 1 END LIMIT 1"
+);
+const LIST: &str = columns!("SELECT ", " FROM repository_syncs ORDER BY lower(repository)");
+/// A name, or a numeric id, that is there already changes nothing.
+const ADD: &str = columns!(
+    "INSERT INTO repository_syncs (repository, github_id, plane_project, direction, origin, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING ",
+    ""
+);
+/// What the configuration says overrides what the row said, but for what was learned.
+const PUT_CONFIGURED: &str =
+    "INSERT INTO repository_syncs (repository, plane_project, direction, origin, created_at)
+     VALUES ($1, $2, $3, 'config', $4)
+     ON CONFLICT (lower(repository)) DO UPDATE SET
+        plane_project = excluded.plane_project, direction = excluded.direction, origin = 'config'";
+const UPDATE: &str = columns!(
+    "UPDATE repository_syncs SET
+        plane_project = CASE WHEN $2 = 1 THEN $3 ELSE plane_project END, direction = COALESCE($4, direction)
+     WHERE lower(repository) = lower($1) RETURNING ",
+    ""
+);
+const REMOVE: &str = "DELETE FROM repository_syncs WHERE lower(repository) = lower($1)";
+const FORGET_ELSEWHERE: &str =
+    "UPDATE repository_syncs SET github_id = NULL WHERE github_id = $2 AND id <> $1";
+const LEARN: &str = "UPDATE repository_syncs SET github_id = $2 WHERE id = $1";
+
+impl Store {
+    /// The repository with that numeric id, else the one of that name.
+    pub async fn find_repository(
+        &self,
+        name: &RepositoryName,
+        github_id: Option<u64>,
+    ) -> StoreResult<Option<Repository>> {
+        let row: Option<Row> = on_reader!(self, pool => sqlx::query_as(FIND)
+            .bind(name.as_str()).bind(signed(github_id)).fetch_optional(pool).await?);
+        row.map(Repository::try_from).transpose()
+    }
+
+    /// All of them, by name.
+    pub async fn repositories(&self) -> StoreResult<Vec<Repository>> {
+        let rows: Vec<Row> = on_reader!(self, pool => sqlx::query_as(LIST).fetch_all(pool).await?);
+        rows.into_iter().map(Repository::try_from).collect()
+    }
+
+    /// Adds one; `None` when there is one of that name or numeric id already.
+    pub async fn add_repository(
+        &self,
+        new: &NewRepository,
+        now: Timestamp,
+    ) -> StoreResult<Option<Repository>> {
+        let row: Option<Row> = on_writer!(self, pool => sqlx::query_as(ADD)
+            .bind(new.name.as_str())
+            .bind(signed(new.github_id))
+            .bind(new.plane_project.map(|id| id.to_string()))
+            .bind(new.direction.as_str())
+            .bind(new.origin.as_str())
+            .bind(At(now))
+            .fetch_optional(pool)
+            .await?);
+        row.map(Repository::try_from).transpose()
+    }
+
+    /// Gives every `[[repositories]]` its row, as it stands there.
+    pub async fn put_configured_repositories(
+        &self,
+        configured: &[RepositoryConfig],
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        for repository in configured {
+            on_writer!(self, pool => sqlx::query(PUT_CONFIGURED)
+                .bind(repository.name.as_str())
+                .bind(repository.plane_project.map(|id| id.to_string()))
+                .bind(repository.direction.as_str())
+                .bind(At(now))
+                .execute(pool)
+                .await
+                .map(drop))?;
+        }
+        Ok(())
+    }
+
+    /// Changes one; `None` when there is none of that name.
+    pub async fn update_repository(
+        &self,
+        name: &RepositoryName,
+        change: RepositoryChange,
+    ) -> StoreResult<Option<Repository>> {
+        let project = change.plane_project.flatten().map(|id| id.to_string());
+        let row: Option<Row> = on_writer!(self, pool => sqlx::query_as(UPDATE)
+            .bind(name.as_str())
+            .bind(i64::from(change.plane_project.is_some()))
+            .bind(project)
+            .bind(change.direction.map(Direction::as_str))
+            .fetch_optional(pool)
+            .await?);
+        row.map(Repository::try_from).transpose()
+    }
+
+    /// Removes one, and says whether there was one. Its deliveries and items stay.
+    pub async fn remove_repository(&self, name: &RepositoryName) -> StoreResult<bool> {
+        Ok(on_writer!(self, pool => sqlx::query(REMOVE).bind(name.as_str())
+            .execute(pool).await?.rows_affected() > 0))
+    }
+
+    /// Keeps the numeric id that a delivery told; a row that had it loses it.
+    pub async fn learn_github_id(
+        &self,
+        repository: RepositorySyncId,
+        github_id: u64,
+    ) -> StoreResult<()> {
+        macro_rules! learn {
+            ($transaction:expr) => {{
+                let mut transaction = $transaction;
+                for statement in [FORGET_ELSEWHERE, LEARN] {
+                    sqlx::query(statement)
+                        .bind(repository.0)
+                        .bind(signed(Some(github_id)))
+                        .execute(&mut *transaction)
+                        .await?;
+                }
+                transaction.commit().await?;
+            }};
+        }
+        match &self.database {
+            Database::Postgres(pool) => learn!(pool.begin().await?),
+            Database::Sqlite { writer, .. } => learn!(writer.begin_with("BEGIN IMMEDIATE").await?),
+        }
+        Ok(())
+    }
+}
+
+/// Numeric ids as the databases keep them; one beyond their range is as good as none.
+fn signed(github_id: Option<u64>) -> Option<i64> {
+    github_id.and_then(|id| i64::try_from(id).ok())
+}

@@ -1,0 +1,140 @@
+//! GitHub's endpoint. An event that nothing is done with is answered and counted, not stored: the
+//! hook's owner chose too much, and a redelivery would bring it again.
+
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::answer::{Refused, acceptance, json, outcome_of, wrong_method};
+use super::repositories::KnownRepositories;
+use super::{Intake, Limits, text};
+use crate::config::{Secrets, UnsignedWebhooks};
+use crate::sources::github::EVENTS;
+use crate::sources::github::verify::{
+    DELIVERY_HEADER, EVENT_HEADER, SIGNATURE_HEADER, Trust, Webhook, verify,
+};
+use crate::sources::{RawDelivery, Rejection, Source};
+use crate::store::inbox::Accepted;
+
+/// What GitHub's endpoint needs.
+#[derive(Debug)]
+pub struct GithubEndpoint {
+    /// Any of them signs.
+    pub secrets: Secrets,
+    /// Whether a webhook without a signature is taken.
+    pub unsigned: UnsignedWebhooks,
+    /// Which repositories are taken.
+    pub repositories: KnownRepositories,
+    /// What a request may take.
+    pub limits: Limits,
+}
+
+/// What a request came to.
+enum Taken {
+    Stored { delivery_id: String, event: String, accepted: Accepted },
+    Ping,
+    Ignored { event: String },
+}
+
+#[derive(Serialize)]
+struct Notice<'a> {
+    ok: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    ignored: bool,
+    event: &'a str,
+}
+
+/// `POST /api/webhooks/github-mcp/`.
+pub(super) async fn receive(State(intake): State<Intake>, request: Request) -> Response {
+    let begun = Instant::now();
+    let limit = intake.github.limits.answer;
+    let taken = timeout(limit, accept(&intake, request)).await.unwrap_or(Err(Refused::NotStorable));
+    match taken {
+        Ok(Taken::Stored { delivery_id, event, accepted }) => {
+            intake.metrics.accept_seconds.observe(begun.elapsed().as_secs_f64());
+            intake.count(Source::Github, outcome_of(&accepted));
+            acceptance(&delivery_id, Some(&event), &accepted)
+        }
+        Ok(Taken::Ping) => {
+            intake.count(Source::Github, "ping");
+            json(StatusCode::OK, &Notice { ok: true, ignored: false, event: "ping" })
+        }
+        Ok(Taken::Ignored { event }) => {
+            intake.count(Source::Github, "ignored");
+            debug!(delivery.event = %event, "an event that nothing is done with: {event}");
+            json(StatusCode::OK, &Notice { ok: true, ignored: true, event: &event })
+        }
+        Err(refused) => {
+            intake.count(Source::Github, refused.outcome());
+            refused.into_answer(Source::Github)
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct WhatThisIs {
+    ok: bool,
+    endpoint: &'static str,
+    description: &'static str,
+    events: [&'static str; EVENTS.len()],
+}
+
+/// `GET /api/webhooks/github-mcp/`: for whoever looks whether it is there.
+pub(super) async fn describe() -> Response {
+    let answer = WhatThisIs {
+        ok: true,
+        endpoint: crate::sources::github::ENDPOINT,
+        description: "GitHub posts its webhooks here, as JSON or as a form, signed with X-Hub-Signature-256",
+        events: EVENTS,
+    };
+    json(StatusCode::OK, &answer)
+}
+
+pub(super) async fn only_get_and_post() -> Response {
+    wrong_method("GET, POST", "method not allowed: send a POST, or a GET to see what this is")
+}
+
+async fn accept(intake: &Intake, request: Request) -> Result<Taken, Refused> {
+    let github = &intake.github;
+    let signed_only = github.unsigned == UnsignedWebhooks::Refuse;
+    if signed_only && github.secrets.is_empty() {
+        return Err(Refused::NotConfigured(
+            "github.webhook_secret (JETBRIDGE_GITHUB_WEBHOOK_SECRET)",
+        ));
+    }
+    let (head, body) = request.into_parts();
+    if signed_only && !head.headers.contains_key(SIGNATURE_HEADER) {
+        return Err(Refused::Rejected(Rejection::InvalidSignature));
+    }
+    let (body, _in_flight) =
+        intake.budget.read(&head.headers, body, github.limits, &intake.metrics).await?;
+    // A signature that is there and no text is as wrong as any.
+    let signature = head.headers.get(SIGNATURE_HEADER).map(|v| v.to_str().unwrap_or_default());
+    let raw = RawDelivery {
+        delivery_id: text(&head.headers, DELIVERY_HEADER),
+        signature,
+        event: text(&head.headers, EVENT_HEADER),
+        content_type: text(&head.headers, "content-type"),
+    };
+    let trust = Trust { secrets: &github.secrets, unsigned: github.unsigned };
+    let verified = match verify(&raw, body, trust).map_err(Refused::Rejected)? {
+        Webhook::Delivery(verified) => *verified,
+        Webhook::Ping => return Ok(Taken::Ping),
+        Webhook::Unhandled { event } => return Ok(Taken::Ignored { event }),
+    };
+    let Some(told) = verified.repository().cloned() else {
+        return Err(Refused::Rejected(Rejection::MissingRepository));
+    };
+    let known = github.repositories.row_of(&told).await.map_err(|_| Refused::NotStorable)?;
+    let row = known.ok_or(Refused::UnknownRepository(told.name))?;
+    let verified = verified.of_repository(row);
+    let (delivery_id, event) =
+        (verified.delivery_id().to_string(), verified.event_type().to_owned());
+    let accepted = intake.inbox.accept(verified).await.map_err(|_| Refused::NotStorable)?;
+    Ok(Taken::Stored { delivery_id, event, accepted })
+}
