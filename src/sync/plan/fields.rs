@@ -69,7 +69,7 @@ impl<'a> Draft<'a> {
     }
 
     fn description(&mut self, sides: &Sides<'_>) {
-        let hash = text_hash(sides.issue.body.as_deref());
+        let hash = source_hash(sides);
         if hash == self.base.github.markdown_sha256 {
             return;
         }
@@ -269,6 +269,15 @@ impl<'a> Draft<'a> {
             },
         }
     }
+}
+
+/// Hash of what the description is made of: the text, and a cut title, which it tells whole.
+fn source_hash(sides: &Sides<'_>) -> String {
+    let Issue { title, body, .. } = sides.issue;
+    if sides.rendered.title_cut {
+        return text_hash(Some(&format!("{title}\n\n{}", body.as_deref().unwrap_or_default())));
+    }
+    text_hash(body.as_deref())
 }
 
 /// Whether an issue's state means the same for its item. Opened for the first or the second time

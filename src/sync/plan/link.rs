@@ -99,7 +99,8 @@ pub struct Base {
 pub struct GithubSide {
     /// The title as it was sent, cut if it had to be.
     pub title: String,
-    /// See [`text_hash`]; empty while no text was ever agreed on.
+    /// See [`text_hash`]; of the Markdown, and of the title where the description has to tell it.
+    /// Empty while no text was ever agreed on.
     pub markdown_sha256: String,
     /// That Markdown alone in Plane's form, without what people changed in Plane: the common
     /// ancestor of the next merge.
