@@ -65,6 +65,13 @@ pub struct UnknownWord {
     expected: &'static [&'static str],
 }
 
+impl UnknownWord {
+    /// `word` where one of `expected` should be.
+    pub fn new(word: &str, expected: &'static [&'static str]) -> Self {
+        Self { word: word.to_owned(), expected }
+    }
+}
+
 words! {
     /// Where an item lives.
     System {

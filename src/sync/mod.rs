@@ -4,4 +4,6 @@
 //! Pure: no I/O, no clock. Deliberately absent: how either side is asked or told (`clients/`).
 
 pub mod github;
+pub mod mapping;
+pub mod plan;
 pub mod plane;

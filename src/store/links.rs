@@ -1,0 +1,421 @@
+//! What belongs to what: an issue and its work item, a comment and its mirror.
+//!
+//! Whoever works on a link *holds* it: the row carries a lease, which the first one takes and
+//! everybody else finds taken until it is released or has ended. The row is made by the first
+//! holder, before anything is made in Plane, and its key is unique, so creations of one external
+//! id happen one after the other, over processes on `PostgreSQL` and over tasks on SQLite alike.
+//!
+//! Races, and what decides them:
+//! - *Two take a link at once.* One upsert, one row: the second one's condition is tested against
+//!   what the first one wrote.
+//! - *A holder comes back late.* Every write names the lease; where the row holds another one
+//!   nothing at all is written ([`Save::Lost`]). A remote write can't be fenced like that, so a
+//!   holder renews before each one, and whoever takes over looks for the item before making it.
+
+use serde::Serialize;
+use sqlx::FromRow;
+use sqlx::types::Json;
+
+use super::intents::{END_INTENTS, IntentEnd, end_row};
+use super::rows::{Statement, statement, to_json};
+use super::time::{At, to_text};
+use super::{Database, Store, StoreError, StoreResult, on_reader, on_writer, unreadable};
+use crate::clock::Timestamp;
+use crate::ids::{Lease, WorkItemRef};
+use crate::sync::plan::{Base, CommentLink, CommentStanding, Link, LinkStatus};
+
+/// `ops.issue_links.id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LinkId(pub i64);
+
+/// Which issue is tied to which project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkKey {
+    /// `owner/name` at this moment.
+    pub repository: String,
+    /// GitHub's numeric id.
+    pub github_issue: u64,
+    /// The number people see.
+    pub number: u64,
+    /// Plane's id of the project.
+    pub plane_project: String,
+}
+
+/// One row of `ops.issue_links`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IssueLink {
+    /// The row.
+    pub id: LinkId,
+    /// Which issue, and which project.
+    pub key: LinkKey,
+    /// GitHub's time of the newest state that was carried over.
+    pub github_updated_at: Option<Timestamp>,
+    /// Plane's id of the work item; `None` while none is known to be made.
+    pub item: Option<String>,
+    /// What both sides last agreed on.
+    pub base: Base,
+    /// The issue's Markdown behind that.
+    pub markdown: Option<String>,
+    /// How it stands.
+    pub status: LinkStatus,
+    /// Why the last attempt failed, where it did.
+    pub last_error: Option<String>,
+    /// Counts up with every change of the row.
+    pub revision: i64,
+    /// When both sides were last brought in step.
+    pub synced_at: Option<Timestamp>,
+}
+
+impl IssueLink {
+    /// The link as a plan needs it; `None` while no item is known to be made.
+    pub fn link(&self) -> Option<Link> {
+        let item = self.item.clone()?;
+        Some(Link { item, base: self.base.clone() })
+    }
+}
+
+/// What came of the wish to hold a link.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Held {
+    /// It is ours.
+    Ours(Box<IssueLink>),
+    /// Somebody else works on it: come back later.
+    Busy,
+}
+
+/// Whether something was written under a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Save {
+    /// All of it.
+    Committed,
+    /// Nothing of it: the link is no longer ours.
+    Lost,
+}
+
+/// What a link is from now on.
+#[derive(Debug, Clone)]
+pub struct LinkUpdate<'a> {
+    /// Plane's id of the work item. Another one than before makes all comments pending again.
+    pub item: Option<&'a str>,
+    /// What both sides agree on.
+    pub base: &'a Base,
+    /// The issue's Markdown.
+    pub markdown: Option<&'a str>,
+    /// GitHub's time of the state that was carried over.
+    pub github_updated_at: Option<Timestamp>,
+    /// How it stands.
+    pub status: LinkStatus,
+    /// Why the attempt failed, where it did.
+    pub last_error: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct UpdateRow<'a> {
+    id: i64,
+    item: Option<&'a str>,
+    plane_ref: Option<String>,
+    base: &'a Base,
+    markdown: Option<String>,
+    github_updated_at: Option<String>,
+    status: &'static str,
+    last_error: Option<&'a str>,
+    synced_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CommentRow<'a> {
+    issue_link: i64,
+    github_comment_id: i64,
+    plane_comment_id: Option<&'a str>,
+    status: &'static str,
+    markdown_sha256: &'a str,
+    stored_html: &'a str,
+    synced_at: String,
+    deleted_at: Option<String>,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    repository: String,
+    github_issue_id: i64,
+    github_number: i64,
+    github_updated_at: Option<At>,
+    plane_project: String,
+    plane_item_id: Option<String>,
+    status: String,
+    last_error: Option<String>,
+    base: Option<Json<Base>>,
+    markdown: Option<String>,
+    revision: i64,
+    synced_at: Option<At>,
+}
+
+macro_rules! columns {
+    () => {
+        "id, repository, github_issue_id, github_number, github_updated_at, plane_project, \
+         plane_item_id, status, last_error, base, markdown, revision, synced_at"
+    };
+}
+
+const HOLD: &str = concat!(
+    "INSERT INTO issue_links (repository_sync, repository, github_issue_id, github_number, github_ref,
+        plane_project, lease, lease_until, created_at)
+     VALUES ((SELECT id FROM repository_syncs WHERE lower(repository) = lower($1)), $1, $2, $3, $4, $5, $6, $7, $8)
+     ON CONFLICT (github_issue_id, plane_project) DO UPDATE SET
+        repository_sync = excluded.repository_sync, repository = excluded.repository,
+        github_number = excluded.github_number, lease = excluded.lease, lease_until = excluded.lease_until,
+        revision = issue_links.revision + 1
+     WHERE issue_links.lease IS NULL OR issue_links.lease_until < $8 OR issue_links.lease = excluded.lease
+     RETURNING ",
+    columns!()
+);
+
+/// The row lock that keeps others from taking the link while we write, and the proof that it is
+/// still ours.
+pub(super) const FENCE: &str =
+    "UPDATE issue_links SET revision = revision + 1 WHERE id = $1 AND lease = $2";
+
+const FORGET_MIRRORS: &str = "
+    UPDATE comment_links SET plane_comment_id = NULL, status = 'pending'
+    WHERE issue_link = $1 AND status <> 'deleted' AND EXISTS (
+        SELECT 1 FROM issue_links WHERE id = $1 AND plane_item_id IS NOT NULL AND plane_item_id <> $2)";
+
+const UPDATE: Statement = statement!(
+    "UPDATE issue_links SET plane_item_id = r.item, plane_ref = r.plane_ref, base = r.base, markdown = r.markdown,
+        github_updated_at = COALESCE(r.github_updated_at, issue_links.github_updated_at), status = r.status,
+        last_error = r.last_error, synced_at = COALESCE(r.synced_at, issue_links.synced_at)
+     FROM ",
+    rows(id "bigint", item "text", plane_ref "text", base "json", markdown "text", github_updated_at "timestamptz",
+        status "text", last_error "text", synced_at "timestamptz"),
+    " WHERE issue_links.id = r.id"
+);
+
+const PUT_COMMENTS: Statement = statement!(
+    "INSERT INTO comment_links (issue_link, github_comment_id, plane_comment_id, status, markdown_sha256,
+        stored_html, synced_at, deleted_at)
+     SELECT r.issue_link, r.github_comment_id, r.plane_comment_id, r.status, r.markdown_sha256, r.stored_html,
+        r.synced_at, r.deleted_at
+     FROM ",
+    rows(issue_link "bigint", github_comment_id "bigint", plane_comment_id "text", status "text",
+        markdown_sha256 "text", stored_html "text", synced_at "timestamptz", deleted_at "timestamptz"),
+    " WHERE true
+     ON CONFLICT (issue_link, github_comment_id) DO UPDATE SET plane_comment_id = excluded.plane_comment_id,
+        status = excluded.status, markdown_sha256 = excluded.markdown_sha256, stored_html = excluded.stored_html,
+        synced_at = excluded.synced_at, deleted_at = excluded.deleted_at"
+);
+
+impl Store {
+    /// Takes a link for us until `until`, or for longer if it is ours already; makes its row if
+    /// there is none.
+    pub async fn hold_link(
+        &self,
+        key: &LinkKey,
+        lease: Lease,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> StoreResult<Held> {
+        let (issue, number) = (database_id(key.github_issue)?, database_id(key.number)?);
+        let row: Option<Row> = on_writer!(self, pool => sqlx::query_as(HOLD)
+            .bind(&key.repository).bind(issue).bind(number).bind(github_ref(key.github_issue).as_str())
+            .bind(&key.plane_project).bind(lease.0.to_string()).bind(At(until)).bind(At(now))
+            .fetch_optional(pool).await?);
+        Ok(match row {
+            Some(row) => Held::Ours(Box::new(row.try_into()?)),
+            None => Held::Busy,
+        })
+    }
+
+    /// Holds a link for longer, if it is still ours.
+    pub async fn renew_hold(
+        &self,
+        link: LinkId,
+        lease: Lease,
+        until: Timestamp,
+    ) -> StoreResult<Save> {
+        const RENEW: &str = "UPDATE issue_links SET lease_until = $3 WHERE id = $1 AND lease = $2";
+        let kept = on_writer!(self, pool => sqlx::query(RENEW).bind(link.0).bind(lease.0.to_string())
+            .bind(At(until)).execute(pool).await?.rows_affected());
+        Ok(if kept == 1 { Save::Committed } else { Save::Lost })
+    }
+
+    /// Lets go of a link, if it is still ours.
+    pub async fn release_hold(&self, link: LinkId, lease: Lease) -> StoreResult<()> {
+        const RELEASE: &str =
+            "UPDATE issue_links SET lease = NULL, lease_until = NULL WHERE id = $1 AND lease = $2";
+        on_writer!(self, pool => sqlx::query(RELEASE).bind(link.0).bind(lease.0.to_string())
+            .execute(pool).await?.rows_affected());
+        Ok(())
+    }
+
+    /// Writes what a link, its comments and its intents are from now on, in one transaction, if
+    /// the link is still ours.
+    pub async fn save_link(
+        &self,
+        link: LinkId,
+        lease: Lease,
+        update: &LinkUpdate<'_>,
+        comments: &[CommentLink],
+        intents: &[IntentEnd],
+        now: Timestamp,
+    ) -> StoreResult<Save> {
+        let row = to_json(&[update_row(link, update, now)])?;
+        let comments = comments.iter().map(|c| comment_row(link, c, now));
+        let comments = to_json(&comments.collect::<StoreResult<Vec<_>>>()?)?;
+        let ends: Vec<_> = intents.iter().map(|end| end_row(end, now)).collect();
+        let ends = to_json(&ends)?;
+        let token = lease.0.to_string();
+        macro_rules! save {
+            ($transaction:expr, $dialect:ident) => {{
+                let mut transaction = $transaction;
+                let fence = sqlx::query(FENCE).bind(link.0).bind(token);
+                if fence.execute(&mut *transaction).await?.rows_affected() == 0 {
+                    transaction.rollback().await?;
+                    return Ok(Save::Lost);
+                }
+                if let Some(item) = update.item {
+                    let forget = sqlx::query(FORGET_MIRRORS).bind(link.0).bind(item);
+                    forget.execute(&mut *transaction).await?;
+                }
+                for (statement, rows) in
+                    [(UPDATE, row), (PUT_COMMENTS, comments), (END_INTENTS, ends)]
+                {
+                    sqlx::query(statement.$dialect).bind(rows).execute(&mut *transaction).await?;
+                }
+                transaction.commit().await?;
+            }};
+        }
+        match &self.database {
+            Database::Postgres(pool) => save!(pool.begin().await?, postgres),
+            Database::Sqlite { writer, .. } => {
+                save!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite);
+            }
+        }
+        Ok(Save::Committed)
+    }
+
+    /// An issue's link with a project.
+    pub async fn link_of_issue(
+        &self,
+        github_issue: u64,
+        plane_project: &str,
+    ) -> StoreResult<Option<IssueLink>> {
+        const ONE: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM issue_links WHERE github_issue_id = $1 AND plane_project = $2"
+        );
+        let issue = database_id(github_issue)?;
+        let row: Option<Row> = on_reader!(self, pool => sqlx::query_as(ONE).bind(issue)
+            .bind(plane_project).fetch_optional(pool).await?);
+        row.map(IssueLink::try_from).transpose()
+    }
+
+    /// The links of a work item of either side.
+    pub async fn links_of(&self, item: &WorkItemRef) -> StoreResult<Vec<IssueLink>> {
+        const OF: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM issue_links WHERE github_ref = $1 OR plane_ref = $1 ORDER BY id"
+        );
+        let rows: Vec<Row> = on_reader!(self, pool => sqlx::query_as(OF).bind(item.as_str())
+            .fetch_all(pool).await?);
+        rows.into_iter().map(IssueLink::try_from).collect()
+    }
+
+    /// The same work item on the other side: one, but for an issue whose repository was moved to
+    /// another project.
+    pub async fn twins_of(&self, item: &WorkItemRef) -> StoreResult<Vec<WorkItemRef>> {
+        const TWINS: &str = "
+            SELECT CASE github_ref WHEN $1 THEN plane_ref ELSE github_ref END
+            FROM issue_links WHERE plane_ref IS NOT NULL AND (github_ref = $1 OR plane_ref = $1) ORDER BY id DESC";
+        let rows: Vec<String> = on_reader!(self, pool => sqlx::query_scalar(TWINS).bind(item.as_str())
+            .fetch_all(pool).await?);
+        Ok(rows.into_iter().map(WorkItemRef::new).collect())
+    }
+
+    /// The links of an issue's comments, by GitHub's id.
+    pub async fn comment_links(&self, link: LinkId) -> StoreResult<Vec<CommentLink>> {
+        const OF: &str = "
+            SELECT github_comment_id, plane_comment_id, markdown_sha256, stored_html, status
+            FROM comment_links WHERE issue_link = $1 ORDER BY github_comment_id";
+        let rows: Vec<(i64, Option<String>, String, String, String)> = on_reader!(self, pool =>
+            sqlx::query_as(OF).bind(link.0).fetch_all(pool).await?);
+        rows.into_iter()
+            .map(|(comment, mirror, markdown_sha256, stored_html, standing)| {
+                Ok(CommentLink {
+                    comment: github_id(comment)?,
+                    mirror,
+                    markdown_sha256,
+                    stored_html,
+                    standing: standing.parse().map_err(|e| unreadable("comment link", e))?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl TryFrom<Row> for IssueLink {
+    type Error = StoreError;
+    fn try_from(row: Row) -> StoreResult<Self> {
+        Ok(Self {
+            id: LinkId(row.id),
+            key: LinkKey {
+                repository: row.repository,
+                github_issue: github_id(row.github_issue_id)?,
+                number: github_id(row.github_number)?,
+                plane_project: row.plane_project,
+            },
+            github_updated_at: row.github_updated_at.map(|At(at)| at),
+            item: row.plane_item_id,
+            base: row.base.map(|Json(base)| base).unwrap_or_default(),
+            markdown: row.markdown,
+            status: row.status.parse().map_err(|e| unreadable("link", e))?,
+            last_error: row.last_error,
+            revision: row.revision,
+            synced_at: row.synced_at.map(|At(at)| at),
+        })
+    }
+}
+
+fn update_row<'a>(link: LinkId, update: &LinkUpdate<'a>, now: Timestamp) -> UpdateRow<'a> {
+    UpdateRow {
+        id: link.0,
+        item: update.item,
+        plane_ref: update.item.map(|item| format!("plane:{item}")),
+        base: update.base,
+        // As CommonMark says, and PostgreSQL takes no such character.
+        markdown: update.markdown.map(|text| text.replace('\0', "\u{fffd}")),
+        github_updated_at: update.github_updated_at.map(to_text),
+        status: update.status.as_str(),
+        last_error: update.last_error,
+        synced_at: (update.status == LinkStatus::Ok && update.last_error.is_none())
+            .then(|| to_text(now)),
+    }
+}
+
+fn comment_row(link: LinkId, comment: &CommentLink, now: Timestamp) -> StoreResult<CommentRow<'_>> {
+    let deleted = comment.standing == CommentStanding::Deleted;
+    Ok(CommentRow {
+        issue_link: link.0,
+        github_comment_id: database_id(comment.comment)?,
+        plane_comment_id: comment.mirror.as_deref(),
+        status: comment.standing.as_str(),
+        markdown_sha256: &comment.markdown_sha256,
+        stored_html: &comment.stored_html,
+        synced_at: to_text(now),
+        deleted_at: deleted.then(|| to_text(now)),
+    })
+}
+
+fn github_ref(issue: u64) -> WorkItemRef {
+    WorkItemRef::new(format!("github:{issue}"))
+}
+
+fn database_id(id: u64) -> StoreResult<i64> {
+    i64::try_from(id).map_err(|e| unreadable("GitHub id", e))
+}
+
+fn github_id(id: i64) -> StoreResult<u64> {
+    u64::try_from(id).map_err(|e| unreadable("GitHub id", e))
+}

@@ -1,0 +1,234 @@
+//! Whose words mean what: GitHub's states, labels and logins in the terms of one Plane project,
+//! by the repository's configuration first and by likeness second.
+//!
+//! A name that the configuration gives and the project does not have is a finding that names the
+//! ones there are; nothing takes its place in silence. Deliberately absent: when any of it is
+//! written (`plan` decides).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::github::{IssueLabel, IssueState};
+use super::plan::Finding;
+use super::plane::{Member, Project, ProjectState};
+use crate::config::RepositoryConfig;
+use crate::work_items::StateGroup;
+
+/// The keys that `states` may have.
+pub const STATE_KEYS: [&str; 6] =
+    ["open", "reopened", "completed", "closed", "not_planned", "duplicate"];
+
+/// A repository's `states`, `labels` and `users`, as configured.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mapping {
+    /// GitHub's words (see [`STATE_KEYS`]) to names of Plane's states.
+    pub states: BTreeMap<String, String>,
+    /// GitHub's label names to Plane's.
+    pub labels: BTreeMap<String, String>,
+    /// GitHub logins to display names, full names or addresses in Plane.
+    pub users: BTreeMap<String, String>,
+}
+
+impl From<&RepositoryConfig> for Mapping {
+    fn from(config: &RepositoryConfig) -> Self {
+        Self {
+            states: config.states.clone(),
+            labels: config.labels.clone(),
+            users: config.users.clone(),
+        }
+    }
+}
+
+/// What a GitHub label is in Plane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LabelTarget {
+    /// This one, by id.
+    Known(String),
+    /// One that has to be made first.
+    Missing(NewLabel),
+}
+
+/// A label to be made in Plane.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NewLabel {
+    /// Its name in Plane.
+    pub name: String,
+    /// GitHub's color as `#rrggbb`, where told.
+    pub color: Option<String>,
+}
+
+/// A mapping held against a project as it is now.
+#[derive(Debug, Clone, Copy)]
+pub struct Resolved<'a> {
+    mapping: &'a Mapping,
+    project: &'a Project,
+}
+
+impl<'a> Resolved<'a> {
+    /// Holds `mapping` against `project`.
+    pub fn new(mapping: &'a Mapping, project: &'a Project) -> Self {
+        Self { mapping, project }
+    }
+
+    /// The state for an issue's state: the configured one, or the first of a fitting group.
+    ///
+    /// # Errors
+    /// When the configured one does not exist, or no state fits.
+    pub fn state(&self, of: IssueState) -> Result<&'a ProjectState, Finding> {
+        let keys: &[&'static str] = match of {
+            IssueState::Open => &["open"],
+            IssueState::Reopened => &["reopened", "open"],
+            IssueState::Completed => &["completed", "closed"],
+            IssueState::NotPlanned => &["not_planned"],
+            IssueState::Duplicate => &["duplicate", "not_planned"],
+        };
+        if let Some((key, wanted)) = keys.iter().find_map(|key| Some((*key, self.configured(key)?)))
+        {
+            return self.state_named(key, wanted);
+        }
+        let found = match of {
+            IssueState::Open => self
+                .default_state()
+                .or_else(|| self.first_of(&[StateGroup::Unstarted, StateGroup::Backlog])),
+            IssueState::Reopened => self
+                .first_of(&[StateGroup::Unstarted, StateGroup::Started, StateGroup::Backlog])
+                .or_else(|| self.default_state()),
+            IssueState::Completed => self.first_of(&[StateGroup::Completed]),
+            IssueState::NotPlanned | IssueState::Duplicate => {
+                self.first_of(&[StateGroup::Cancelled])
+            }
+        };
+        found.ok_or(Finding::NoStateFits { state: of })
+    }
+
+    /// A state of the project by its id.
+    pub fn state_by_id(&self, id: &str) -> Option<&'a ProjectState> {
+        self.project.states.iter().find(|state| state.id == id)
+    }
+
+    /// The label for a GitHub label: by the map, by the same name, or one to be made.
+    pub fn label(&self, label: &IssueLabel) -> LabelTarget {
+        let name = value_of(&self.mapping.labels, &label.name).unwrap_or(&label.name);
+        let labels = &self.project.labels;
+        let exact = labels.iter().find(|l| l.name == name);
+        match exact.or_else(|| labels.iter().find(|l| same(&l.name, name))) {
+            Some(known) => LabelTarget::Known(known.id.clone()),
+            None => LabelTarget::Missing(NewLabel {
+                name: name.to_owned(),
+                color: label.color.as_ref().map(|c| format!("#{}", c.trim_start_matches('#'))),
+            }),
+        }
+    }
+
+    /// The name of a label of the project, or the id where it is not known.
+    pub fn label_name(&self, id: &str) -> String {
+        let found = self.project.labels.iter().find(|l| l.id == id);
+        found.map_or(id, |label| &label.name).to_owned()
+    }
+
+    /// The name of a member of the project, or the id where nobody has it.
+    pub fn member_name(&self, id: &str) -> String {
+        let found = self.project.members.iter().find(|m| m.id == id);
+        found.map_or(id, |member| &member.display_name).to_owned()
+    }
+
+    /// Who a GitHub login is in Plane: by the map, or whose address or name is the login.
+    ///
+    /// # Errors
+    /// When nobody is, or when several people are.
+    pub fn member(&self, login: &str) -> Result<&'a Member, Finding> {
+        let configured = value_of(&self.mapping.users, login);
+        let wanted = configured.unwrap_or(login);
+        let ways: [fn(&Member) -> Option<&str>; 3] = [
+            |member| member.email.as_deref(),
+            |member| Some(&member.display_name),
+            |member| Some(&member.full_name),
+        ];
+        for way in ways {
+            let mut fitting = self
+                .project
+                .members
+                .iter()
+                .filter(|m| way(m).is_some_and(|name| same(name, wanted)));
+            match (fitting.next(), fitting.next()) {
+                (None, _) => {}
+                (Some(one), None) => return Ok(one),
+                (Some(_), Some(_)) => {
+                    return Err(Finding::SeveralMembers {
+                        login: login.to_owned(),
+                        name: wanted.to_owned(),
+                    });
+                }
+            }
+        }
+        Err(match configured {
+            Some(name) => Finding::NoSuchMember { login: login.to_owned(), name: name.to_owned() },
+            None => Finding::UnmappedUser { login: login.to_owned() },
+        })
+    }
+
+    /// What is wrong with the configuration itself, whether or not an issue needs it now.
+    pub fn problems(&self) -> Vec<Finding> {
+        let unknown = |key: &&String| !STATE_KEYS.contains(&state_key(key).as_str());
+        let keys = self.mapping.states.keys().filter(unknown);
+        let keys = keys.map(|key| Finding::UnknownStateKey { key: key.clone() });
+        let states = STATE_KEYS
+            .into_iter()
+            .filter_map(|key| self.state_named(key, self.configured(key)?).err());
+        let groups = [IssueState::Open, IssueState::Completed, IssueState::NotPlanned];
+        let groups = groups.into_iter().filter_map(|state| {
+            self.state(state).err().filter(|f| matches!(f, Finding::NoStateFits { .. }))
+        });
+        let users = self.mapping.users.keys().filter_map(|login| self.member(login).err());
+        keys.chain(states).chain(groups).chain(users).collect()
+    }
+
+    fn configured(&self, key: &str) -> Option<&'a str> {
+        self.mapping.states.iter().find(|(k, _)| state_key(k) == key).map(|(_, v)| v.as_str())
+    }
+
+    fn state_named(&self, key: &'static str, wanted: &str) -> Result<&'a ProjectState, Finding> {
+        let states = &self.project.states;
+        states.iter().find(|state| same(&state.name, wanted)).ok_or_else(|| Finding::NoSuchState {
+            key: key.to_owned(),
+            wanted: wanted.to_owned(),
+            existing: states.iter().map(|state| state.name.clone()).collect(),
+        })
+    }
+
+    /// The project's default, unless that counts as closed.
+    fn default_state(&self) -> Option<&'a ProjectState> {
+        self.project.states.iter().find(|s| s.default && !s.group.is_some_and(ends_work))
+    }
+
+    fn first_of(&self, groups: &[StateGroup]) -> Option<&'a ProjectState> {
+        groups.iter().find_map(|group| self.project.states.iter().find(|s| s.group == Some(*group)))
+    }
+}
+
+/// Whether work on an item in this group is over.
+pub fn ends_work(group: StateGroup) -> bool {
+    match group {
+        StateGroup::Completed | StateGroup::Cancelled => true,
+        StateGroup::Backlog | StateGroup::Unstarted | StateGroup::Started => false,
+    }
+}
+
+/// Equal but for case and blanks at the ends.
+fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.trim(), other.trim());
+    !one.is_empty() && one.to_lowercase() == other.to_lowercase()
+}
+
+fn value_of<'a>(map: &'a BTreeMap<String, String>, key: &str) -> Option<&'a str> {
+    let exact = map.get(key);
+    let found = exact.or_else(|| map.iter().find(|(k, _)| same(k, key)).map(|(_, value)| value));
+    found.map(String::as_str)
+}
+
+/// People write `not-planned` and `Not planned`, too.
+fn state_key(key: &str) -> String {
+    key.trim().to_lowercase().replace(['-', ' '], "_")
+}

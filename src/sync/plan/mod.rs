@@ -1,0 +1,362 @@
+//! What has to be written so that a work item says what its issue says. Pure: both sides, the
+//! base that they last agreed on, and the mapping go in; intended writes, findings and the next
+//! base come out. Whoever calls it records the writes, makes them, and hands each answer to
+//! [`settle`].
+//!
+//! The rule for every field: a side that did not change since the base is not written. GitHub
+//! leads, so where both changed GitHub's title and state win (and the timeline says so), sets are
+//! merged, and text is merged or, where that would lose something, left alone as a conflict. A
+//! second plan after the writes is empty.
+//!
+//! Races, and the decision for each:
+//! - *A crash between a write and its record.* The intent was stored first, with the base that it
+//!   leads to: [`resume`] finds out from the item whether the write was made and goes on from
+//!   there. A made item is found by its external id, so there is no second one.
+//! - *An item that is there without link or intent* (a lost database, an import). It is adopted:
+//!   labels and assignees are added, none taken away; title and state follow GitHub; a text that
+//!   differs is left.
+//! - *A person moves the item while the issue stays open.* The state is written only when the
+//!   issue was opened or closed since the base. A state that already says the same stays, too.
+//! - *A person adds a label between our read and our write.* Plane takes whole lists only, so it
+//!   is lost; reading right before writing keeps that moment short. What a person added before
+//!   the read stays, and nothing is ever taken away that we did not put there.
+//! - *A person takes away what we had put there.* It is not put back until GitHub takes it away
+//!   and adds it again.
+//! - *Plane drops or rewrites something with a 200.* [`settle`] takes the answer as the base: it
+//!   is no person's edit, and it is not sent again.
+//! - *Our own webhook comes back*, before or after the answer was recorded. [`recognize`] compares
+//!   states, base and open intents alike; who did it does not matter. Several webhooks a write,
+//!   late ones and repeats all compare alike.
+//! - *A webhook shows a mixture* of our write and a person's edit. That is a change; the next plan
+//!   reads both sides afresh and finds nothing to write for our half.
+//! - *Late and reordered GitHub events.* The caller reads the issue as it is now. Where it can't,
+//!   an older state than the link's must not come here: the caller drops it by `updated_at`.
+//! - *The issue is deleted or transferred.* The item is not deleted: unless it is closed already
+//!   it moves to the state for `not_planned`, once. Somebody may have worked there.
+//! - *The item is gone from Plane although linked.* It is not made again unless a person asks
+//!   ([`WhenGone::Recreate`]); the link is broken, which says so.
+//! - *A mapping changes.* It counts for what changes from then on, and at once for labels and
+//!   people that had no counterpart.
+//! - *A repository is renamed.* The item gets a second link; the old address still leads there.
+//!
+//! Deliberately absent: conversion of text, requests, times.
+
+mod comments;
+mod fields;
+mod finding;
+mod link;
+mod sets;
+mod settle;
+
+pub use comments::{
+    CommentListing, CommentPlan, GithubComments, RenderedComment, plan_comments, resume_comment,
+    settle_comment,
+};
+pub use finding::Finding;
+pub use link::{
+    Base, CommentLink, CommentStanding, GithubSide, Link, LinkStatus, PlaneSide, text_hash,
+};
+pub use settle::{Answered, ItemField, Recognized, Settled, recognize, resume, settle};
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::github::Issue;
+use super::mapping::{NewLabel, Resolved};
+use super::plane::{Item, ItemChange, NewItem};
+use fields::Draft;
+
+/// An issue's text in Plane's form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The title, cut to Plane's limit.
+    pub title: String,
+    /// Whether it had to be cut.
+    pub title_cut: bool,
+    /// The description, never empty.
+    pub description_html: String,
+}
+
+/// What came of merging two changed texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextMerge {
+    /// One text that holds both changes.
+    Merged(String),
+    /// Not without losing something, and why.
+    Conflict(String),
+}
+
+/// Merges `(base, GitHub's, Plane's)`, all three in Plane's form.
+pub type MergeText<'a> = &'a dyn Fn(&str, &str, &str) -> TextMerge;
+
+/// What to do about a linked item that Plane no longer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenGone {
+    /// Nothing; the link is broken.
+    #[default]
+    MarkBroken,
+    /// Make it again: a person asked for it.
+    Recreate,
+}
+
+/// Both sides as they are now, and what is known of them.
+pub struct Sides<'a> {
+    /// GitHub's issue.
+    pub issue: &'a Issue,
+    /// Its text in Plane's form.
+    pub rendered: &'a Rendered,
+    /// The link; `None` while no item is known to be made.
+    pub link: Option<&'a Link>,
+    /// The item: by the link's id, without a link by its external id.
+    pub item: Option<&'a Item>,
+    /// Whose words mean what.
+    pub mapping: Resolved<'a>,
+    /// How two changed texts become one.
+    pub merge: MergeText<'a>,
+    /// What to do when the linked item is gone.
+    pub when_gone: WhenGone,
+}
+
+/// The end of an issue on GitHub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gone {
+    /// Deleted.
+    Deleted,
+    /// Moved to another repository, where it has a new id.
+    Transferred {
+        /// Where to, where told: `owner/name#12` or an address.
+        to: Option<String>,
+    },
+}
+
+/// One intended write, as it is recorded before it is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "write")]
+pub enum Write {
+    /// Make a label.
+    CreateLabel {
+        /// Which.
+        label: NewLabel,
+    },
+    /// Make the work item.
+    CreateItem {
+        /// What it is to be.
+        item: NewItem,
+        /// Names of labels that are made just before; see [`Write::with_labels`].
+        new_labels: BTreeSet<String>,
+    },
+    /// Change the work item.
+    UpdateItem {
+        /// Plane's id.
+        item: String,
+        /// What is to change.
+        change: ItemChange,
+        /// Names of labels that are made just before; see [`Write::with_labels`].
+        new_labels: BTreeSet<String>,
+    },
+    /// Give the work item a link to the issue.
+    CreateLink {
+        /// The issue's address.
+        url: String,
+        /// Its words.
+        title: String,
+    },
+    /// Mirror a comment.
+    CreateComment {
+        /// GitHub's numeric id, which becomes the external id.
+        comment: u64,
+        /// What it is to say.
+        html: String,
+        /// Hash of the Markdown behind it.
+        markdown_sha256: String,
+    },
+    /// Change a mirror.
+    UpdateComment {
+        /// GitHub's numeric id.
+        comment: u64,
+        /// Plane's id of the mirror.
+        mirror: String,
+        /// What it is to say.
+        html: String,
+        /// Hash of the Markdown behind it.
+        markdown_sha256: String,
+    },
+    /// Delete a mirror.
+    DeleteComment {
+        /// GitHub's numeric id.
+        comment: u64,
+        /// Plane's id of the mirror.
+        mirror: String,
+    },
+}
+
+impl Write {
+    /// The word under which it is recorded.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::CreateLabel { .. } => "create_label",
+            Self::CreateItem { .. } => "create_item",
+            Self::UpdateItem { .. } => "update_item",
+            Self::CreateLink { .. } => "create_link",
+            Self::CreateComment { .. } => "create_comment",
+            Self::UpdateComment { .. } => "update_comment",
+            Self::DeleteComment { .. } => "delete_comment",
+        }
+    }
+
+    /// What it is aimed at: Plane's id where there is one, else what identifies it.
+    pub fn target(&self) -> String {
+        match self {
+            Self::CreateLabel { label } => label.name.clone(),
+            Self::CreateItem { item, .. } => item.external_id.clone(),
+            Self::UpdateItem { item, .. } => item.clone(),
+            Self::CreateLink { url, .. } => url.clone(),
+            Self::CreateComment { comment, .. } => comment.to_string(),
+            Self::UpdateComment { mirror, .. } | Self::DeleteComment { mirror, .. } => {
+                mirror.clone()
+            }
+        }
+    }
+
+    /// The same write with the labels that have been made meanwhile, ids by name. A label that
+    /// could not be made is left out.
+    #[must_use]
+    pub fn with_labels(mut self, made: &BTreeMap<String, String>) -> Self {
+        let ids = |names: &mut BTreeSet<String>| -> Vec<String> {
+            std::mem::take(names).iter().filter_map(|name| made.get(name).cloned()).collect()
+        };
+        match &mut self {
+            Self::CreateItem { item, new_labels } => item.labels.extend(ids(new_labels)),
+            Self::UpdateItem { change, new_labels, .. } => {
+                let new = ids(new_labels);
+                if let Some(labels) = &mut change.labels {
+                    labels.extend(new);
+                }
+            }
+            Self::CreateLabel { .. }
+            | Self::CreateLink { .. }
+            | Self::CreateComment { .. }
+            | Self::UpdateComment { .. }
+            | Self::DeleteComment { .. } => {}
+        }
+        self
+    }
+}
+
+impl fmt::Display for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CreateLabel { label } => write!(f, "make the label “{}”", label.name),
+            Self::CreateItem { item, .. } => write!(f, "make the work item “{}”", item.name),
+            Self::UpdateItem { change, .. } => {
+                let fields: Vec<_> = settle::fields_of(change).map(ItemField::as_str).collect();
+                write!(f, "change the work item's {}", fields.join(", "))
+            }
+            Self::CreateLink { url, .. } => write!(f, "link the work item to {url}"),
+            Self::CreateComment { comment, .. } => write!(f, "mirror comment {comment}"),
+            Self::UpdateComment { comment, .. } => {
+                write!(f, "change the mirror of comment {comment}")
+            }
+            Self::DeleteComment { comment, .. } => {
+                write!(f, "delete the mirror of comment {comment}")
+            }
+        }
+    }
+}
+
+/// Which text a write carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SentText {
+    /// None, or one that is not GitHub's alone.
+    #[default]
+    Other,
+    /// GitHub's alone: Plane's answer is its form there.
+    Github,
+}
+
+/// Where the writes of a plan lead; recorded with the write of the item, so that a crash in
+/// between loses nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expected {
+    /// The base once everything was made as intended.
+    pub base: Base,
+    /// Labels still to be made: GitHub's lower-case name and the name in Plane.
+    pub new_labels: BTreeMap<String, String>,
+    /// Which text is sent.
+    pub text: SentText,
+}
+
+/// Intended writes in their order, and what follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What is to be written: labels, then the item, then its link.
+    pub writes: Vec<Write>,
+    /// For the timeline.
+    pub findings: Vec<Finding>,
+    /// How the link stands once the writes are made.
+    pub status: LinkStatus,
+    /// Where they lead. It may differ from the link's base without any write: settle it, too.
+    pub expected: Expected,
+}
+
+/// Decides what has to be written for an issue that GitHub has.
+pub fn plan(sides: &Sides<'_>) -> Plan {
+    match (sides.link, sides.item) {
+        (Some(link), Some(item)) => {
+            let mut draft = Draft::update(&link.base, item);
+            draft.everything(sides);
+            draft.into_plan(sides)
+        }
+        (None, Some(item)) => {
+            let mut draft = Draft::update(&Base::default(), item);
+            draft.findings.push(Finding::Adopted { item: item.id.clone() });
+            draft.everything(sides);
+            draft.into_plan(sides)
+        }
+        (Some(link), None) if sides.when_gone == WhenGone::MarkBroken => Plan {
+            writes: Vec::new(),
+            findings: vec![Finding::ItemGone { item: link.item.clone() }],
+            status: LinkStatus::Broken,
+            expected: Expected { base: link.base.clone(), ..Expected::default() },
+        },
+        (_, None) => {
+            let mut draft = Draft::create();
+            draft.everything(sides);
+            draft.into_plan(sides)
+        }
+    }
+}
+
+/// Decides what has to be written for an issue that GitHub no longer has; `None` when there is
+/// no link or nothing new.
+pub fn plan_gone(
+    gone: &Gone,
+    link: Option<&Link>,
+    item: Option<&Item>,
+    mapping: Resolved<'_>,
+) -> Option<Plan> {
+    let link = link.filter(|link| !link.base.github.gone)?;
+    let mut plan = match item {
+        Some(item) => {
+            let mut draft = Draft::update(&link.base, item);
+            draft.end(mapping);
+            draft.into_writes(item)
+        }
+        None => Plan {
+            writes: Vec::new(),
+            findings: vec![Finding::ItemGone { item: link.item.clone() }],
+            status: LinkStatus::Broken,
+            expected: Expected { base: link.base.clone(), ..Expected::default() },
+        },
+    };
+    plan.expected.base.github.gone = true;
+    let finding = match gone {
+        Gone::Deleted => Finding::IssueDeleted,
+        Gone::Transferred { to } => Finding::IssueTransferred { to: to.clone() },
+    };
+    plan.findings.insert(0, finding);
+    Some(plan)
+}
