@@ -33,5 +33,7 @@ pub mod store;
 
 pub mod web;
 
+pub mod sim;
+
 pub mod app;
 pub mod cli;
