@@ -56,8 +56,8 @@ fn only_the_store_names_sqlx() {
 
 #[test]
 fn only_the_web_names_axum_and_hyper() {
-    only_in("axum::", &["src/web/"]);
-    only_in("hyper::", &["src/web/"]);
+    only_in("axum::", &["src/web/", "src/sim/"]);
+    only_in("hyper::", &["src/web/", "src/sim/"]);
 }
 
 #[test]
