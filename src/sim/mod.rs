@@ -5,4 +5,5 @@
 //! drop, as recorded from the real ones. Deliberately absent: anything of Jetbridge's own rules;
 //! a fake that knew them would agree with every mistake.
 
+pub mod github;
 pub mod plane;

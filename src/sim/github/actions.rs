@@ -1,0 +1,144 @@
+//! What people do at GitHub, by name. Each action sends the webhooks that it sends there.
+
+use super::changes::{Change, CloseReason, IssueEdit, NewIssue, NewState};
+use super::{Inner, SimError};
+
+/// Somebody at work in a fake GitHub.
+#[derive(Debug, Clone)]
+pub struct Person<'a> {
+    sim: &'a Inner,
+    login: String,
+}
+
+/// All of them fail when what they name is not there.
+#[expect(clippy::missing_errors_doc, reason = "said once for all of them")]
+impl<'a> Person<'a> {
+    pub(super) fn new(sim: &'a Inner, login: &str) -> Self {
+        Self { sim, login: login.to_owned() }
+    }
+
+    fn act<T>(
+        &self,
+        repository: &str,
+        act: impl FnOnce(&mut Change<'_>, u64) -> Result<T, SimError>,
+    ) -> Result<T, SimError> {
+        self.sim.change(&self.login, |change| {
+            let repository = change.state.named(repository)?;
+            act(change, repository)
+        })
+    }
+
+    /// Opens an issue; its number.
+    pub fn open_issue(&self, repository: &str, issue: &NewIssue) -> Result<u64, SimError> {
+        self.act(repository, |change, r| change.open_issue(r, issue))
+    }
+
+    /// Changes title or body.
+    pub fn edit_issue(
+        &self,
+        repository: &str,
+        number: u64,
+        edit: &IssueEdit,
+    ) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.edit_issue(r, number, edit))
+    }
+
+    /// Changes the title.
+    pub fn retitle(&self, repository: &str, number: u64, title: &str) -> Result<(), SimError> {
+        let edit = IssueEdit { title: Some(title.to_owned()), body: None };
+        self.edit_issue(repository, number, &edit)
+    }
+
+    /// Changes the body.
+    pub fn rewrite(&self, repository: &str, number: u64, body: &str) -> Result<(), SimError> {
+        let edit = IssueEdit { title: None, body: Some(Some(body.to_owned())) };
+        self.edit_issue(repository, number, &edit)
+    }
+
+    /// Closes an issue, or a pull request without merging it.
+    pub fn close(&self, repository: &str, number: u64, why: CloseReason) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.set_state(r, number, NewState::Closed(why)))
+    }
+
+    /// Opens it again.
+    pub fn reopen(&self, repository: &str, number: u64) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.set_state(r, number, NewState::Open))
+    }
+
+    /// Adds a label, which is made where there is none.
+    pub fn label(&self, repository: &str, number: u64, label: &str) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.label_issue(r, number, &[label.to_owned()]))
+    }
+
+    /// Takes a label off.
+    pub fn unlabel(&self, repository: &str, number: u64, label: &str) -> Result<(), SimError> {
+        self.act(repository, |change, r| {
+            change.unlabel_issue(r, number, |l| !l.name.eq_ignore_ascii_case(label))
+        })
+    }
+
+    /// Makes a label with a color of six hexadecimal digits.
+    pub fn add_label(&self, repository: &str, name: &str, color: &str) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.state.add_label(r, name, color, None).map(drop))
+    }
+
+    /// Assigns somebody.
+    pub fn assign(&self, repository: &str, number: u64, login: &str) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.assign(r, number, &[login.to_owned()]))
+    }
+
+    /// Takes somebody off.
+    pub fn unassign(&self, repository: &str, number: u64, login: &str) -> Result<(), SimError> {
+        self.act(repository, |change, r| {
+            change.unassign(r, number, |user| !user.login.eq_ignore_ascii_case(login))
+        })
+    }
+
+    /// Comments; the comment's id.
+    pub fn comment(&self, repository: &str, number: u64, body: &str) -> Result<u64, SimError> {
+        self.act(repository, |change, r| change.comment(r, number, body))
+    }
+
+    /// Changes a comment.
+    pub fn edit_comment(&self, repository: &str, id: u64, body: &str) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.edit_comment(r, id, body))
+    }
+
+    /// Deletes a comment.
+    pub fn delete_comment(&self, repository: &str, id: u64) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.delete_comment(r, id))
+    }
+
+    /// Deletes an issue: gone for good (410).
+    pub fn delete_issue(&self, repository: &str, number: u64) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.delete_issue(r, number))
+    }
+
+    /// Moves an issue to another repository; its number there.
+    pub fn transfer_issue(&self, repository: &str, number: u64, to: &str) -> Result<u64, SimError> {
+        self.act(repository, |change, r| {
+            let to = change.state.named(to)?;
+            change.transfer_issue(r, number, to)
+        })
+    }
+
+    /// Opens a pull request from branch `head`; its number.
+    pub fn open_pull_request(
+        &self,
+        repository: &str,
+        pull: &NewIssue,
+        head: &str,
+    ) -> Result<u64, SimError> {
+        self.act(repository, |change, r| change.open_pull_request(r, pull, head))
+    }
+
+    /// Merges a pull request.
+    pub fn merge(&self, repository: &str, number: u64) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.merge_pull_request(r, number))
+    }
+
+    /// Gives a repository another name; the old one redirects.
+    pub fn rename_repository(&self, repository: &str, name: &str) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.rename_repository(r, name))
+    }
+}

@@ -1,0 +1,64 @@
+//! What can go wrong, on demand: each fault strikes once, the next request or webhook, in the
+//! order in which they were ordered.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// What becomes of a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookFault {
+    /// It arrives as it should: keeps the place of one that is spared.
+    None,
+    /// It never arrives; GitHub's list of deliveries shows it as failed.
+    Lose,
+    /// It arrives twice under one GUID.
+    Duplicate,
+    /// It arrives after the one that follows it.
+    Overtaken,
+    /// It arrives later, and whatever follows goes before it.
+    Delay(Duration),
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestFault {
+    /// It is answered as it should be: keeps the place of one that is spared.
+    None,
+    /// An error of the server's own, with this status.
+    Status(u16),
+    /// 429 without GitHub's words for a limit.
+    TooManyRequests {
+        /// `Retry-After`, where it is told.
+        retry_after: Option<Duration>,
+    },
+    /// 403: the hour's requests are used up, until then.
+    PrimaryLimit {
+        /// Until `X-RateLimit-Reset`.
+        resets_in: Duration,
+    },
+    /// 403: too much at once.
+    SecondaryLimit {
+        /// `Retry-After`, where it is told.
+        retry_after: Option<Duration>,
+    },
+    /// No answer ever comes.
+    Hang,
+    /// The connection breaks; nothing was done.
+    Reset,
+    /// The connection breaks after the thing was done.
+    LostAnswer,
+}
+
+/// The faults that wait for a request.
+#[derive(Debug, Default)]
+pub(super) struct RequestFaults(VecDeque<RequestFault>);
+
+impl RequestFaults {
+    pub(super) fn add(&mut self, faults: impl IntoIterator<Item = RequestFault>) {
+        self.0.extend(faults);
+    }
+
+    pub(super) fn strike(&mut self) -> RequestFault {
+        self.0.pop_front().unwrap_or(RequestFault::None)
+    }
+}

@@ -1,0 +1,275 @@
+//! A fake GitHub: users, repositories, issues, comments, pull requests and hooks, over real HTTP,
+//! with webhooks sent and signed as GitHub does.
+//!
+//! Its rule: refuse what GitHub refuses, in GitHub's words (401, 403, 404, 410, 422, both kinds
+//! of rate limit), redirect what moved, send several webhooks for one action, and none again
+//! unless asked. [`SimGitHub::acting_as`] is a person at work, the REST API under `/` and
+//! `/api/v3` is a program at work, [`RequestFault`] and [`WebhookFault`] are bad days.
+//!
+//! Deliberately absent: GraphQL, code, milestones, reviews, organizations, private
+//! repositories, and GitHub's refusal to post to local addresses.
+
+mod actions;
+mod changes;
+mod faults;
+mod hooks;
+mod json;
+mod outbox;
+mod quota;
+mod rest;
+mod state;
+mod tokens;
+mod views;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::clients::github_webhook::GithubWebhookSender;
+use crate::clock::Clock;
+
+pub use actions::Person;
+pub use changes::{CloseReason, IssueEdit, NewIssue};
+pub use faults::{RequestFault, WebhookFault};
+pub use hooks::{Delivery, DeliveryEnd, NewHook, Redelivery};
+pub use rest::SeenRequest;
+pub use tokens::{Access, PushAccess, SimToken};
+
+/// How a fake GitHub is set up.
+#[derive(Debug, Clone)]
+pub struct SimGitHubConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// What time it is there.
+    pub clock: Clock,
+    /// Where ids begin: a fake that meets a database of an earlier one begins elsewhere.
+    pub first_id: u64,
+    /// What pages' addresses begin with.
+    pub web_url: String,
+    /// Who may do what.
+    pub tokens: Vec<SimToken>,
+    /// Requests an hour and token.
+    pub hourly_requests: u64,
+    /// How long a receiver of webhooks may take.
+    pub webhook_limit: Duration,
+}
+
+impl Default for SimGitHubConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            clock: Clock::System,
+            first_id: 1_000,
+            web_url: "https://github.com".to_owned(),
+            tokens: Vec::new(),
+            hourly_requests: 5_000,
+            webhook_limit: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Where a fake is found and where its ids begin.
+#[derive(Debug, Clone)]
+pub(crate) struct Instance {
+    api: String,
+    web: String,
+    first_id: u64,
+}
+
+/// Why something was not done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SimError {
+    /// There is no such repository.
+    #[error("there is no such repository")]
+    NoRepository,
+    /// It has another name now.
+    #[error("the repository has another name now")]
+    RepositoryMoved {
+        /// Its id.
+        repository: u64,
+    },
+    /// There is no such issue.
+    #[error("there is no such issue")]
+    NoIssue,
+    /// The issue was deleted.
+    #[error("the issue was deleted")]
+    Deleted,
+    /// The issue was transferred.
+    #[error("the issue was transferred")]
+    Moved {
+        /// The id of the repository where it is now.
+        repository: u64,
+        /// Its number there.
+        number: u64,
+    },
+    /// There is no such comment.
+    #[error("there is no such comment")]
+    NoComment,
+    /// There is no such hook.
+    #[error("there is no such hook or delivery")]
+    NoHook,
+    /// GitHub's "Validation Failed".
+    #[error("{resource}.{field} is refused: {code}")]
+    Invalid {
+        /// Of what.
+        resource: &'static str,
+        /// Which field.
+        field: &'static str,
+        /// GitHub's word for what is wrong.
+        code: &'static str,
+    },
+}
+
+impl SimError {
+    fn invalid(resource: &'static str, field: &'static str, code: &'static str) -> Self {
+        Self::Invalid { resource, field, code }
+    }
+}
+
+/// A running fake GitHub; gone when dropped.
+#[derive(Debug)]
+pub struct SimGitHub {
+    inner: Arc<Inner>,
+    address: SocketAddr,
+    tasks: [JoinHandle<()>; 2],
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: Mutex<state::State>,
+    outbox: outbox::Outbox,
+    sender: GithubWebhookSender,
+    clock: Clock,
+    desk: Mutex<rest::Desk>,
+}
+
+impl SimGitHub {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// When the address can't be listened on.
+    pub async fn start(config: SimGitHubConfig) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(config.listen).await?;
+        let address = listener.local_addr()?;
+        let api = match address.port() {
+            80 => format!("http://{}", address.ip()),
+            _ => format!("http://{address}"),
+        };
+        let instance = Instance { api, web: config.web_url, first_id: config.first_id };
+        let inner = Arc::new(Inner {
+            state: Mutex::new(state::State::new(instance)),
+            outbox: outbox::Outbox::default(),
+            sender: GithubWebhookSender::new(config.webhook_limit),
+            clock: config.clock,
+            desk: Mutex::new(rest::Desk::new(config.tokens, config.hourly_requests)),
+        });
+        let sending = tokio::spawn(outbox::run(Arc::downgrade(&inner)));
+        let serving = tokio::spawn(rest::serve(listener, Arc::clone(&inner)));
+        Ok(Self { inner, address, tasks: [sending, serving] })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What `github.api_url` is to be.
+    pub fn api_url(&self) -> String {
+        self.inner.lock().instance.api.clone()
+    }
+
+    /// Makes a repository, `owner/name`; its id.
+    ///
+    /// # Errors
+    /// When there is one of that name, or it is none.
+    pub fn add_repository(&self, full_name: &str) -> Result<u64, SimError> {
+        let now = self.inner.now();
+        self.inner.lock().add_repository(full_name, now)
+    }
+
+    /// Sets up a hook, which is told so by a `ping`; its id.
+    ///
+    /// # Errors
+    /// When there is no such repository.
+    pub fn add_hook(&self, repository: &str, hook: NewHook) -> Result<u64, SimError> {
+        let id = self.inner.lock().named(repository)?;
+        let owner = self.inner.lock().repository(id)?.owner.login.clone();
+        self.inner.change(&owner, |change| change.add_hook(id, hook))
+    }
+
+    /// Somebody at work; made where there is no such account.
+    pub fn acting_as(&self, login: &str) -> Person<'_> {
+        Person::new(&self.inner, login)
+    }
+
+    /// The next webhooks meet these, one each.
+    pub fn add_webhook_faults(&self, faults: impl IntoIterator<Item = WebhookFault>) {
+        self.inner.outbox.add_faults(faults);
+    }
+
+    /// The next requests meet these, one each.
+    pub fn add_request_faults(&self, faults: impl IntoIterator<Item = RequestFault>) {
+        self.inner.desk().faults.add(faults);
+    }
+
+    /// Keeps webhooks back until [`Self::release_webhooks`].
+    pub fn hold_webhooks(&self) {
+        self.inner.outbox.hold();
+    }
+
+    /// Sends what was kept back, in the order that `arrange` makes of their numbers (from 0): it
+    /// may leave out, repeat and swap.
+    pub fn release_webhooks(&self, arrange: impl FnOnce(Vec<usize>) -> Vec<usize>) {
+        self.inner.outbox.release(arrange);
+    }
+
+    /// Waits until every webhook was sent and answered, but for those that are kept back.
+    pub async fn settled(&self) {
+        self.inner.outbox.settled().await;
+    }
+}
+
+impl Drop for SimGitHub {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, state::State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn desk(&self) -> MutexGuard<'_, rest::Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whole seconds: GitHub knows no shorter time.
+    fn now(&self) -> crate::clock::Timestamp {
+        chrono::SubsecRound::trunc_subsecs(self.clock.now(), 0)
+    }
+
+    /// Lets somebody change something; what happened is on its way to the hooks before anything
+    /// else can happen.
+    fn change<T>(
+        &self,
+        login: &str,
+        act: impl FnOnce(&mut changes::Change<'_>) -> Result<T, SimError>,
+    ) -> Result<T, SimError> {
+        let now = self.now();
+        let mut state = self.lock();
+        let actor = state.user(login);
+        let mut change = changes::Change { state: &mut state, actor, now, events: Vec::new() };
+        let result = act(&mut change)?;
+        let events = change.events;
+        let parcels: Vec<_> =
+            events.iter().flat_map(|event| outbox::parcels_for(&state, event)).collect();
+        self.outbox.push(parcels);
+        Ok(result)
+    }
+}

@@ -1,0 +1,83 @@
+//! Labels: of a repository, and those on an issue.
+
+use serde_json::Value;
+
+use super::super::changes::Change;
+use super::super::state::Issue;
+use super::super::{SimError, json};
+use super::answer::{Answer, page};
+use super::issues::{named, replace_labels};
+use super::{Request, number_in};
+
+pub(super) fn route(
+    request: &Request<'_>,
+    method: &str,
+    path: &[&str],
+) -> Result<Answer, SimError> {
+    let repository = request.repository()?;
+    match (method, path) {
+        ("GET", []) => {
+            let state = request.sim.lock();
+            let here = state.repository(repository)?;
+            let all: Vec<Value> =
+                here.labels.iter().map(|l| json::label(&state.instance, here, l)).collect();
+            drop(state);
+            Ok(page(request, &all))
+        }
+        ("POST", []) => {
+            let name = request.text("name").unwrap_or_default();
+            let color = request.text("color").unwrap_or("ededed");
+            let mut state = request.sim.lock();
+            let label = state.add_label(repository, name, color, request.text("description"))?;
+            let here = state.repository(repository)?;
+            Ok(Answer::new(201, json::label(&state.instance, here, &label)))
+        }
+        ("GET", [name]) => {
+            let state = request.sim.lock();
+            let here = state.repository(repository)?;
+            let label = here.label(name).ok_or(SimError::NoIssue)?;
+            Ok(Answer::ok(json::label(&state.instance, here, label)))
+        }
+        _ => Err(SimError::NoIssue),
+    }
+}
+
+pub(super) fn route_of_issue(
+    request: &Request<'_>,
+    method: &str,
+    number: &str,
+    path: &[&str],
+) -> Result<Answer, SimError> {
+    let (repository, number) = (request.repository()?, number_in(number)?);
+    let names = request.names("labels").unwrap_or_default();
+    match (method, path) {
+        ("GET", []) => {}
+        ("POST", []) => {
+            request.sim.change(request.login(), |c| c.label_issue(repository, number, &names))?;
+        }
+        ("PUT", []) => {
+            let replace = |c: &mut Change<'_>| replace_labels(c, repository, number, &names);
+            request.sim.change(request.login(), replace)?;
+        }
+        ("DELETE", []) => {
+            let clear = |c: &mut Change<'_>| c.unlabel_issue(repository, number, |_| false);
+            request.sim.change(request.login(), clear)?;
+        }
+        ("DELETE", [name]) => {
+            let gone = [(*name).to_owned()];
+            let has = |issue: &Issue| issue.labels.iter().any(|l| named(&gone, &l.name));
+            if !request.sim.lock().issue(repository, number).map(has)? {
+                return Err(SimError::NoIssue);
+            }
+            request.sim.change(request.login(), |c| {
+                c.unlabel_issue(repository, number, |label| !named(&gone, &label.name))
+            })?;
+        }
+        _ => return Err(SimError::NoIssue),
+    }
+    let state = request.sim.lock();
+    let here = state.repository(repository)?;
+    let labels = &here.issue(number)?.labels;
+    let all: Vec<Value> = labels.iter().map(|l| json::label(&state.instance, here, l)).collect();
+    Ok(Answer::ok(Value::Array(all)))
+}

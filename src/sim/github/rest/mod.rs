@@ -1,0 +1,325 @@
+//! The REST API under `/` and `/api/v3`: who asks, may they, is there a fault in the way, and
+//! then the one table of routes.
+//!
+//! Deliberately absent: what GitHub answers to anything that Jetbridge and its MCP server do not
+//! ask; that is 404.
+
+mod answer;
+mod comments;
+mod hooks;
+mod issues;
+mod labels;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State as Shared;
+use axum::http::{HeaderMap, Method, Uri, header};
+use axum::response::Response;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::faults::{RequestFault, RequestFaults};
+use super::quota::{Quota, Verdict};
+use super::tokens::{Access, SimToken};
+use super::{Inner, SimError};
+use answer::Answer;
+
+/// Longest request that is read.
+const LONGEST_REQUEST: usize = 1024 * 1024;
+/// What the secondary limit asks for where nobody said.
+const SECONDARY_WAIT: Duration = Duration::from_mins(1);
+
+/// A request that came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenRequest {
+    /// `GET`.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// What it was answered; none where it was left without an answer.
+    pub status: Option<u16>,
+}
+
+/// What the API remembers beside the state itself.
+#[derive(Debug)]
+pub(super) struct Desk {
+    tokens: Vec<SimToken>,
+    hourly_requests: u64,
+    quotas: BTreeMap<String, Quota>,
+    pub(super) faults: RequestFaults,
+    pub(super) seen: Vec<SeenRequest>,
+}
+
+impl Desk {
+    pub(super) fn new(tokens: Vec<SimToken>, hourly_requests: u64) -> Self {
+        let (quotas, faults, seen) = (BTreeMap::new(), RequestFaults::default(), Vec::new());
+        Self { tokens, hourly_requests, quotas, faults, seen }
+    }
+
+    pub(super) fn quota(&mut self, token: &str) -> &mut Quota {
+        let limit = self.hourly_requests;
+        self.quotas.entry(token.to_owned()).or_insert_with(|| Quota::new(limit))
+    }
+}
+
+/// Who asks.
+enum Caller {
+    Anonymous,
+    Known(SimToken),
+}
+
+/// One request, taken apart.
+struct Request<'a> {
+    sim: &'a Inner,
+    caller: Caller,
+    method: Method,
+    /// Of the repository, where the path names one.
+    repository: Option<u64>,
+    /// What follows in the path.
+    path: Vec<String>,
+    query: BTreeMap<String, String>,
+    body: Value,
+}
+
+impl Request<'_> {
+    /// The repository that the path names.
+    fn repository(&self) -> Result<u64, SimError> {
+        self.repository.ok_or(SimError::NoRepository)
+    }
+
+    /// Whose changes these are.
+    fn login(&self) -> &str {
+        match &self.caller {
+            Caller::Known(token) => &token.login,
+            Caller::Anonymous => "ghost",
+        }
+    }
+
+    fn number_in_query(&self, key: &str) -> Option<usize> {
+        self.query.get(key)?.parse().ok()
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.body.get(key)?.as_str()
+    }
+
+    /// A list of names, each written out or as an object with a `name`.
+    fn names(&self, key: &str) -> Option<Vec<String>> {
+        let name = |v: &Value| v.as_str().or_else(|| v["name"].as_str()).map(str::to_owned);
+        Some(self.body.get(key)?.as_array()?.iter().filter_map(name).collect())
+    }
+}
+
+/// Serves until it is stopped.
+pub(super) async fn serve(listener: TcpListener, inner: Arc<Inner>) {
+    let router = Router::new().fallback(handle).with_state(inner);
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!("the fake GitHub stopped listening: {error}");
+    }
+}
+
+async fn handle(
+    Shared(sim): Shared<Arc<Inner>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let fault = sim.desk().faults.strike();
+    let seen_at = {
+        let mut desk = sim.desk();
+        let target = uri.path_and_query().map_or_else(String::new, ToString::to_string);
+        desk.seen.push(SeenRequest { method: method.to_string(), target, status: None });
+        desk.seen.len() - 1
+    };
+    let answer = match fault {
+        RequestFault::Hang => std::future::pending().await,
+        RequestFault::Reset => return answer::broken(),
+        RequestFault::None | RequestFault::LostAnswer => {
+            let body = axum::body::to_bytes(body, LONGEST_REQUEST).await.unwrap_or_default();
+            decide(&sim, &method, &uri, &headers, &body)
+        }
+        RequestFault::Status(status) => Answer::message(status, "Server Error"),
+        RequestFault::TooManyRequests { retry_after } => {
+            Answer::message(429, "Too Many Requests").retry_after(retry_after)
+        }
+        RequestFault::PrimaryLimit { resets_in } => {
+            let token = bearer(&headers).unwrap_or_default().to_owned();
+            let at = sim.now() + resets_in;
+            let mut desk = sim.desk();
+            desk.quota(&token).exhaust(at);
+            Answer::primary_limit().with_headers(desk.quota(&token).headers())
+        }
+        RequestFault::SecondaryLimit { retry_after } => Answer::secondary_limit(retry_after),
+    };
+    if fault == RequestFault::LostAnswer {
+        return answer::broken();
+    }
+    let asked_for = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok());
+    let answer = answer.unless_it_is(asked_for);
+    let mut desk = sim.desk();
+    if answer.status == 304 {
+        desk.quota(bearer(&headers).unwrap_or_default()).give_back();
+    }
+    desk.seen[seen_at].status = Some(answer.status);
+    drop(desk);
+    answer.into_response()
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token"))
+        .then_some(token.trim())
+}
+
+fn decide(sim: &Inner, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Answer {
+    let token = bearer(headers).unwrap_or_default();
+    let caller = {
+        let desk = sim.desk();
+        let known = desk.tokens.iter().find(|t| t.token == token).cloned();
+        match (known, headers.contains_key(header::AUTHORIZATION)) {
+            (Some(known), _) => Caller::Known(known),
+            (None, false) => Caller::Anonymous,
+            (None, true) => return Answer::message(401, "Bad credentials"),
+        }
+    };
+    let (verdict, limits) = {
+        let mut desk = sim.desk();
+        let quota = desk.quota(token);
+        (quota.count(sim.now()), quota.headers())
+    };
+    let answer = match verdict {
+        Verdict::Primary => Answer::primary_limit(),
+        Verdict::Secondary { retry_after } => {
+            Answer::secondary_limit(retry_after.or(Some(SECONDARY_WAIT)))
+        }
+        Verdict::Pass => match read(sim, caller, method, uri, body) {
+            Ok(request) => admit(&request),
+            Err(answer) => answer,
+        },
+    };
+    answer.with_headers(limits)
+}
+
+/// Takes the request apart.
+fn read<'a>(
+    sim: &'a Inner,
+    caller: Caller,
+    method: &Method,
+    uri: &Uri,
+    body: &Bytes,
+) -> Result<Request<'a>, Answer> {
+    let path = uri.path().strip_prefix("/api/v3").unwrap_or(uri.path());
+    let decoded = |part: &str| {
+        form_urlencoded::parse(part.replace('+', "%2B").as_bytes())
+            .next()
+            .map(|(key, _)| key.into_owned())
+            .unwrap_or_default()
+    };
+    let mut parts: Vec<String> =
+        path.split('/').filter(|part| !part.is_empty()).map(decoded).collect();
+    let repository = match parts.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["repos", owner, name, rest @ ..] => {
+            let found = sim.lock().find_repository(owner, name);
+            let found =
+                found.map_err(|error| answer::refusal(sim, &error, &answer::below(rest)))?;
+            parts.drain(..3);
+            Some(found)
+        }
+        ["repositories", id, ..] => {
+            let id = id.parse().unwrap_or_default();
+            parts.drain(..2);
+            Some(id)
+        }
+        _ => None,
+    };
+    let body = match body.as_ref() {
+        [] => Value::Null,
+        body => serde_json::from_slice(body)
+            .map_err(|_| Answer::message(400, "Problems parsing JSON"))?,
+    };
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let query = query.into_owned().collect();
+    Ok(Request { sim, caller, method: method.clone(), repository, path: parts, query, body })
+}
+
+/// Lets the request through where its token may, and says which permission it takes.
+fn admit(request: &Request<'_>) -> Answer {
+    let reading = request.method == Method::GET || request.method == Method::HEAD;
+    let wanted = if reading { Access::Read } else { Access::Write };
+    let area = match (request.repository, request.path.first().map(String::as_str)) {
+        (Some(_), Some("hooks")) => "repository_hooks",
+        (Some(_), Some(_)) => "issues",
+        _ => "metadata",
+    };
+    let has = match (&request.caller, area) {
+        (Caller::Anonymous, "repository_hooks") => return Answer::message(404, "Not Found"),
+        (Caller::Anonymous, _) if !reading => {
+            return Answer::message(401, "Requires authentication");
+        }
+        (Caller::Anonymous, _) | (Caller::Known(_), "metadata") => Access::Read,
+        (Caller::Known(token), "issues") => token.issues,
+        (Caller::Known(token), _) => token.webhooks,
+    };
+    let word = if reading { "read" } else { "write" };
+    let answer = if has < wanted {
+        Answer::message(403, "Resource not accessible by personal access token")
+    } else {
+        route(request).unwrap_or_else(|error| {
+            answer::refusal(request.sim, &error, &answer::below(&request.path))
+        })
+    };
+    answer.with_headers([("x-accepted-github-permissions", format!("{area}={word}"))])
+}
+
+/// The table of routes.
+fn route(request: &Request<'_>) -> Result<Answer, SimError> {
+    let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
+    let method = request.method.as_str();
+    if request.repository.is_none() {
+        return match (method, path.as_slice()) {
+            ("GET", ["user"]) => Ok(who_am_i(request)),
+            ("GET", ["_ping"]) => Ok(Answer::ok(json!("GitHub lives!"))),
+            _ => Err(SimError::NoRepository),
+        };
+    }
+    match (method, path.as_slice()) {
+        ("GET", []) => show_repository(request),
+        (_, ["issues", "comments", id]) => comments::route(request, method, id),
+        (_, ["issues", number, "comments"]) => comments::route_of_issue(request, method, number),
+        (_, ["issues", number, "labels", rest @ ..]) => {
+            labels::route_of_issue(request, method, number, rest)
+        }
+        (_, ["issues", rest @ ..]) => issues::route(request, method, rest),
+        ("GET", ["pulls", number]) => issues::show_pull_request(request, number),
+        (_, ["labels", rest @ ..]) => labels::route(request, method, rest),
+        (_, ["hooks", rest @ ..]) => hooks::route(request, method, rest),
+        _ => Err(SimError::NoRepository),
+    }
+}
+
+fn who_am_i(request: &Request<'_>) -> Answer {
+    if matches!(request.caller, Caller::Anonymous) {
+        return Answer::message(401, "Requires authentication");
+    }
+    let mut state = request.sim.lock();
+    let user = state.user(request.login());
+    Answer::ok(super::json::user(&state.instance, &user))
+}
+
+fn show_repository(request: &Request<'_>) -> Result<Answer, SimError> {
+    let state = request.sim.lock();
+    let here = state.repository(request.repository()?)?;
+    Ok(Answer::ok(super::json::repository(&state.instance, here)))
+}
+
+/// A number in a path; what is none is not found.
+fn number_in(text: &str) -> Result<u64, SimError> {
+    text.parse().map_err(|_| SimError::NoIssue)
+}

@@ -1,0 +1,130 @@
+//! What a test or the demo may look at without asking over HTTP, and what it may set going.
+
+use std::time::Duration;
+
+use super::hooks::Redelivery;
+use super::outbox::Parcel;
+use super::state;
+use super::{Delivery, SeenRequest, SimError, SimGitHub, json};
+use crate::sync::github::{Account, Comment, Issue, IssueLabel, IssueState};
+
+impl SimGitHub {
+    /// Every issue and pull request that is there, by number.
+    ///
+    /// # Errors
+    /// When there is no such repository.
+    pub fn issues(&self, repository: &str) -> Result<Vec<Issue>, SimError> {
+        let state = self.inner.lock();
+        let here = state.repository(state.named(repository)?)?;
+        Ok(here.issues().map(|issue| issue_of(&state, here, issue)).collect())
+    }
+
+    /// The comments of an issue, the oldest first.
+    ///
+    /// # Errors
+    /// When there is no such issue.
+    pub fn comments(&self, repository: &str, number: u64) -> Result<Vec<Comment>, SimError> {
+        let state = self.inner.lock();
+        let here = state.repository(state.named(repository)?)?;
+        let issue = here.issue(number)?;
+        let address = json::html_url(&state.instance, here, issue);
+        Ok(issue.comments.iter().map(|c| comment_of(&address, c)).collect())
+    }
+
+    /// Everything that was sent to a hook, the oldest first.
+    ///
+    /// # Errors
+    /// When there is no such hook.
+    pub fn deliveries(&self, repository: &str, hook: u64) -> Result<Vec<Delivery>, SimError> {
+        let state = self.inner.lock();
+        let here = state.repository(state.named(repository)?)?;
+        Ok(here.hook(hook)?.deliveries.clone())
+    }
+
+    /// Sends again what no delivery of its event succeeded with, as a patient person would; how
+    /// many that were.
+    ///
+    /// # Errors
+    /// When there is no such hook.
+    pub fn redeliver_failed(&self, repository: &str, hook: u64) -> Result<usize, SimError> {
+        let all = self.deliveries(repository, hook)?;
+        let mut again: Vec<&Delivery> = Vec::new();
+        for delivery in &all {
+            let arrived = all.iter().any(|d| d.guid == delivery.guid && d.succeeded());
+            if !arrived && again.iter().all(|d| d.guid != delivery.guid) {
+                again.push(delivery);
+            }
+        }
+        let parcels: Vec<_> = again.iter().map(|d| parcel_of(d, hook)).collect();
+        let count = parcels.len();
+        self.inner.outbox.push(parcels);
+        Ok(count)
+    }
+
+    /// Every request to the REST API since the start, the oldest first.
+    pub fn requests(&self) -> Vec<SeenRequest> {
+        self.inner.desk().seen.clone()
+    }
+
+    /// Uses up a token's requests for so long.
+    pub fn exhaust_quota(&self, token: &str, resets_in: Duration) {
+        let at = self.inner.now() + resets_in;
+        self.inner.desk().quota(token).exhaust(at);
+    }
+
+    /// Refuses a token's requests as too many at once for so long.
+    pub fn slow_down(&self, token: &str, period: Duration) {
+        let until = self.inner.now() + period;
+        self.inner.desk().quota(token).slow_down(until);
+    }
+}
+
+/// The same event once more for the same hook.
+pub(super) fn parcel_of(delivery: &Delivery, hook: u64) -> Parcel {
+    Parcel {
+        repository: delivery.repository_id,
+        hook,
+        guid: delivery.guid.clone(),
+        event: delivery.event.clone(),
+        action: delivery.action.clone(),
+        payload: delivery.payload.clone(),
+        redelivery: Redelivery::Again,
+    }
+}
+
+fn account(user: &state::User) -> Account {
+    Account { id: user.id, login: user.login.clone() }
+}
+
+fn issue_of(state: &state::State, here: &state::Repository, issue: &state::Issue) -> Issue {
+    let label =
+        |l: &state::Label| IssueLabel { name: l.name.clone(), color: Some(l.color.clone()) };
+    Issue {
+        id: issue.id,
+        number: issue.number,
+        repository: here.full_name(),
+        repository_id: Some(here.id),
+        title: issue.title.clone(),
+        body: issue.body.clone(),
+        state: IssueState::of(issue.state(), issue.state_reason()),
+        labels: issue.labels.iter().map(label).collect(),
+        assignees: issue.assignees.iter().map(account).collect(),
+        author: Some(account(&issue.author)),
+        html_url: json::html_url(&state.instance, here, issue),
+        pull_request: issue.pull.is_some(),
+        created_at: issue.created_at,
+        updated_at: issue.updated_at,
+        closed_at: issue.closed.as_ref().map(|c| c.at),
+    }
+}
+
+fn comment_of(issue_url: &str, comment: &state::Comment) -> Comment {
+    Comment {
+        id: comment.id,
+        body: comment.body.clone(),
+        author: Some(account(&comment.author)),
+        html_url: format!("{issue_url}#issuecomment-{}", comment.id),
+        created_at: comment.created_at,
+        updated_at: comment.updated_at,
+    }
+}
