@@ -101,6 +101,30 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_token_waits_longest_and_three_times() {
+        let policy = RetryPolicy::default();
+        let refused = Failure::Retry { reason: "401".to_owned(), after: Some(policy.cap) };
+        for chance in [0.0, 0.5, 1.0] {
+            let waits: Vec<_> = (1..=4).map(|n| next(&policy, &refused, n, chance)).collect();
+            let longest = Next::RetryIn(policy.cap);
+            assert_eq!(waits, [longest, longest, longest, Next::Dead]);
+        }
+    }
+
+    #[test]
+    fn every_wait_is_between_half_of_the_backoff_and_all_of_it() {
+        for step in 0..=20_u8 {
+            for (attempt, full) in [(1, 10), (2, 20), (3, 40)] {
+                let Next::RetryIn(wait) = retry_after(attempt, f64::from(step) / 20.0) else {
+                    panic!("attempt {attempt} is not the last");
+                };
+                let full = Duration::from_secs(full);
+                assert!(full / 2 <= wait && wait <= full, "{wait:?} of {full:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_permanent_failure_is_dead_at_once() {
         assert_eq!(next(&RetryPolicy::default(), &Failure::permanent("no"), 1, 0.5), Next::Dead);
     }

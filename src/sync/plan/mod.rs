@@ -23,7 +23,8 @@
 //! - *A person takes away what we had put there.* It is not put back until GitHub takes it away
 //!   and adds it again.
 //! - *Plane drops or rewrites something with a 200.* [`settle`] takes the answer as the base: it
-//!   is no person's edit, and it is not sent again.
+//!   is no person's edit, and it is not sent again. What is dropped is told, also where a person
+//!   had put it there: somebody who left the project is lost with the next list that is written.
 //! - *Our own webhook comes back*, before or after the answer was recorded. [`recognize`] compares
 //!   states, base and open intents alike; who did it does not matter. Several webhooks a write,
 //!   late ones and repeats all compare alike.

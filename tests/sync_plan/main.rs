@@ -1,0 +1,10 @@
+//! What is written to Plane and what never is: the rules one by one, and as properties over any
+//! course of changes on both sides.
+#![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
+
+mod comments;
+mod mapping;
+mod model;
+mod properties;
+mod rules;
+mod settling;
