@@ -32,5 +32,7 @@ pub mod store;
 
 pub mod web;
 
+pub mod sim;
+
 pub mod app;
 pub mod cli;

@@ -1,0 +1,3 @@
+//! Simulated remote systems, for tests and for the demonstration.
+
+pub mod plane;

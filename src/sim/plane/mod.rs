@@ -1,0 +1,3 @@
+//! A simulated Plane.
+
+pub mod html;
