@@ -4,4 +4,5 @@
 //! Pure: no I/O, no clock. Deliberately absent: how either side is asked or told (`clients/`).
 
 pub mod github;
+pub mod markdown;
 pub mod plane;

@@ -3,7 +3,10 @@
 //! The fixtures are answers of a running Plane: what was sent, and what it stored.
 #![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
 
+mod generated;
+mod rendering;
 mod stored;
+mod titles;
 
 /// A recorded write.
 struct Pair {
