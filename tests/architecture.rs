@@ -84,6 +84,7 @@ fn pure_modules_do_no_io_and_see_no_clock() {
         "src/board.rs",
         "src/queue/retry.rs",
         "src/timeline.rs",
+        "src/sync",
     ];
     let impure = [
         "async ",

@@ -5,4 +5,5 @@
 
 pub mod github;
 pub mod markdown;
+pub mod merge;
 pub mod plane;

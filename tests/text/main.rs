@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
 
 mod generated;
+mod merging;
 mod rendering;
 mod stored;
 mod titles;
