@@ -5,5 +5,7 @@
 
 pub mod github;
 pub mod mapping;
+pub mod markdown;
+pub mod merge;
 pub mod plan;
 pub mod plane;
