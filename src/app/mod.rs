@@ -266,7 +266,7 @@ fn worker(
     wake: &Wake,
     metrics: &Arc<Metrics>,
 ) -> Worker {
-    let client = plane_client(&config.plane);
+    let client = plane_client(&config.plane).map(|client| client.with_clock(clock.clone()));
     let processor = Processor {
         store: store.clone(),
         clock: clock.clone(),

@@ -127,13 +127,15 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&DatabaseUrl::Sqlite(folder.path().join("test.db"))).await.unwrap();
         let clock = Clock::manual(received());
-        let directory = Directory::new(Some(client(&address, KEY)), store.clone(), clock.clone());
+        let client = client(&address, KEY).with_clock(clock.clone());
+        let directory = Directory::new(Some(client), store.clone(), clock.clone());
         Self { fake, address, clock, store, directory, _folder: folder }
     }
 
     /// The same database after a restart.
     fn restarted(&self, key: &str) -> Directory {
         let client = PlaneClient::new(&self.address, "acme", &secrets(&[key]), TIMEOUT).unwrap();
+        let client = client.map(|client| client.with_clock(self.clock.clone()));
         Directory::new(client, self.store.clone(), self.clock.clone())
     }
 }

@@ -78,12 +78,12 @@ impl Person {
 
     /// Sets who is to do it.
     pub fn assign(&self, item: Uuid, users: &[Uuid]) -> Result<(), NotDone> {
-        self.edit(item, "assignee_ids", &json!(users), |item| item.assignees = users.to_vec())
+        self.edit(item, "assignee_ids", &json!(users), |item| item.assignees = sorted(users))
     }
 
     /// Sets its labels.
     pub fn label(&self, item: Uuid, labels: &[Uuid]) -> Result<(), NotDone> {
-        self.edit(item, "label_ids", &json!(labels), |item| item.labels = labels.to_vec())
+        self.edit(item, "label_ids", &json!(labels), |item| item.labels = sorted(labels))
     }
 
     /// Puts the item away, of which nobody is told.
@@ -180,4 +180,11 @@ fn in_the_app(item: &Item) -> Value {
         "assignee_ids": item.assignees,
         "label_ids": item.labels,
     })
+}
+
+fn sorted(ids: &[Uuid]) -> Vec<Uuid> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }

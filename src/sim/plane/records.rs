@@ -122,9 +122,9 @@ pub struct Item {
     pub priority: String,
     /// The state's id.
     pub state: Uuid,
-    /// Ids of labels, in the order in which they were set.
+    /// Ids of labels, in their own order.
     pub labels: Vec<Uuid>,
-    /// Ids of users, in the order in which they were set.
+    /// Ids of users, in their own order.
     pub assignees: Vec<Uuid>,
     /// Whose twin it is.
     pub external: External,

@@ -131,15 +131,17 @@ fn description(fields: &Fields) -> Result<Option<String>, Answer> {
     html::stored(&html).map(Some).map_err(|_| whole("Invalid HTML passed"))
 }
 
-/// Labels of another project are dropped.
+/// Labels of another project are dropped. The order is always that of the ids.
 fn of_project(world: &World, project: Uuid, mut ids: Vec<Uuid>) -> Vec<Uuid> {
     ids.retain(|id| world.label(*id).is_some_and(|label| label.project == project));
+    ids.sort_unstable();
     ids
 }
 
-/// Whoever is no member, or a guest, is dropped.
+/// Whoever is no member, or a guest, is dropped. The order is always that of the ids.
 fn assignable(world: &World, project: Uuid, mut ids: Vec<Uuid>) -> Vec<Uuid> {
     ids.retain(|id| world.role_in(project, *id).is_some_and(|role| role >= Role::Member));
+    ids.sort_unstable();
     ids
 }
 

@@ -36,7 +36,9 @@ pub(super) fn one(world: &mut World, call: &Call, project: Uuid, id: Uuid) -> Re
         Method::GET => Ok(Answer::ok(render::state(world, &state, call.zone()))),
         Method::PATCH => {
             let fields = Fields::of(call)?;
-            state.name = fields.name("name")?.unwrap_or(state.name);
+            if let Some(name) = fields.name("name")? {
+                (state.slug, state.name) = (slug(&name), name);
+            }
             state.color = fields.free_text("color")?.unwrap_or(state.color);
             state.stamps.updated_at = world.stamp();
             state.stamps.updated_by = Some(call.reader.id);
@@ -87,7 +89,7 @@ fn create(world: &mut World, call: &Call, project: Uuid) -> Reply {
     let state = State {
         id: world.uuid(),
         project,
-        slug: name.to_lowercase().replace(' ', "-"),
+        slug: slug(&name),
         name,
         group,
         color,
@@ -100,4 +102,8 @@ fn create(world: &mut World, call: &Call, project: Uuid) -> Reply {
     let answer = Answer::ok(render::state(world, &state, call.zone()));
     world.states.push(state);
     Ok(answer)
+}
+
+fn slug(name: &str) -> String {
+    name.to_lowercase().replace(' ', "-")
 }

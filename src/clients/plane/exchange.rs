@@ -1,0 +1,219 @@
+//! One request and its answer: the key, the limits of size and time, and the table.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, Response, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::quota::Quota;
+use super::refusal::{Refusal, existing_id, kind_of, refusal, says_gone};
+use super::{Creation, PlaneClient};
+
+/// Longest answer that is read.
+const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
+/// Entries a page: Plane's greatest.
+const PER_PAGE: &str = "1000";
+/// Pages after which a list is taken to be endless.
+const MOST_PAGES: usize = 50;
+
+pub(super) struct Inner {
+    pub api_url: Url,
+    pub workspace: String,
+    pub key: SecretString,
+    pub timeout: Duration,
+    pub http: OnceLock<reqwest::Client>,
+}
+
+/// One page of a list, or all of it where Plane does not page.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Page<T> {
+    All(Vec<T>),
+    Part {
+        results: Vec<T>,
+        #[serde(default)]
+        next_page_results: bool,
+        #[serde(default)]
+        next_cursor: String,
+    },
+}
+
+/// An answer, whatever it says.
+pub(super) struct Answered {
+    pub status: StatusCode,
+    wait: Option<Duration>,
+    body: Vec<u8>,
+}
+
+impl Answered {
+    /// What it means when it is no success.
+    pub fn refusal(&self) -> Refusal {
+        refusal(self.status, self.wait, &self.body)
+    }
+
+    /// The object in it.
+    pub fn object<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        if !matches!(self.status, StatusCode::OK | StatusCode::CREATED) {
+            return Err(self.refusal());
+        }
+        serde_json::from_slice(&self.body).map_err(|_| Refusal::Unreadable {
+            what: format!("{} with {}", self.status.as_u16(), kind_of(&self.body)),
+        })
+    }
+
+    /// The object in it, or nothing when Plane says that it is gone.
+    pub fn object_if_there<T: DeserializeOwned>(&self) -> Result<Option<T>, Refusal> {
+        if self.is_gone() { Ok(None) } else { self.object().map(Some) }
+    }
+
+    /// The object that was made, or the id of the one that was there before.
+    pub fn creation<T: DeserializeOwned>(&self) -> Result<Creation<T>, Refusal> {
+        match existing_id(&self.body) {
+            Some(id) if self.status == StatusCode::CONFLICT => Ok(Creation::AlreadyThere(id)),
+            _ => self.object().map(Creation::Created),
+        }
+    }
+
+    /// Nothing, after a deletion; what was gone before is gone too.
+    pub fn gone(&self) -> Result<(), Refusal> {
+        if self.status == StatusCode::NO_CONTENT || self.is_gone() {
+            return Ok(());
+        }
+        Err(self.refusal())
+    }
+
+    /// How long not to ask again, when the quota is used up.
+    fn quota_wait(&self) -> Option<Duration> {
+        match self.status {
+            StatusCode::TOO_MANY_REQUESTS => match self.refusal() {
+                Refusal::Quota { wait } => Some(wait),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND && says_gone(&self.body)
+    }
+}
+
+impl PlaneClient {
+    /// An id comes from a payload: what is no UUID never becomes part of a path.
+    pub(super) fn project_url(&self, project: &str, part: &[&str]) -> Result<Url, Refusal> {
+        let id = id(project)?;
+        let mut path = vec!["workspaces", &self.inner.workspace, "projects", &id];
+        path.extend(part);
+        Ok(self.url(&path))
+    }
+
+    pub(super) fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.inner.api_url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "v1"]).extend(path).push("");
+        }
+        url
+    }
+
+    pub(super) async fn ask_all<T: DeserializeOwned>(&self, url: Url) -> Result<Vec<T>, Refusal> {
+        let mut all = Vec::new();
+        let mut cursor: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let mut url = url.clone();
+            url.query_pairs_mut().append_pair("per_page", PER_PAGE);
+            if let Some(cursor) = &cursor {
+                url.query_pairs_mut().append_pair("cursor", cursor);
+            }
+            match self.ask(url).await? {
+                Page::All(entries) => return Ok(entries),
+                Page::Part { results, next_page_results, next_cursor } => {
+                    all.extend(results);
+                    if !next_page_results || next_cursor.is_empty() {
+                        return Ok(all);
+                    }
+                    cursor = Some(next_cursor);
+                }
+            }
+        }
+        Err(Refusal::Unreadable { what: format!("a list without end after {MOST_PAGES} pages") })
+    }
+
+    pub(super) async fn ask<T: DeserializeOwned>(&self, url: Url) -> Result<T, Refusal> {
+        self.exchange(Method::GET, url, None).await?.object()
+    }
+
+    pub(super) async fn exchange(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<Value>,
+    ) -> Result<Answered, Refusal> {
+        let http = self.http()?;
+        let key = self.inner.key.expose_secret();
+        let mut key = HeaderValue::from_str(key).map_err(|_| Refusal::BadKey)?;
+        key.set_sensitive(true);
+        self.quota.ask()?;
+        let mut request = http.request(method, url).header("X-API-Key", key);
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.map_err(|e| unavailable(&e))?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let wait = number(&headers, "retry-after").map(u64::from).map(Duration::from_secs);
+        let wait = wait.map(|wait| wait.max(Duration::from_secs(1)));
+        let remaining = number(&headers, "x-ratelimit-remaining");
+        let body = read(answer).await;
+        let answered = Answered { status, wait, body: body? };
+        self.quota.told(remaining, answered.quota_wait());
+        Ok(answered)
+    }
+
+    fn http(&self) -> Result<&reqwest::Client, Refusal> {
+        if let Some(http) = self.inner.http.get() {
+            return Ok(http);
+        }
+        let made = crate::clients::http_client::http_client(self.inner.timeout)
+            .map_err(|e| unavailable(&e))?;
+        Ok(self.inner.http.get_or_init(|| made))
+    }
+
+    pub(super) fn with_quota(inner: Inner, quota: Quota) -> Self {
+        Self { inner: Arc::new(inner), quota: Arc::new(quota) }
+    }
+}
+
+/// An id as it may stand in a path.
+pub(super) fn id(text: &str) -> Result<String, Refusal> {
+    uuid::Uuid::parse_str(text).map(|id| id.to_string()).map_err(|_| Refusal::NotFound)
+}
+
+fn number(headers: &HeaderMap, name: &str) -> Option<u32> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+async fn read(mut answer: Response) -> Result<Vec<u8>, Refusal> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|e| unavailable(&e))? {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(Refusal::Unreadable { what: "more than 16 MiB".to_owned() });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn unavailable(error: &reqwest::Error) -> Refusal {
+    let what = if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "no connection"
+    } else {
+        "the answer broke off"
+    };
+    Refusal::Unavailable { what: what.to_owned() }
+}

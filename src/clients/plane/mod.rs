@@ -1,0 +1,193 @@
+//! Plane's REST API: the names of a project's parts, and what keeping an issue in step needs.
+//!
+//! [`Refusal`] is the table from an answer to its meaning. Recorded from a running server, and
+//! not what one would guess: a bad token is 403, and so is a workspace or project that does not
+//! exist; 429 carries its wait in `Retry-After` alone; nothing is answered without the trailing
+//! slash. When an answer says that the quota is used up, the next question is not asked.
+
+mod exchange;
+mod quota;
+mod read;
+mod refusal;
+mod shapes;
+mod write;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::Url;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use self::exchange::Inner;
+use self::quota::Quota;
+pub use self::quota::Remaining;
+pub use self::refusal::Refusal;
+use crate::clock::Clock;
+use crate::config::Secrets;
+use crate::sync::plane::Item;
+
+/// The window of Plane's rate limit, and the wait after a 429 that does not say how long.
+const QUOTA_WINDOW: Duration = Duration::from_mins(1);
+
+/// What a create came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Creation<T> {
+    /// It was made; this is what Plane made of it.
+    Created(T),
+    /// There was one with this external id; this is its id.
+    AlreadyThere(String),
+}
+
+impl<T> Creation<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Creation<U> {
+        match self {
+            Self::Created(made) => Creation::Created(change(made)),
+            Self::AlreadyThere(id) => Creation::AlreadyThere(id),
+        }
+    }
+}
+
+/// The twins of a GitHub issue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// There is none.
+    None,
+    /// There is one, as it should be.
+    One(Item),
+    /// There are several: Plane does not keep external ids unique.
+    Several {
+        /// The one that was made first.
+        oldest: Item,
+        /// The ids of the others, the older before the newer.
+        others: Vec<String>,
+    },
+}
+
+/// A project.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Project {
+    /// Its id.
+    pub id: String,
+    /// `SYNC`.
+    pub identifier: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A state of a project.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct State {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `backlog`, `unstarted`, `started`, `completed`, `cancelled` or `triage`.
+    pub group: String,
+}
+
+/// A label of a project.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Label {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `#rrggbb`, or empty.
+    pub color: Option<String>,
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct User {
+    /// The user's id, as it stands in `assignees`.
+    pub id: String,
+    /// The name that people see.
+    pub display_name: String,
+}
+
+/// The text is no address of an API.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected an address such as https://api.plane.so for plane.api_url")]
+pub struct InvalidApiUrl;
+
+/// Asks Plane's API for one workspace. Cheap to clone.
+#[derive(Clone)]
+pub struct PlaneClient {
+    inner: Arc<Inner>,
+    quota: Arc<Quota>,
+}
+
+impl fmt::Debug for PlaneClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlaneClient")
+            .field("api_url", &self.inner.api_url.as_str())
+            .field("workspace", &self.inner.workspace)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PlaneClient {
+    /// For one workspace, with the first of the keys. `Ok(None)` without a key. Nothing is sent
+    /// and no TLS is set up before the first question.
+    ///
+    /// # Errors
+    /// When `api_url` is not an http or https address.
+    pub fn new(
+        api_url: &str,
+        workspace: &str,
+        keys: &Secrets,
+        timeout: Duration,
+    ) -> Result<Option<Self>, InvalidApiUrl> {
+        let mut api_url = Url::parse(api_url).map_err(|_| InvalidApiUrl)?;
+        if !matches!(api_url.scheme(), "http" | "https") {
+            return Err(InvalidApiUrl);
+        }
+        // Shown in `Debug`: a name and password written into it must not be.
+        api_url
+            .set_username("")
+            .and_then(|()| api_url.set_password(None))
+            .map_err(|()| InvalidApiUrl)?;
+        let Some(key) = keys.expose().next().map(SecretString::from) else { return Ok(None) };
+        let (workspace, http) = (workspace.to_owned(), OnceLock::new());
+        let inner = Inner { api_url, workspace, key, timeout, http };
+        Ok(Some(Self::with_quota(inner, Quota::new(Clock::System))))
+    }
+
+    /// Reckoning the quota by another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { quota: Arc::new(Quota::new(clock)), ..self }
+    }
+
+    /// How many requests the key had left; `None` when Plane did not say so within a minute.
+    pub fn remaining(&self) -> Option<Remaining> {
+        self.quota.remaining()
+    }
+
+    /// Whose key it is.
+    pub async fn fetch_me(&self) -> Result<User, Refusal> {
+        self.ask(self.url(&["users", "me"])).await
+    }
+
+    /// One project.
+    pub async fn fetch_project(&self, project: &str) -> Result<Project, Refusal> {
+        self.ask(self.project_url(project, &[])?).await
+    }
+
+    /// All states of a project.
+    pub async fn fetch_states(&self, project: &str) -> Result<Vec<State>, Refusal> {
+        self.ask_all(self.project_url(project, &["states"])?).await
+    }
+
+    /// All labels of a project.
+    pub async fn fetch_labels(&self, project: &str) -> Result<Vec<Label>, Refusal> {
+        self.ask_all(self.project_url(project, &["labels"])?).await
+    }
+
+    /// All users that are or were members of a project.
+    pub async fn fetch_members(&self, project: &str) -> Result<Vec<User>, Refusal> {
+        self.ask_all(self.project_url(project, &["members"])?).await
+    }
+}

@@ -1,0 +1,162 @@
+//! Writing. Plane drops what it does not like with a 200, so every write gives back what Plane
+//! answered: whoever wrote compares.
+//!
+//! A write whose answer is lost may have happened. Deliberately absent: trying again; whoever
+//! plans looks first ([`PlaneClient::find_item_by_external`]), and creates of one external id are
+//! never made at the same time, since Plane would take both.
+
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use super::exchange::id;
+use super::refusal::Refusal;
+use super::shapes::{CommentAnswer, ItemAnswer, LabelAnswer, LinkAnswer};
+use super::{Creation, PlaneClient};
+use crate::sync::plane::{EXTERNAL_SOURCE, Item, ItemChange, ItemComment, NewItem};
+
+/// How Plane says that an item has the link.
+const LINK_IS_THERE: &str = "already exists";
+
+impl PlaneClient {
+    /// Makes a work item. Labels of another project and assignees that are no members are not
+    /// among what comes back.
+    pub async fn create_item(
+        &self,
+        project: &str,
+        item: &NewItem,
+    ) -> Result<Creation<Item>, Refusal> {
+        let url = self.project_url(project, &["work-items"])?;
+        let mut body = json!({
+            "name": item.name,
+            "description_html": item.description_html,
+            "labels": item.labels,
+            "assignees": item.assignees,
+            "external_id": item.external_id,
+            "external_source": EXTERNAL_SOURCE,
+        });
+        // Null would be refused; left out it is the project's default.
+        if let Some(state) = &item.state {
+            body["state"] = json!(state);
+        }
+        let answer = self.exchange(Method::POST, url, Some(body)).await?;
+        Ok(answer.creation::<ItemAnswer>()?.map(Into::into))
+    }
+
+    /// Changes a work item; it is written even when the change is empty.
+    pub async fn update_item(
+        &self,
+        project: &str,
+        item: &str,
+        change: &ItemChange,
+    ) -> Result<Item, Refusal> {
+        let url = self.project_url(project, &["work-items", &id(item)?])?;
+        let ItemChange { name, description_html, state, labels, assignees } = change;
+        let mut body = Map::new();
+        let mut put = |field: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                body.insert(field.to_owned(), value);
+            }
+        };
+        put("name", name.as_ref().map(|name| json!(name)));
+        put("description_html", description_html.as_ref().map(|html| json!(html)));
+        put("state", state.as_ref().map(|state| json!(state)));
+        put("labels", labels.as_ref().map(|labels| json!(labels)));
+        put("assignees", assignees.as_ref().map(|assignees| json!(assignees)));
+        let answer = self.exchange(Method::PATCH, url, Some(Value::Object(body))).await?;
+        Ok(answer.object::<ItemAnswer>()?.into())
+    }
+
+    /// Deletes a work item; one that is gone already is no refusal.
+    pub async fn delete_item(&self, project: &str, item: &str) -> Result<(), Refusal> {
+        let url = self.project_url(project, &["work-items", &id(item)?])?;
+        self.exchange(Method::DELETE, url, None).await?.gone()
+    }
+
+    /// Comments on a work item. Plane stores any HTML: it must be harmless before it comes here.
+    pub async fn create_comment(
+        &self,
+        project: &str,
+        item: &str,
+        html: &str,
+        external_id: &str,
+    ) -> Result<Creation<ItemComment>, Refusal> {
+        let url = self.project_url(project, &["work-items", &id(item)?, "comments"])?;
+        let body = json!({
+            "comment_html": html,
+            "external_id": external_id,
+            "external_source": EXTERNAL_SOURCE,
+        });
+        let answer = self.exchange(Method::POST, url, Some(body)).await?;
+        Ok(answer.creation::<CommentAnswer>()?.map(Into::into))
+    }
+
+    /// Writes another text into a comment.
+    pub async fn update_comment(
+        &self,
+        project: &str,
+        item: &str,
+        comment: &str,
+        html: &str,
+    ) -> Result<ItemComment, Refusal> {
+        let url = self.comment_url(project, item, comment)?;
+        let body = json!({ "comment_html": html });
+        let answer = self.exchange(Method::PATCH, url, Some(body)).await?;
+        Ok(answer.object::<CommentAnswer>()?.into())
+    }
+
+    /// Deletes a comment; one that is gone already is no refusal.
+    pub async fn delete_comment(
+        &self,
+        project: &str,
+        item: &str,
+        comment: &str,
+    ) -> Result<(), Refusal> {
+        let url = self.comment_url(project, item, comment)?;
+        self.exchange(Method::DELETE, url, None).await?.gone()
+    }
+
+    /// Puts a link on a work item; one that is there already is no refusal.
+    pub async fn create_link(
+        &self,
+        project: &str,
+        item: &str,
+        url: &str,
+        title: &str,
+    ) -> Result<(), Refusal> {
+        let links = self.project_url(project, &["work-items", &id(item)?, "links"])?;
+        let body = json!({ "url": url, "title": title });
+        let answer = self.exchange(Method::POST, links, Some(body)).await?;
+        match answer.object::<LinkAnswer>() {
+            Err(Refusal::Invalid { words }) if words.contains(LINK_IS_THERE) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Makes a label (`#rrggbb`) and gives its id, or that of the one with this very name.
+    pub async fn create_label(
+        &self,
+        project: &str,
+        name: &str,
+        color: Option<&str>,
+    ) -> Result<String, Refusal> {
+        let url = self.project_url(project, &["labels"])?;
+        let mut body = json!({ "name": name });
+        if let Some(color) = color {
+            body["color"] = json!(color);
+        }
+        let answer = self.exchange(Method::POST, url, Some(body)).await?;
+        Ok(match answer.creation::<LabelAnswer>()? {
+            Creation::Created(label) => label.id,
+            Creation::AlreadyThere(id) => id,
+        })
+    }
+
+    fn comment_url(
+        &self,
+        project: &str,
+        item: &str,
+        comment: &str,
+    ) -> Result<reqwest::Url, Refusal> {
+        self.project_url(project, &["work-items", &id(item)?, "comments", &id(comment)?])
+    }
+}
