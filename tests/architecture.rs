@@ -66,6 +66,11 @@ fn only_clients_name_reqwest() {
 }
 
 #[test]
+fn only_the_mcp_client_names_rmcp() {
+    only_in("rmcp::", &["src/clients/github_mcp/"]);
+}
+
+#[test]
 fn only_the_clock_asks_for_the_time() {
     only_in("Utc::now", &["src/clock.rs"]);
 }

@@ -1,0 +1,308 @@
+//! GitHub's REST API: everything exactly as it was written.
+//!
+//! Redirects are followed by hand and only within the API's own address, since the requests
+//! carry the token: an issue that was moved answers 301, and whoever asked is told where it is.
+//! Lists are read to their end by `Link`.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{Response, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::github::payload::{AccountPayload, CommentPayload, IssuePayload};
+use super::github::refusal::{Refusal, Signs};
+use super::github::{Comments, Fetched, Fidelity, InvalidAddress, ReadGitHub};
+use super::http_client::http_client;
+use crate::clock::{Clock, Timestamp};
+use crate::config::{RepositoryName, Secrets};
+use crate::failure::Failure;
+use crate::sync::github::{Account, Comment};
+
+/// The API's version that these shapes are of.
+const API_VERSION: &str = "2022-11-28";
+/// Longest answer that is read.
+const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
+/// Entries a page: GitHub's greatest.
+const PER_PAGE: &str = "100";
+/// Pages after which a list is taken to be endless.
+const MOST_PAGES: usize = 300;
+/// Redirects after which it is a circle.
+const MOST_REDIRECTS: usize = 5;
+
+/// Asks GitHub's REST API with one token. Cheap to clone.
+#[derive(Clone)]
+pub struct GitHubRest {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    api_url: Url,
+    token: SecretString,
+    clock: Clock,
+    timeout: Duration,
+    http: OnceLock<reqwest::Client>,
+}
+
+impl fmt::Debug for GitHubRest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let api_url = self.inner.api_url.as_str();
+        f.debug_struct("GitHubRest").field("api_url", &api_url).finish_non_exhaustive()
+    }
+}
+
+/// An address as the configuration has it, without a name and password, which would be shown.
+pub(super) fn address(text: &str) -> Option<Url> {
+    let mut url = Url::parse(text).ok()?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return None;
+    }
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    Some(url)
+}
+
+/// The next page's address, and what this one held.
+struct Page<T> {
+    entries: Vec<T>,
+    next: Option<Url>,
+}
+
+impl GitHubRest {
+    /// With the first of the tokens; `Ok(None)` without one. Nothing is sent and no TLS is set
+    /// up before the first question.
+    ///
+    /// # Errors
+    /// When `api_url` is not an http or https address.
+    pub fn new(
+        api_url: &str,
+        tokens: &Secrets,
+        clock: Clock,
+        timeout: Duration,
+    ) -> Result<Option<Self>, InvalidAddress> {
+        let wrong = InvalidAddress { key: "github.api_url", example: "https://api.github.com" };
+        let api_url = address(api_url).ok_or(wrong)?;
+        let Some(token) = tokens.expose().next().map(SecretString::from) else { return Ok(None) };
+        let inner = Inner { api_url, token, clock, timeout, http: OnceLock::new() };
+        Ok(Some(Self { inner: Arc::new(inner) }))
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.inner.api_url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    fn issue_url(&self, repository: &RepositoryName, number: u64, rest: &[&str]) -> Url {
+        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let number = number.to_string();
+        let mut path = vec!["repos", owner, name, "issues", &number];
+        path.extend(rest);
+        self.url(&path)
+    }
+
+    async fn issue(&self, repository: &RepositoryName, number: u64) -> Result<Fetched, Refusal> {
+        let asked = self.ask(self.issue_url(repository, number, &[])).await;
+        let (answer, _): (IssuePayload, _) = match asked {
+            Ok(found) => found,
+            Err(Refusal::Gone) => return Ok(Fetched::Gone),
+            Err(Refusal::NotFound) => return Ok(Fetched::NotFound),
+            Err(refusal) => return Err(refusal),
+        };
+        Ok(found_or_moved(answer, repository, number))
+    }
+
+    async fn comments(
+        &self,
+        repository: &RepositoryName,
+        number: u64,
+    ) -> Result<Vec<Comment>, Refusal> {
+        let mut url = self.issue_url(repository, number, &["comments"]);
+        url.query_pairs_mut().append_pair("per_page", PER_PAGE);
+        let mut all = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let page: Page<CommentPayload> = self.ask_page(url).await?;
+            all.extend(page.entries.into_iter().map(Comment::from));
+            let Some(next) = page.next else { return Ok(all) };
+            url = next;
+        }
+        Err(Refusal::Unreadable { what: format!("a list without end after {MOST_PAGES} pages") })
+    }
+
+    async fn ask_page<T: DeserializeOwned>(&self, url: Url) -> Result<Page<T>, Refusal> {
+        let (entries, headers) = self.ask(url).await?;
+        let next = match next_page(&headers) {
+            Some(next) => Some(self.own(&next)?),
+            None => None,
+        };
+        Ok(Page { entries, next })
+    }
+
+    /// An address that GitHub gave, if the token may go there.
+    fn own(&self, address: &str) -> Result<Url, Refusal> {
+        let url = self.inner.api_url.join(address).ok();
+        url.filter(|url| url.origin() == self.inner.api_url.origin()).ok_or_else(|| {
+            Refusal::Unreadable {
+                what: "it pointed to a place outside of github.api_url".to_owned(),
+            }
+        })
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, url: Url) -> Result<(T, HeaderMap), Refusal> {
+        let mut url = url;
+        for _ in 0..MOST_REDIRECTS {
+            let answer = self.send(url).await?;
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            if status.is_redirection() {
+                let place = headers.get(header::LOCATION).and_then(|v| v.to_str().ok());
+                let place = place.ok_or_else(|| Refusal::of(status.as_u16(), Signs::default()))?;
+                url = self.own(place)?;
+                continue;
+            }
+            let body = read(answer).await?;
+            if !status.is_success() {
+                return Err(Refusal::of(status.as_u16(), self.signs(&headers, &body)));
+            }
+            let value = serde_json::from_slice(&body).map_err(|_| Refusal::Unreadable {
+                what: format!("{} with something else than was asked for", status.as_u16()),
+            })?;
+            return Ok((value, headers));
+        }
+        Err(Refusal::Unreadable { what: "it redirected in a circle".to_owned() })
+    }
+
+    async fn send(&self, url: Url) -> Result<Response, Refusal> {
+        let http = if let Some(http) = self.inner.http.get() {
+            http
+        } else {
+            let made = http_client(self.inner.timeout).map_err(|e| unavailable(&e))?;
+            self.inner.http.get_or_init(|| made)
+        };
+        let token = format!("Bearer {}", self.inner.token.expose_secret());
+        let mut token = HeaderValue::from_str(&token).map_err(|_| Refusal::BadToken)?;
+        token.set_sensitive(true);
+        http.get(url)
+            .header(header::AUTHORIZATION, token)
+            .header(header::ACCEPT, "application/vnd.github+json")
+            .header("X-GitHub-Api-Version", API_VERSION)
+            .send()
+            .await
+            .map_err(|e| unavailable(&e))
+    }
+
+    fn signs(&self, headers: &HeaderMap, body: &[u8]) -> Signs {
+        #[derive(Deserialize)]
+        struct Words {
+            message: String,
+        }
+        let words = serde_json::from_slice::<Words>(body);
+        let message = words.map_or_else(|_| "no words".to_owned(), |words| words.message);
+        let needs = text(headers, "x-accepted-github-permissions").map(str::to_owned);
+        Signs { message, wait: wait(headers, self.inner.clock.now()), needs }
+    }
+}
+
+/// Found where it was looked for, or somewhere else.
+pub(super) fn found_or_moved(
+    answer: IssuePayload,
+    repository: &RepositoryName,
+    number: u64,
+) -> Fetched {
+    match answer.repository() {
+        Some(place) if place != *repository || answer.number() != number => {
+            Fetched::MovedTo { repository: place, number: answer.number() }
+        }
+        Some(place) => Fetched::Found(answer.into_issue(&place)),
+        None => Fetched::Found(answer.into_issue(repository)),
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// How long GitHub wants us to wait: its `Retry-After`, or the reset of a quota with nothing
+/// left in it.
+fn wait(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    if let Some(seconds) = text(headers, "retry-after").and_then(|v| v.parse().ok()) {
+        return Some(Duration::from_secs(seconds));
+    }
+    if text(headers, "x-ratelimit-remaining") != Some("0") {
+        return None;
+    }
+    let reset: i64 = text(headers, "x-ratelimit-reset")?.parse().ok()?;
+    let seconds = u64::try_from(reset.saturating_sub(now.timestamp())).unwrap_or_default();
+    Some(Duration::from_secs(seconds))
+}
+
+/// `rel="next"` of a `Link` header.
+fn next_page(headers: &HeaderMap) -> Option<String> {
+    let entries = text(headers, "link")?.split(',');
+    let mut next = entries.filter(|entry| entry.contains("rel=\"next\""));
+    let (_, rest) = next.next()?.split_once('<')?;
+    rest.split_once('>').map(|(url, _)| url.to_owned())
+}
+
+async fn read(mut answer: Response) -> Result<Vec<u8>, Refusal> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|e| unavailable(&e))? {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(Refusal::Unreadable { what: "more than 16 MiB".to_owned() });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn unavailable(error: &reqwest::Error) -> Refusal {
+    let what = if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "no connection"
+    } else {
+        "the answer broke off"
+    };
+    Refusal::Unavailable { what: what.to_owned() }
+}
+
+/// An issue whose comments are asked for was there a moment ago: what it is now, the next
+/// attempt will find out.
+pub(super) fn of_comments(refusal: &Refusal) -> Failure {
+    match refusal {
+        Refusal::Gone | Refusal::NotFound => {
+            Failure::retry("the issue vanished while its comments were read: looking again")
+        }
+        other => other.failure(),
+    }
+}
+
+impl ReadGitHub for GitHubRest {
+    async fn fetch_issue(
+        &self,
+        repository: &RepositoryName,
+        number: u64,
+    ) -> Result<Fetched, Failure> {
+        self.issue(repository, number).await.map_err(|refusal| refusal.failure())
+    }
+
+    async fn fetch_comments(
+        &self,
+        repository: &RepositoryName,
+        number: u64,
+    ) -> Result<Comments, Failure> {
+        let all = self.comments(repository, number).await.map_err(|r| of_comments(&r))?;
+        Ok(Comments { all, fidelity: Fidelity::Verbatim })
+    }
+
+    async fn who_am_i(&self) -> Result<Account, Failure> {
+        let (account, _): (AccountPayload, _) =
+            self.ask(self.url(&["user"])).await.map_err(|refusal| refusal.failure())?;
+        Ok(account.into())
+    }
+}
