@@ -3,8 +3,8 @@
 //! The rule: whatever a reader sees on GitHub, a reader sees in Plane, and what Plane stores is
 //! byte for byte what was sent, so that a difference found later is a person's doing. Raw HTML is
 //! kept where it is harmless and turned into visible text where it is not HTML at all
-//! ([`raw_html`]); everything is cleaned ([`clean`]) and brought into the form that survives
-//! Plane's two parsers ([`settled`]). Comments in HTML are dropped: GitHub hides them too.
+//! (`raw_html`); everything is cleaned (`clean`) and brought into the form that survives
+//! Plane's two parsers (`settled`). Comments in HTML are dropped: GitHub hides them too.
 //!
 //! Deliberately absent: GitHub's references (`@user`, `#1`), which stay plain text, and any way
 //! back from HTML to Markdown.
