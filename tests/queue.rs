@@ -9,7 +9,7 @@ use jetbridge::ids::{DeliveryId, Lease, WorkItemRef};
 use jetbridge::sources::Source;
 use jetbridge::store::deliveries::DeliveryStatus;
 use jetbridge::store::finish::Changed;
-use jetbridge::store::jobs::{End, Finish, Finished, Replayed};
+use jetbridge::store::jobs::{End, Finish, Finished, Replayed, Stage};
 use jetbridge::timeline::{EntryOutcome, TimelineEntry};
 use support::app::TestApp;
 use support::databases::TestDatabase;
@@ -132,7 +132,7 @@ on_both_databases! {
         app.post(&issue_delivery("i", "t", TODO, "2026-11-22T01:00:00Z")).await;
         for attempt in 1..=4_u32 {
             let token = lease();
-            let jobs = app.store.claim_jobs(10, token, MINUTE, app.clock.now()).await.unwrap();
+            let jobs = app.store.claim_jobs(Stage::Read, 10, token, MINUTE, app.clock.now()).await.unwrap();
             assert_eq!((jobs.len(), jobs[0].attempt), (1, attempt));
             let mut failed = done(&jobs[0], &app);
             let at = app.clock.now() + MINUTE;
@@ -143,7 +143,7 @@ on_both_databases! {
                 End::Dead { error }
             };
             assert_eq!(app.store.finish_jobs(token, &[failed], Changed::default()).await.unwrap(), Finish::Committed);
-            assert_eq!(app.store.claim_jobs(10, lease(), MINUTE, app.clock.now()).await.unwrap().len(), 0);
+            assert_eq!(app.store.claim_jobs(Stage::Read, 10, lease(), MINUTE, app.clock.now()).await.unwrap().len(), 0);
             app.clock.advance(MINUTE);
         }
         let queue = app.store.queue_stats(app.clock.now()).await.unwrap();
@@ -154,9 +154,9 @@ on_both_databases! {
         let app = TestApp::new(database).await;
         app.post(&issue_delivery("one", "a", TODO, "2026-11-22T01:00:00Z")).await;
         app.post(&issue_delivery("two", "b", TODO, "2026-11-22T01:00:00Z")).await;
-        let first = app.store.claim_jobs(1, lease(), MINUTE, app.clock.now()).await.unwrap();
+        let first = app.store.claim_jobs(Stage::Read, 1, lease(), MINUTE, app.clock.now()).await.unwrap();
         app.post(&issue_delivery("one", "c", TODO, "2026-11-22T01:01:00Z")).await;
-        let others = app.store.claim_jobs(10, lease(), MINUTE, app.clock.now()).await.unwrap();
+        let others = app.store.claim_jobs(Stage::Read, 10, lease(), MINUTE, app.clock.now()).await.unwrap();
         assert_eq!((first.len(), others.len()), (1, 1));
         assert_ne!(first[0].lane, others[0].lane);
     }
@@ -167,7 +167,7 @@ on_both_databases! {
             let at = format!("2026-11-22T01:00:{second:02}Z");
             app.post(&issue_delivery("i", &format!("title {second}"), TODO, &at)).await;
         }
-        let jobs = app.store.claim_jobs(100, lease(), MINUTE, app.clock.now()).await.unwrap();
+        let jobs = app.store.claim_jobs(Stage::Read, 100, lease(), MINUTE, app.clock.now()).await.unwrap();
         assert_eq!(jobs.len(), 20);
         app.clock.advance(2 * MINUTE);
         app.run_jobs().await;
@@ -180,7 +180,7 @@ on_both_databases! {
         let delivery = issue_delivery("i", "t", TODO, "2026-11-22T01:00:00Z");
         app.post(&delivery).await;
         let late = lease();
-        let jobs = app.store.claim_jobs(10, late, MINUTE, app.clock.now()).await.unwrap();
+        let jobs = app.store.claim_jobs(Stage::Read, 10, late, MINUTE, app.clock.now()).await.unwrap();
         app.clock.advance(2 * MINUTE);
         assert_eq!(app.run_jobs().await, 1);
         let finished = done(&jobs[0], &app);
@@ -194,7 +194,7 @@ on_both_databases! {
         app.post(&issue_delivery("one", "a", TODO, "2026-11-22T01:00:00Z")).await;
         app.post(&issue_delivery("two", "b", TODO, "2026-11-22T01:00:00Z")).await;
         let ours = lease();
-        let mut jobs = app.store.claim_jobs(10, ours, MINUTE, app.clock.now()).await.unwrap();
+        let mut jobs = app.store.claim_jobs(Stage::Read, 10, ours, MINUTE, app.clock.now()).await.unwrap();
         let alone: Vec<_> = jobs.drain(..1).map(|j| done(&j, &app)).collect();
         app.store.finish_jobs(ours, &alone, Changed::default()).await.unwrap();
         let both: Vec<_> = [alone[0].clone(), done(&jobs[0], &app)].into();
@@ -208,7 +208,7 @@ on_both_databases! {
         app.post(&delivery).await;
         for _ in 0..4 {
             app.store.reap_leases(app.clock.now()).await.unwrap();
-            assert_eq!(app.store.claim_jobs(10, lease(), MINUTE, app.clock.now()).await.unwrap().len(), 1);
+            assert_eq!(app.store.claim_jobs(Stage::Read, 10, lease(), MINUTE, app.clock.now()).await.unwrap().len(), 1);
             app.clock.advance(2 * MINUTE);
         }
         app.run_jobs().await;
@@ -228,7 +228,7 @@ on_both_databases! {
             claimers.spawn(async move {
                 let mut ids = Vec::new();
                 loop {
-                    let jobs = store.claim_jobs(3, lease(), MINUTE, now).await.unwrap();
+                    let jobs = store.claim_jobs(Stage::Read, 3, lease(), MINUTE, now).await.unwrap();
                     if jobs.is_empty() {
                         return ids;
                     }

@@ -2,6 +2,7 @@
 //! and stops them in the order in which nothing is lost.
 
 mod greeting;
+pub mod outside;
 
 use std::fs::File;
 use std::io;
@@ -17,23 +18,23 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::clients::{self, plane::PlaneClient};
 use crate::clock::Clock;
 use crate::config::admin_token::admin_token_file;
-use crate::config::{
-    Config, ConfigError, PlaneConfig, Secrets, UnsignedWebhooks, load_or_make_admin_token,
-};
+use crate::config::{Config, ConfigError, Secrets, UnsignedWebhooks, load_or_make_admin_token};
 use crate::inbox::Inbox;
 use crate::jobs::directory::Directory;
 use crate::jobs::process_delivery::{PlaneAddress, Processor};
 use crate::metrics::Metrics;
 use crate::queue::worker::Worker;
 use crate::queue::{Wake, hints};
+use crate::store::jobs::Stage;
 use crate::store::{DatabaseUrl, Store, StoreError};
 use crate::web;
 use crate::web::state::{SecretState, WebState};
 use crate::web::webhooks::{GithubEndpoint, Intake, KnownRepositories, Limits, PlaneEndpoint};
 
+/// Issues that are brought in step at a time: Plane gives one request a second.
+const SYNCS: usize = 4;
 /// All of stopping, from the signal to the end of the process.
 const STOP_LIMIT: Duration = Duration::from_secs(9);
 
@@ -140,7 +141,7 @@ pub struct App {
     pub sign_in_link: String,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
-    worker: Option<JoinHandle<()>>,
+    working: Vec<JoinHandle<()>>,
     committers: Vec<JoinHandle<()>>,
     hinting: Vec<JoinHandle<()>>,
     _lock: Option<File>,
@@ -170,10 +171,12 @@ impl App {
         let (stop, stopped) = watch::channel(false);
         let metrics = Arc::new(Metrics::default());
         let wake = Wake::default();
-        let worker = role.works().then(|| {
-            let worker = worker(config, &store, &clock, &wake, &metrics);
-            tokio::spawn(worker.run(stopped.clone()))
-        });
+        let mut working = Vec::new();
+        if role.works() {
+            for worker in workers(config, &store, &clock, &wake, &metrics) {
+                working.push(tokio::spawn(worker.run(stopped.clone())));
+            }
+        }
         let mut hinting = Vec::new();
         if role.receives() {
             hinting.push(tokio::spawn(hints::announce(
@@ -211,7 +214,7 @@ impl App {
         };
         let server =
             tokio::spawn(web::server::serve(listener, web::routes(&state, intake), stopped));
-        Ok(Self { store, sign_in_link, stop, server, worker, committers, hinting, _lock: lock })
+        Ok(Self { store, sign_in_link, stop, server, working, committers, hinting, _lock: lock })
     }
 
     /// Stops: no new requests, those in work are answered, batches in work are finished.
@@ -222,7 +225,7 @@ impl App {
             for committer in self.committers {
                 let _ = committer.await;
             }
-            if let Some(worker) = self.worker {
+            for worker in self.working {
                 let _ = worker.await;
             }
             for hint in self.hinting {
@@ -259,49 +262,42 @@ fn endpoints(config: &Config, repositories: KnownRepositories) -> (PlaneEndpoint
     (plane, github)
 }
 
-fn worker(
+/// A worker for each stage of the queue, over one processor.
+fn workers(
     config: &Config,
     store: &Store,
     clock: &Clock,
     wake: &Wake,
     metrics: &Arc<Metrics>,
-) -> Worker {
-    let client = plane_client(&config.plane).map(|client| client.with_clock(clock.clone()));
-    let processor = Processor {
+) -> [Worker; 2] {
+    let sync = outside::issue_sync(config, store, clock);
+    let processor = Arc::new(Processor {
         store: store.clone(),
         clock: clock.clone(),
-        directory: Directory::new(client, store.clone(), clock.clone()),
+        directory: Directory::new(sync.plane.clone(), store.clone(), clock.clone()),
         plane: PlaneAddress {
             workspace: config.plane.workspace.clone(),
             web_url: config.plane.web_url.clone(),
         },
+        sync,
+        wake: wake.clone(),
         policy: config.retry,
         chance: rand::random,
         metrics: Arc::clone(metrics),
-    };
-    Worker {
+    });
+    let worker = |stage, concurrency| Worker {
+        stage,
         store: store.clone(),
         clock: clock.clone(),
         wake: wake.clone(),
-        processor: Arc::new(processor),
-        concurrency: config.workers,
-    }
+        processor: Arc::clone(&processor),
+        concurrency,
+    };
+    [worker(Stage::Read, config.workers), worker(Stage::Sync, config.workers.min(SYNCS))]
 }
 
 fn secret_state(secrets: &Secrets) -> SecretState {
     if secrets.is_empty() { SecretState::Missing } else { SecretState::Set }
-}
-
-/// `None` where `plane.api_url`, `plane.api_key` or `plane.workspace` is not set.
-fn plane_client(plane: &PlaneConfig) -> Option<PlaneClient> {
-    let (api_url, workspace) = (plane.api_url.as_ref()?, plane.workspace.as_ref()?);
-    match PlaneClient::new(api_url, workspace, &plane.api_key, clients::TIMEOUT) {
-        Ok(client) => client,
-        Err(error) => {
-            warn!("names are not asked for: {error}");
-            None
-        }
-    }
 }
 
 /// SQLite belongs to one serving process, which the lock beside the file proves. `PostgreSQL`

@@ -2,3 +2,4 @@
 
 pub mod directory;
 pub mod process_delivery;
+pub mod sync_issue;

@@ -7,8 +7,9 @@
 //!   finds, when it finishes, that its lease is no longer there.
 //! - *A hint is lost.* The worker looks every second without one.
 //!
-//! Under load a claim waits while small batches are still in work, so that batches grow to what
-//! one commit can carry instead of multiplying commits.
+//! Under load a claim for reading waits while small batches are still in work, so that batches
+//! grow to what one commit can carry instead of multiplying commits. A claim for the sync brings
+//! one lane, and as many are in work as there are slots.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,26 +25,30 @@ use super::Wake;
 use crate::clock::Clock;
 use crate::ids::Lease;
 use crate::jobs::process_delivery::Processor;
-use crate::store::jobs::ClaimedJob;
+use crate::store::jobs::{ClaimedJob, Stage};
 use crate::store::{Store, StoreResult};
 
 /// Most jobs in one batch.
 const BATCH: i64 = 256;
-/// A claim that brings fewer than this waits for a batch in work before the next one.
+/// A claim for reading that brings fewer than this waits for a batch in work before the next one.
 const SMALL: usize = 64;
 /// How long a batch is ours without a sign of life: what a crash delays its jobs by.
 const LEASE: Duration = Duration::from_secs(15);
 /// How often a sign of life is given.
 const RENEW: Duration = Duration::from_secs(5);
-/// How long a batch may take, signs of life or not.
-const BATCH_LIMIT: Duration = Duration::from_secs(45);
+/// How long reading a batch may take, signs of life or not.
+const READ_LIMIT: Duration = Duration::from_secs(45);
+/// The same for bringing one issue in step, which waits for other people's servers.
+const SYNC_LIMIT: Duration = Duration::from_mins(5);
 /// How often a worker looks without being told.
 const POLL: Duration = Duration::from_secs(1);
 /// How often ended leases are looked for.
 const REAP: Duration = Duration::from_secs(5);
 
-/// Works off the queue until told to stop.
+/// Works off one stage of the queue until told to stop.
 pub struct Worker {
+    /// Which stage.
+    pub stage: Stage,
     /// Where the queue is.
     pub store: Store,
     /// What time it is.
@@ -77,12 +82,16 @@ impl Worker {
                     drop(slot);
                 });
             }
-            if count >= SMALL {
+            let (enough, hear) = match self.stage {
+                Stage::Read => (SMALL, batches.is_empty()),
+                Stage::Sync => (1, true),
+            };
+            if count >= enough {
                 continue;
             }
             tokio::select! {
                 Some(_) = batches.join_next(), if !batches.is_empty() => {}
-                () = self.wake.wait(), if batches.is_empty() => {}
+                () = self.wake.wait(self.stage), if hear => {}
                 () = sleep(POLL) => {}
                 _ = stop.changed() => {}
             }
@@ -107,14 +116,15 @@ impl Worker {
         lease: Lease,
         jobs: Vec<ClaimedJob>,
     ) -> impl Future<Output = ()> + Send + 'static {
-        work(self.store.clone(), self.clock.clone(), Arc::clone(&self.processor), lease, jobs)
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        work(self.stage, store, clock, Arc::clone(&self.processor), lease, jobs)
     }
 
     /// `None` when nothing is due or the database does not answer.
     async fn claim(&self) -> Option<(Lease, Vec<ClaimedJob>)> {
         let lease = Lease(Uuid::new_v4());
         let claimed: StoreResult<_> =
-            self.store.claim_jobs(BATCH, lease, LEASE, self.clock.now()).await;
+            self.store.claim_jobs(self.stage, BATCH, lease, LEASE, self.clock.now()).await;
         match claimed {
             Ok(jobs) if jobs.is_empty() => None,
             Ok(jobs) => Some((lease, jobs)),
@@ -137,6 +147,7 @@ impl Worker {
 }
 
 async fn work(
+    stage: Stage,
     store: Store,
     clock: Clock,
     processor: Arc<Processor>,
@@ -152,9 +163,19 @@ async fn work(
             }
         }
     };
+    let limit = match stage {
+        Stage::Read => READ_LIMIT,
+        Stage::Sync => SYNC_LIMIT,
+    };
+    let working = async {
+        match stage {
+            Stage::Read => processor.process(lease, jobs).await,
+            Stage::Sync => processor.sync(lease, jobs).await,
+        }
+    };
     tokio::select! {
-        done = timeout(BATCH_LIMIT, processor.process(lease, jobs)) => if done.is_err() {
-            error!(count, "a batch of {count} jobs took longer than {BATCH_LIMIT:?} and was given up; its jobs run again when their lease ends");
+        done = timeout(limit, working) => if done.is_err() {
+            error!(count, "a batch of {count} jobs took longer than {limit:?} and was given up; its jobs run again when their lease ends");
         },
         () = alive => {}
     }

@@ -22,9 +22,10 @@ pub struct Changed<'a> {
 const FINISH_JOBS: Statement = statement!(
     "UPDATE work_queue SET status = r.status, attempts = r.attempts, last_error = r.error,
         available_at = COALESCE(r.available_at, work_queue.available_at), finished_at = r.finished_at,
-        lease = NULL, lease_until = NULL
+        stage = COALESCE(r.stage, work_queue.stage), lane = COALESCE(r.lane, work_queue.lane), lease = NULL, lease_until = NULL
      FROM ",
-    rows(id "bigint", status "text", attempts "bigint", error "text", available_at "timestamptz", finished_at "timestamptz"),
+    rows(id "bigint", status "text", attempts "bigint", error "text", available_at "timestamptz", finished_at "timestamptz",
+        stage "text", lane "text"),
     " WHERE work_queue.id = r.id AND work_queue.lease = $2 AND work_queue.status = 'claimed'
      RETURNING work_queue.id"
 );

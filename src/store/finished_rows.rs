@@ -21,6 +21,8 @@ pub(super) struct FinishedRow<'a> {
     result: Option<&'a str>,
     available_at: Option<String>,
     finished_at: Option<String>,
+    stage: Option<&'static str>,
+    lane: Option<&'a str>,
     source: &'static str,
     delivery_id: &'a str,
     work_item_ref: Option<&'a str>,
@@ -84,45 +86,63 @@ pub(super) struct EntryRow<'a> {
 
 pub(super) fn finished_row(finished: &Finished) -> FinishedRow<'_> {
     let at = to_text(finished.entry.at);
-    let (status, delivery_status, counted, error, result, available_at, finished_at) =
-        match &finished.end {
-            End::Done { result } => {
-                ("done", "processed", 1, None, Some(result.as_str()), None, Some(at))
-            }
-            End::Again { at, error, counted } => {
-                let counted = u8::from(*counted == Counted::Attempt);
-                let delivery_status = if counted == 1 { "failed" } else { "received" };
-                (
-                    "queued",
-                    delivery_status,
-                    counted,
-                    Some(error.as_str()),
-                    None,
-                    Some(to_text(*at)),
-                    None,
-                )
-            }
-            End::Dead { error } => {
-                ("dead", "failed", 1, Some(error.as_str()), None, None, Some(at))
-            }
-        };
-    FinishedRow {
+    let counted = match &finished.end {
+        End::Done { .. } | End::Dead { .. } => Counted::Attempt,
+        End::Again { counted, .. } => *counted,
+        End::Handed { .. } => Counted::Waiting,
+    };
+    let attempts = match (&finished.end, counted) {
+        (End::Handed { .. }, _) => 0,
+        (_, Counted::Attempt) => finished.attempts,
+        (_, Counted::Waiting) => finished.attempts.saturating_sub(1),
+    };
+    let row = FinishedRow {
         id: finished.id.0,
-        status,
-        delivery_status,
-        attempts: if counted == 1 {
-            finished.attempts
-        } else {
-            finished.attempts.saturating_sub(1)
-        },
-        counted,
-        error,
-        result,
-        available_at,
-        finished_at,
+        status: "queued",
+        delivery_status: "received",
+        attempts,
+        counted: u8::from(counted == Counted::Attempt),
+        error: None,
+        result: None,
+        available_at: None,
+        finished_at: None,
+        stage: None,
+        lane: None,
         source: finished.entry.source.as_str(),
         delivery_id: finished.entry.delivery_id.as_str(),
         work_item_ref: finished.entry.item.as_ref().map(WorkItemRef::as_str),
+    };
+    match &finished.end {
+        End::Done { result } => FinishedRow {
+            status: "done",
+            delivery_status: "processed",
+            result: Some(result),
+            finished_at: Some(at),
+            ..row
+        },
+        End::Handed { result, lane } => FinishedRow {
+            result: Some(result),
+            available_at: Some(at),
+            stage: Some("sync"),
+            lane: Some(lane.as_str()),
+            ..row
+        },
+        End::Again { at, error, counted } => FinishedRow {
+            delivery_status: match counted {
+                Counted::Attempt => "failed",
+                Counted::Waiting => "received",
+            },
+            error: Some(error),
+            available_at: Some(to_text(*at)),
+            ..row
+        },
+        End::Dead { error } => FinishedRow {
+            status: "dead",
+            delivery_status: "failed",
+            error: Some(error),
+            finished_at: Some(at),
+            ..row
+        },
     }
 }
 

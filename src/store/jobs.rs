@@ -36,6 +36,8 @@ pub struct ClaimedJob {
     pub delivery_id: DeliveryId,
     /// The sender's word for what happened.
     pub event_type: String,
+    /// The configured repository that it came from, as `owner/name`.
+    pub repository: Option<String>,
     /// Its lane.
     pub lane: Option<Lane>,
     /// Which attempt this is, from 1.
@@ -48,6 +50,15 @@ pub struct ClaimedJob {
     pub received_at: Timestamp,
 }
 
+/// How far a delivery is worked off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It is read, and what it tells is stored.
+    Read,
+    /// What it tells of is brought in step with the other side.
+    Sync,
+}
+
 /// How an attempt ended, for the queue and for the delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
@@ -55,6 +66,13 @@ pub enum End {
     Done {
         /// What came of it.
         result: String,
+    },
+    /// Read; now to be brought in step, in a lane of its own and with attempts of its own.
+    Handed {
+        /// What came of reading it.
+        result: String,
+        /// The lane to wait in.
+        lane: Lane,
     },
     /// To be tried again from `at` on.
     Again {
@@ -126,7 +144,7 @@ const CLAIM: Statement = Statement {
         SET status = 'claimed', attempts = q.attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
         FROM (
             SELECT id FROM work_queue d
-            WHERE d.status = 'queued' AND d.available_at <= $1
+            WHERE d.status = 'queued' AND d.stage = 'read' AND d.available_at <= $1
               AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = d.lane)
             ORDER BY d.available_at, d.id LIMIT $4 FOR UPDATE SKIP LOCKED
         ) due
@@ -137,19 +155,50 @@ const CLAIM: Statement = Statement {
         SET status = 'claimed', attempts = attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
         WHERE id IN (
             SELECT d.id FROM work_queue d INDEXED BY work_queue_due
-            WHERE d.status = 'queued' AND d.available_at <= $1
+            WHERE d.status = 'queued' AND d.stage = 'read' AND d.available_at <= $1
               AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = d.lane)
             ORDER BY d.available_at, d.id LIMIT $4
         ) AND status = 'queued'
         RETURNING id, source, delivery_id, lane, attempts",
 };
 
+/// All due jobs of one lane, that of the oldest.
+const CLAIM_SYNC: Statement = Statement {
+    postgres: "
+        UPDATE work_queue q
+        SET status = 'claimed', attempts = q.attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
+        FROM (
+            SELECT id FROM work_queue d
+            WHERE d.status = 'queued' AND d.stage = 'sync' AND d.available_at <= $1 AND d.lane = (
+                SELECT f.lane FROM work_queue f
+                WHERE f.status = 'queued' AND f.stage = 'sync' AND f.available_at <= $1
+                  AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = f.lane)
+                ORDER BY f.available_at, f.id LIMIT 1)
+            ORDER BY d.id LIMIT $4 FOR UPDATE SKIP LOCKED
+        ) due
+        WHERE q.id = due.id AND q.status = 'queued'
+        RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts",
+    sqlite: "
+        UPDATE work_queue
+        SET status = 'claimed', attempts = attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
+        WHERE id IN (
+            SELECT d.id FROM work_queue d
+            WHERE d.status = 'queued' AND d.stage = 'sync' AND d.available_at <= $1 AND d.lane = (
+                SELECT f.lane FROM work_queue f INDEXED BY work_queue_sync_due
+                WHERE f.status = 'queued' AND f.stage = 'sync' AND f.available_at <= $1
+                  AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = f.lane)
+                ORDER BY f.available_at, f.id LIMIT 1)
+            ORDER BY d.id LIMIT $4
+        ) AND status = 'queued'
+        RETURNING id, source, delivery_id, lane, attempts",
+};
+
 const BODIES: Statement = Statement {
     postgres: "
-        SELECT source, delivery_id, event_type, encoding, body, received_at FROM deliveries
+        SELECT source, delivery_id, event_type, encoding, body, received_at, repository FROM deliveries
         WHERE delivery_id IN (SELECT json_array_elements_text($1::json))",
     sqlite: "
-        SELECT source, delivery_id, event_type, encoding, body, received_at FROM deliveries
+        SELECT source, delivery_id, event_type, encoding, body, received_at, repository FROM deliveries
         WHERE delivery_id IN (SELECT value FROM json_each($1))",
 };
 
@@ -172,22 +221,27 @@ const MARK_PENDING: Statement = Statement {
 };
 
 impl Store {
-    /// Takes up to `limit` due jobs under a new lease of length `lease_for`, oldest first, at
-    /// most those of lanes in which nothing is claimed. Several jobs of one lane may come
-    /// together: they are ours together.
+    /// Takes up to `limit` due jobs of a stage under a new lease of length `lease_for`, oldest
+    /// first, at most those of lanes in which nothing is claimed. Several jobs of one lane may
+    /// come together: they are ours together. In [`Stage::Sync`] all come from one lane.
     pub async fn claim_jobs(
         &self,
+        stage: Stage,
         limit: i64,
         lease: Lease,
         lease_for: Duration,
         now: Timestamp,
     ) -> StoreResult<Vec<ClaimedJob>> {
         let token = lease.0.to_string();
+        let claim = match stage {
+            Stage::Read => CLAIM,
+            Stage::Sync => CLAIM_SYNC,
+        };
         let mut rows = match &self.database {
             Database::Postgres(pool) => {
                 let mut transaction = pool.begin().await?;
                 sqlx::query(LOCK_AND_PLAN).bind(CLAIM_LOCK).execute(&mut *transaction).await?;
-                let claim = sqlx::query_as(CLAIM.postgres)
+                let claim = sqlx::query_as(claim.postgres)
                     .bind(At(now))
                     .bind(token)
                     .bind(At(now + lease_for))
@@ -202,7 +256,7 @@ impl Store {
             }
             Database::Sqlite { writer, .. } => {
                 let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-                let claim = sqlx::query_as(CLAIM.sqlite)
+                let claim = sqlx::query_as(claim.sqlite)
                     .bind(At(now))
                     .bind(token)
                     .bind(At(now + lease_for))
@@ -236,13 +290,13 @@ impl Store {
         };
         let mut by_id: std::collections::HashMap<_, _> = bodies
             .into_iter()
-            .map(|(source, id, event, encoding, body, at)| {
-                ((source, id), (event, encoding, body, at))
+            .map(|(source, id, event, encoding, body, at, repository)| {
+                ((source, id), (event, encoding, body, at, repository))
             })
             .collect();
         rows.into_iter()
             .map(|(id, source, delivery_id, lane, attempts)| {
-                let Some((event_type, encoding, body, received_at)) =
+                let Some((event_type, encoding, body, received_at, repository)) =
                     by_id.remove(&(source.clone(), delivery_id.clone()))
                 else {
                     return Err(unreadable("job", "its delivery is missing"));
@@ -252,6 +306,7 @@ impl Store {
                     source: source.parse().map_err(|e| unreadable("source", e))?,
                     delivery_id: DeliveryId::new(delivery_id),
                     event_type,
+                    repository,
                     lane: lane.map(Lane::new),
                     attempt: u32::try_from(attempts).unwrap_or(u32::MAX),
                     encoding,
@@ -397,17 +452,24 @@ impl Store {
     }
 }
 
-const REQUEUE_ANY: &str = "
-    UPDATE work_queue SET status = 'queued', attempts = 0, available_at = $3, finished_at = NULL
-    WHERE source = $1 AND delivery_id = $2 AND status <> 'claimed'";
-
+/// From the beginning: read again, in the lane of reading.
+macro_rules! requeue_where {
+    ($which:literal) => {
+        concat!(
+            "UPDATE work_queue SET status = 'queued', attempts = 0, available_at = $3, finished_at = NULL,
+                lane = CASE WHEN stage = 'sync' THEN substr(lane, length('sync:') + 1) ELSE lane END, stage = 'read'
+            WHERE source = $1 AND delivery_id = $2 AND ",
+            $which
+        )
+    };
+}
+const REQUEUE_ANY: &str = requeue_where!("status <> 'claimed'");
 /// Queued with an error is a failed attempt that waits for its next one.
-const REQUEUE_FAILED: &str = "
-    UPDATE work_queue SET status = 'queued', attempts = 0, available_at = $3, finished_at = NULL
-    WHERE source = $1 AND delivery_id = $2 AND (status = 'dead' OR (status = 'queued' AND last_error IS NOT NULL))";
+const REQUEUE_FAILED: &str =
+    requeue_where!("(status = 'dead' OR (status = 'queued' AND last_error IS NOT NULL))");
 
 type ClaimRow = (i64, String, String, Option<String>, i64);
-type BodyRow = (String, String, String, String, Option<Vec<u8>>, At);
+type BodyRow = (String, String, String, String, Option<Vec<u8>>, At, Option<String>);
 
 /// The ids of GitHub's deliveries among these, as the statements take them; `None` without any.
 fn of_github<'a>(

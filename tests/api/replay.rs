@@ -39,7 +39,7 @@ on_both_databases! {
         let replay = site.post(&format!("{path}/replay"), "").await;
         assert_eq!(replay.status, StatusCode::ACCEPTED);
         assert_eq!(replay.json(), json!({"source": "plane", "delivery_id": id, "status": "queued"}));
-        let woken = tokio::time::timeout(Duration::from_secs(1), site.state.wake.wait()).await;
+        let woken = tokio::time::timeout(Duration::from_secs(1), site.state.wake.wait(jetbridge::store::jobs::Stage::Read)).await;
         assert!(woken.is_ok(), "the worker is told");
 
         assert_eq!(site.app.run_jobs().await, 1);
@@ -70,7 +70,7 @@ on_both_databases! {
         site.app.post(&delivery).await;
         let lease = Lease(uuid::Uuid::new_v4());
         let now = site.app.clock.now();
-        assert_eq!(site.app.store.claim_jobs(9, lease, Duration::from_mins(1), now).await.unwrap().len(), 1);
+        assert_eq!(site.app.store.claim_jobs(jetbridge::store::jobs::Stage::Read, 9, lease, Duration::from_mins(1), now).await.unwrap().len(), 1);
         let one = site.post(&format!("/api/v1/deliveries/plane/{}/replay", delivery.id), "").await;
         assert_eq!(one.status, StatusCode::CONFLICT);
         let all = site.post("/api/v1/deliveries/replay?status=received", "").await;

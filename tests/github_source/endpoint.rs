@@ -115,7 +115,7 @@ on_both_databases! {
         assert_eq!(raw_status(&text, &delivery.id).await, "pending");
         let lease = Lease(uuid::Uuid::new_v4());
         let second = std::time::Duration::from_secs(1);
-        app.store.claim_jobs(10, lease, second, app.clock.now()).await.unwrap();
+        app.store.claim_jobs(jetbridge::store::jobs::Stage::Read, 10, lease, second, app.clock.now()).await.unwrap();
         assert_eq!(raw_status(&text, &delivery.id).await, "processing");
         app.clock.advance(2 * second);
         assert_eq!(app.store.reap_leases(app.clock.now()).await.unwrap(), 1);

@@ -13,11 +13,13 @@ use jetbridge::config::{RepositoryConfig, Secrets, UnknownRepositories, Unsigned
 use jetbridge::inbox::Inbox;
 use jetbridge::jobs::directory::Directory;
 use jetbridge::jobs::process_delivery::{PlaneAddress, Processor};
+use jetbridge::jobs::sync_issue::{IssueSync, Mappings, Projects};
 use jetbridge::metrics::Metrics;
 use jetbridge::queue::Wake;
 use jetbridge::queue::retry::RetryPolicy;
 use jetbridge::queue::worker::Worker;
 use jetbridge::store::Store;
+use jetbridge::store::jobs::Stage;
 use jetbridge::web::webhooks::{
     self, GithubEndpoint, Intake, KnownRepositories, Limits, PlaneEndpoint,
 };
@@ -128,16 +130,27 @@ impl TestApp {
         let plane = PlaneEndpoint { secrets, limits: limits() };
         let github = github.endpoint(&store, &clock);
         let routes = webhooks::routes(Intake::new(inbox, plane, github, Arc::clone(&metrics)));
+        let sync = IssueSync {
+            store: store.clone(),
+            clock: clock.clone(),
+            plane: None,
+            github: None,
+            projects: Projects::new(clock.clone()),
+            mappings: Mappings::default(),
+        };
         let processor = Processor {
             store: store.clone(),
             clock: clock.clone(),
             directory: Directory::new(None, store.clone(), clock.clone()),
             plane: PlaneAddress::default(),
+            sync,
+            wake: wake.clone(),
             policy: RetryPolicy::default(),
             chance: || 1.0,
             metrics: Arc::clone(&metrics),
         };
         let worker = Worker {
+            stage: Stage::Read,
             store: store.clone(),
             clock: clock.clone(),
             wake,

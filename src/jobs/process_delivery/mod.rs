@@ -8,6 +8,7 @@
 //! written once: a burst costs one write. A delivery may also tell of a comment on its item,
 //! which is decided and written the same way.
 
+mod carry_over;
 mod github;
 mod plane;
 
@@ -18,11 +19,13 @@ use std::sync::Arc;
 use tracing::{debug, error, warn};
 
 use super::directory::Directory;
+use super::sync_issue::IssueSync;
 use crate::clock::{Clock, Timestamp};
 use crate::comments::{self, Comment, CommentDecision};
 use crate::failure::Failure;
 use crate::ids::{CommentRef, Lease, WorkItemRef};
 use crate::metrics::{Attempt, Metrics};
+use crate::queue::Wake;
 use crate::queue::retry::{self, Next, RetryPolicy};
 use crate::sources::{Encoding, Source, Told};
 use crate::store::finish::Changed;
@@ -50,6 +53,10 @@ pub struct Processor {
     pub directory: Directory,
     /// For addresses of items.
     pub plane: PlaneAddress,
+    /// Keeps issues in step with Plane.
+    pub sync: IssueSync,
+    /// Told when something is to be brought in step.
+    pub wake: Wake,
     /// When a failed attempt is made again.
     pub policy: RetryPolicy,
     /// A number in 0..1, for jitter.
@@ -148,10 +155,11 @@ impl Processor {
 
     async fn decide_and_finish(&self, lease: Lease, readings: &[Reading]) -> StoreResult<Finish> {
         let mut known = self.known(readings).await?;
+        let followed = self.followed(readings).await?;
         let (mut items, mut comments) = (BTreeSet::new(), BTreeSet::new());
         let mut finished = Vec::with_capacity(readings.len());
         for reading in readings {
-            let (end, outcome) = self.end_of(reading, &known);
+            let (mut end, outcome) = self.end_of(reading, &known);
             if let Some(item) = outcome.item {
                 items.insert(item.item.clone());
                 known.items.insert(item.item.clone(), item);
@@ -160,6 +168,7 @@ impl Processor {
                 comments.insert(comment.said.comment.clone());
                 known.comments.insert(comment.said.comment.clone(), comment);
             }
+            carry_over::hand_on(&reading.job, &known, &followed, &mut end);
             finished.push(end);
         }
         let items: Vec<_> = items.iter().filter_map(|item| known.items.get(item)).collect();
@@ -167,7 +176,12 @@ impl Processor {
         let changed = Changed { items: &items, comments: &comments };
         let finish = self.store.finish_jobs(lease, &finished, changed).await?;
         if finish == Finish::Committed {
-            self.report(readings, &finished);
+            for (reading, finished) in readings.iter().zip(&finished) {
+                self.report(&reading.job, finished);
+            }
+            if finished.iter().any(|f| matches!(f.end, End::Handed { .. })) {
+                self.wake.sync_is_due();
+            }
         }
         Ok(finish)
     }
@@ -243,27 +257,27 @@ impl Processor {
         }
     }
 
-    fn report(&self, readings: &[Reading], finished: &[Finished]) {
-        for (reading, finished) in readings.iter().zip(finished) {
-            let (job, entry) = (&reading.job, &finished.entry);
-            let labels = Attempt { source: job.source.as_str(), outcome: entry.outcome.as_str() };
-            self.metrics.attempts.get_or_create(&labels).inc();
-            let lag = (entry.at - job.received_at).to_std().unwrap_or_default();
-            self.metrics.lag_seconds.observe(lag.as_secs_f64());
-            match entry.outcome {
-                EntryOutcome::Dead => error!(
-                    delivery.id = %job.delivery_id, job.id = %job.id, attempt = job.attempt,
-                    "delivery {} failed for good: {}; replay it when the cause is mended", job.delivery_id, entry.reason
-                ),
-                EntryOutcome::Retry | EntryOutcome::Waiting => warn!(
-                    delivery.id = %job.delivery_id, job.id = %job.id, attempt = job.attempt,
-                    "delivery {} will be tried again: {}", job.delivery_id, entry.reason
-                ),
-                EntryOutcome::Applied | EntryOutcome::Ignored | EntryOutcome::Replayed => debug!(
-                    delivery.id = %job.delivery_id, job.id = %job.id,
-                    "delivery {}: {}", job.delivery_id, entry.reason
-                ),
-            }
+    fn report(&self, job: &ClaimedJob, finished: &Finished) {
+        let entry = &finished.entry;
+        let labels = Attempt { source: job.source.as_str(), outcome: entry.outcome.as_str() };
+        self.metrics.attempts.get_or_create(&labels).inc();
+        let lag = (entry.at - job.received_at).to_std().unwrap_or_default();
+        self.metrics.lag_seconds.observe(lag.as_secs_f64());
+        let item = entry.item.as_ref().map_or("", WorkItemRef::as_str);
+        let repository = job.repository.as_deref().unwrap_or_default();
+        match entry.outcome {
+            EntryOutcome::Dead => error!(
+                delivery.id = %job.delivery_id, job.id = %job.id, attempt = job.attempt, item, repository,
+                "delivery {} failed for good: {}; replay it when the cause is mended", job.delivery_id, entry.reason
+            ),
+            EntryOutcome::Retry | EntryOutcome::Waiting => warn!(
+                delivery.id = %job.delivery_id, job.id = %job.id, attempt = job.attempt, item, repository,
+                "delivery {} will be tried again: {}", job.delivery_id, entry.reason
+            ),
+            EntryOutcome::Applied | EntryOutcome::Ignored | EntryOutcome::Replayed => debug!(
+                delivery.id = %job.delivery_id, job.id = %job.id, item, repository,
+                "delivery {}: {}", job.delivery_id, entry.reason
+            ),
         }
     }
 }

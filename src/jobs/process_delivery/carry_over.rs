@@ -1,0 +1,229 @@
+//! The second stage of a delivery: the issue that it tells of is brought in step with Plane.
+//!
+//! All deliveries of one issue that are due come together, are carried over once, and end alike: a
+//! burst costs one look at each side. Each keeps its own count of attempts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tracing::{error, warn};
+
+use super::{Known, Processor, Reading, entry, guarded, with_json};
+use crate::clock::Timestamp;
+use crate::failure::Failure;
+use crate::ids::{CommentRef, Lane, Lease, WorkItemRef};
+use crate::jobs::sync_issue::{Report, Target, Told};
+use crate::sources::Source;
+use crate::sources::github::normalize::{sync_comment, sync_issue};
+use crate::sources::github::payload::{CommentAction, parse};
+use crate::store::finish::Changed;
+use crate::store::jobs::{ClaimedJob, End, Finish, Finished};
+use crate::store::{StoreError, StoreResult};
+use crate::sync::github::{Comment, Issue};
+use crate::sync::plan::{Gone, WhenGone};
+use crate::timeline::EntryOutcome;
+use crate::work_items::{Kind, WorkItem};
+
+/// The repositories that are kept in step with a project of Plane, lower case.
+pub(super) type Followed = BTreeSet<String>;
+
+/// Hands a delivery that was read on to the second stage, if its issue is kept in step.
+pub(super) fn hand_on(
+    job: &ClaimedJob,
+    known: &Known,
+    followed: &Followed,
+    finished: &mut Finished,
+) {
+    let End::Done { result } = &finished.end else { return };
+    let repository = job.repository.as_ref().map(|name| name.to_lowercase());
+    if repository.is_none_or(|name| !followed.contains(&name)) {
+        return;
+    }
+    let item = finished.entry.item.as_ref().and_then(|item| known.items.get(item));
+    let is_issue = item.and_then(|i| i.state.as_ref()).is_some_and(|s| s.kind == Kind::Issue);
+    if let Some(item) = item.filter(|_| is_issue) {
+        let lane = Lane::new(format!("sync:github:issue:{}", item.external_id));
+        finished.end = End::Handed { result: result.clone(), lane };
+    }
+}
+
+impl Processor {
+    /// The repositories among these readings' that are kept in step.
+    pub(super) async fn followed(&self, readings: &[Reading]) -> StoreResult<Followed> {
+        let any = readings.iter().any(|reading| reading.job.repository.is_some());
+        if !any || self.sync.plane.is_none() {
+            return Ok(Followed::new());
+        }
+        let repositories = self.store.repositories().await?.into_iter();
+        let followed = repositories.filter(|repository| repository.plane_project.is_some());
+        Ok(followed.map(|repository| repository.name.as_str().to_lowercase()).collect())
+    }
+
+    /// Brings the one issue that `jobs` tell of in step, all under `lease`.
+    pub async fn sync(&self, lease: Lease, jobs: Vec<ClaimedJob>) {
+        let item = jobs.first().and_then(|job| issue_of(job.lane.as_ref()?));
+        let carried = match &item {
+            Some(item) => self.carry_over(item, &jobs).await,
+            None => Err(Failure::permanent("a bug: its lane names no issue")),
+        };
+        let now = self.clock.now();
+        let finished: Vec<_> = jobs
+            .iter()
+            .enumerate()
+            .map(|(at, job)| {
+                let last = jobs.last().filter(|_| at + 1 < jobs.len());
+                self.synced(job, item.clone(), &carried, last, now)
+            })
+            .collect();
+        match self.store.finish_jobs(lease, &finished, Changed::default()).await {
+            Ok(Finish::Committed) => {
+                for (job, finished) in jobs.iter().zip(&finished) {
+                    self.report(job, finished);
+                }
+            }
+            Ok(Finish::Lost(lost)) => {
+                let count = lost.len();
+                warn!(
+                    count,
+                    "{count} jobs of a sync are no longer ours; whoever has them finds nothing left to write"
+                );
+            }
+            Err(error) => {
+                error!(error = %error, "a sync could not be finished; its jobs run again when their lease ends");
+            }
+        }
+    }
+
+    /// One job's end. `with` is the newest of the jobs that were carried over together.
+    fn synced(
+        &self,
+        job: &ClaimedJob,
+        item: Option<WorkItemRef>,
+        carried: &Result<Report, Failure>,
+        with: Option<&ClaimedJob>,
+        now: Timestamp,
+    ) -> Finished {
+        let report = match carried {
+            Ok(report) => report,
+            Err(_) if job.attempt > self.policy.max_retries + 1 => {
+                let died = job.attempt - 1;
+                let failure = Failure::permanent(format!(
+                    "gave up: {died} workers died or hung while they brought its issue in step"
+                ));
+                return self.failed(job, item, &failure);
+            }
+            Err(failure) => return self.failed(job, item, failure),
+        };
+        let (outcome, result) = match with {
+            None => (report.outcome(), report.reason()),
+            Some(newest) => (
+                EntryOutcome::Ignored,
+                format!("brought in step together with delivery {}", newest.delivery_id),
+            ),
+        };
+        let entry = entry(job, item, now, outcome, result.clone());
+        Finished { id: job.id, attempts: job.attempt, end: End::Done { result }, entry }
+    }
+
+    async fn carry_over(&self, item: &WorkItemRef, jobs: &[ClaimedJob]) -> Result<Report, Failure> {
+        let unread = |e: &StoreError| Failure::retry(format!("the issue can't be read: {e}"));
+        let known = self.store.work_item(item).await.map_err(|e| unread(&e))?;
+        let Some(known) = known else {
+            return Err(Failure::permanent("a bug: its issue was never stored"));
+        };
+        let (issue, written, deleted) = said(jobs)?;
+        let Some(number) = number_of(&known, issue.as_ref()) else {
+            return Err(Failure::permanent("the issue's number was never told"));
+        };
+        let configured = jobs.iter().rev().find_map(|job| job.repository.as_deref());
+        let name = configured.and_then(|name| name.parse().ok());
+        let name =
+            name.ok_or_else(|| Failure::permanent("its repository is no longer configured"))?;
+        let repository = self.store.find_repository(&name, None).await.map_err(|e| unread(&e))?;
+        let Some(repository) = repository else {
+            return Err(Failure::permanent(format!(
+                "{name} is no longer configured: jetbridge repo add {name}, then replay"
+            )));
+        };
+        let target = Target { repository, issue: id_of(item).unwrap_or_default(), number };
+        let gone = known.deleted_at.map(|_| match &known.moved_to {
+            Some(to) => Gone::Transferred { to: Some(to.to_string()) },
+            None => Gone::Deleted,
+        });
+        // What was told of a newer state has a delivery of its own.
+        let issue = issue.filter(|issue| issue.updated_at >= known.updated_at());
+        let comments = self.newest(written, &deleted).await.map_err(|e| unread(&e))?;
+        let told = Told { issue, comments, deleted, gone };
+        let attempt = jobs.iter().map(|job| job.attempt).max().unwrap_or(1);
+        self.sync.sync(&target, told, attempt, WhenGone::MarkBroken).await
+    }
+
+    /// Those comments that are not known to be newer or gone.
+    async fn newest(
+        &self,
+        written: BTreeMap<u64, Comment>,
+        deleted: &BTreeSet<u64>,
+    ) -> StoreResult<Vec<Comment>> {
+        let refs: Vec<_> =
+            written.keys().map(|id| CommentRef::new(format!("github:{id}"))).collect();
+        if refs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let known = self.store.comments_by_ref(&refs.iter().collect::<Vec<_>>()).await?;
+        let outdated = |comment: &Comment| {
+            let id = comment.id.to_string();
+            known.iter().any(|known| {
+                known.said.external_id == id
+                    && (known.deleted_at.is_some() || known.said.updated_at > comment.updated_at)
+            })
+        };
+        let current = written.into_values().filter(|c| !deleted.contains(&c.id) && !outdated(c));
+        Ok(current.collect())
+    }
+}
+
+/// What the bodies of `jobs` say: the newest state of the issue, each comment as last written, and
+/// the ids of those that are deleted.
+#[expect(clippy::type_complexity, reason = "three things at once, for one caller")]
+fn said(
+    jobs: &[ClaimedJob],
+) -> Result<(Option<Issue>, BTreeMap<u64, Comment>, BTreeSet<u64>), Failure> {
+    let (mut issue, mut written, mut deleted) = (None::<Issue>, BTreeMap::new(), BTreeSet::new());
+    for job in jobs.iter().filter(|job| job.source == Source::Github) {
+        let event = guarded(|| with_json(job, |json| parse(&job.event_type, json)))?;
+        if let Some(told) = sync_issue(&event)
+            && issue.as_ref().is_none_or(|issue| issue.updated_at <= told.updated_at)
+        {
+            issue = Some(told);
+        }
+        match sync_comment(&event) {
+            Some((CommentAction::Deleted, comment)) => {
+                deleted.insert(comment.id);
+            }
+            Some((CommentAction::Written, comment)) => {
+                let newest: &mut Comment =
+                    written.entry(comment.id).or_insert_with(|| comment.clone());
+                if newest.updated_at <= comment.updated_at {
+                    *newest = comment;
+                }
+            }
+            None => {}
+        }
+    }
+    Ok((issue, written, deleted))
+}
+
+/// `github:123` of the lane `sync:github:issue:123`.
+fn issue_of(lane: &Lane) -> Option<WorkItemRef> {
+    let id = lane.as_str().strip_prefix("sync:github:issue:")?;
+    Some(WorkItemRef::new(format!("github:{id}")))
+}
+
+fn id_of(item: &WorkItemRef) -> Option<u64> {
+    item.as_str().strip_prefix("github:")?.parse().ok()
+}
+
+/// The number, as the payload says it or as it stands in the key `owner/name#12`.
+fn number_of(known: &WorkItem, issue: Option<&Issue>) -> Option<u64> {
+    let key = || known.state.as_ref()?.key.as_ref()?.rsplit_once('#')?.1.parse().ok();
+    issue.map(|issue| issue.number).or_else(key)
+}

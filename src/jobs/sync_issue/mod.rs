@@ -1,0 +1,146 @@
+//! Brings one issue and its work item in step: fetch both sides, plan, and for each write record
+//! it, make it, settle it.
+//!
+//! The plan is pure (`sync/plan`, which lists the races of the two sides); here is what makes its
+//! rules hold against crashes and other workers:
+//! - *A crash between a write and its record.* The intent was committed before the write. The next
+//!   attempt finds it open and asks Plane whether it was made, before it plans anything.
+//! - *Two workers on one issue.* The link's row is held under a lease; the second one waits its
+//!   turn, and that is no attempt. A holder renews before every write, so one that stood still
+//!   past its lease stops before the next write.
+//! - *A worker that was overtaken in the middle of a creation.* Plane refuses the second external
+//!   id one after the other; whoever gets the 409 adopts what is there.
+//! - *A quota that ends in the middle.* What was made is settled; the rest is planned anew after
+//!   the wait.
+//!
+//! When nothing changed on GitHub since the last time, Plane is not even asked.
+
+mod projects;
+mod report;
+mod sides;
+mod writes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::clients::github::GitHub;
+use crate::clients::plane::PlaneClient;
+use crate::clock::Clock;
+use crate::config::{RepositoryConfig, RepositoryName};
+use crate::failure::Failure;
+use crate::ids::Lease;
+use crate::store::links::{Held, IssueLink, LinkKey};
+use crate::store::{Store, StoreError};
+use crate::sync::mapping::Mapping;
+use crate::sync::plan::WhenGone;
+
+pub use projects::Projects;
+pub use report::Report;
+pub use sides::{Target, Told};
+use writes::Hand;
+
+/// How long a link is ours without a sign of life.
+const HOLD: Duration = Duration::from_mins(2);
+/// How long after Plane refused the key or the access it is tried again: a person has to act.
+const FORBIDDEN: Duration = Duration::from_mins(10);
+/// When to look again for a link that somebody else holds.
+const BUSY: Duration = Duration::from_secs(3);
+
+/// Keeps issues and work items in step. One for the whole process; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct IssueSync {
+    /// Where links and intents are.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Clock,
+    /// Plane; without it nothing is written.
+    pub plane: Option<PlaneClient>,
+    /// GitHub; without it an issue is taken as its webhooks told it.
+    pub github: Option<GitHub>,
+    /// Plane's states, labels and members.
+    pub projects: Projects,
+    /// Whose words mean what, by repository.
+    pub mappings: Mappings,
+}
+
+impl IssueSync {
+    /// Brings one issue and its comments in step now. `attempt` is for the record.
+    ///
+    /// # Errors
+    /// When a side can't be asked or told; what was made until then is kept.
+    pub async fn sync(
+        &self,
+        target: &Target,
+        told: Told,
+        attempt: u32,
+        when_gone: WhenGone,
+    ) -> Result<Report, Failure> {
+        let Some(project) = target.repository.plane_project.map(|id| id.to_string()) else {
+            return Ok(Report::idle("its repository is kept in step with no Plane project"));
+        };
+        let Some(plane) = &self.plane else {
+            return Ok(Report::idle(
+                "set plane.api_url, plane.api_key and plane.workspace to have it written",
+            ));
+        };
+        let now = self.github_now(target, told).await?;
+        let key = LinkKey {
+            repository: target.repository.name.to_string(),
+            github_issue: target.issue,
+            number: target.number,
+            plane_project: project,
+        };
+        let (link, lease) = self.held(&key).await?;
+        let id = link.id;
+        let mapping = self.mappings.of(&target.repository.name);
+        let mut hand = Hand::new(self, plane, mapping, link, lease, attempt);
+        let done = hand.bring_in_step(&now, when_gone).await;
+        if let Err(failure) = &done {
+            hand.note_failure(failure).await;
+        }
+        self.store.release_hold(id, lease).await.map_err(|e| stored(&e))?;
+        done.map(|()| hand.into_report())
+    }
+
+    async fn held(&self, key: &LinkKey) -> Result<(IssueLink, Lease), Failure> {
+        let lease = Lease(Uuid::new_v4());
+        let now = self.clock.now();
+        let held = self.store.hold_link(key, lease, now + HOLD, now).await;
+        match held.map_err(|e| stored(&e))? {
+            Held::Ours(link) => Ok((*link, lease)),
+            Held::Busy => Err(Failure::Quota {
+                reason: "another worker is bringing this issue in step".to_owned(),
+                wait: BUSY,
+            }),
+        }
+    }
+}
+
+/// The configured mappings. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Mappings(Arc<[(RepositoryName, Mapping)]>);
+
+impl Mappings {
+    /// As `[[repositories]]` says.
+    pub fn new(configured: &[RepositoryConfig]) -> Self {
+        Self(configured.iter().map(|c| (c.name.clone(), Mapping::from(c))).collect())
+    }
+
+    /// A repository's own, or the one that goes by likeness alone.
+    pub fn of(&self, repository: &RepositoryName) -> Mapping {
+        let found = self.0.iter().find(|(name, _)| name == repository);
+        found.map(|(_, mapping)| mapping.clone()).unwrap_or_default()
+    }
+}
+
+/// A failure of our own database, for the queue.
+fn stored(error: &StoreError) -> Failure {
+    Failure::retry(format!("the sync could not be recorded: {error}"))
+}
+
+/// Somebody else took the link over.
+fn overtaken() -> Failure {
+    Failure::Quota { reason: "another worker took this issue over".to_owned(), wait: BUSY }
+}

@@ -1,0 +1,44 @@
+//! What bringing one issue in step came to, in words for the timeline.
+
+use crate::sync::plan::{Finding, Write};
+use crate::timeline::EntryOutcome;
+
+/// What was written and what is worth knowing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The writes that were made, in their order, in words.
+    pub writes: Vec<String>,
+    /// What Plane or a person did that differs from what was meant.
+    pub findings: Vec<Finding>,
+    /// Why nothing was to be done at all.
+    idle: Option<String>,
+}
+
+impl Report {
+    pub(super) fn idle(why: impl Into<String>) -> Self {
+        Self { idle: Some(why.into()), ..Self::default() }
+    }
+
+    pub(super) fn wrote(&mut self, write: &Write) {
+        self.writes.push(write.to_string());
+    }
+
+    /// Whether anything was written to Plane.
+    pub fn outcome(&self) -> EntryOutcome {
+        if self.writes.is_empty() { EntryOutcome::Ignored } else { EntryOutcome::Applied }
+    }
+
+    /// One line for people.
+    pub fn reason(&self) -> String {
+        if let Some(idle) = &self.idle {
+            return format!("not written to Plane: {idle}");
+        }
+        let mut parts = vec![if self.writes.is_empty() {
+            "Plane already says so: nothing to write".to_owned()
+        } else {
+            format!("written to Plane: {}", self.writes.join("; "))
+        }];
+        parts.extend(self.findings.iter().map(Finding::to_string));
+        parts.join(". ")
+    }
+}
