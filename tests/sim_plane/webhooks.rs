@@ -155,12 +155,12 @@ async fn webhooks_have_the_shape_of_the_recorded_ones() {
     let scene = Scene::new().await;
     let ada = scene.ada();
     let (state, label) = (scene.plane.states()[3].id, scene.plane.add_label(scene.project, "bug"));
-    let make = json!({
+    let wanted = json!({
         "name": "Crash “x” 🚀", "description_html": "<p>Steps</p>", "labels": [label],
         "assignees": [ada.id()], "external_id": "1", "external_source": "github",
         "start_date": "2026-11-01", "target_date": "2026-12-01", "priority": "high",
     });
-    let made = scene.call("POST", "", make).await;
+    let made = scene.call("POST", "", wanted).await;
     let item: Uuid = made.body["id"].as_str().unwrap().parse().unwrap();
     matches_recording(&scene.drain().await[0], "002-issue-created");
 
