@@ -98,7 +98,7 @@ async fn a_comment_whose_answer_was_lost_is_told_by_the_next_try() {
 #[tokio::test]
 async fn an_answer_that_does_not_come_in_time_is_not_waited_for() {
     let scene = Scene::new().await;
-    let hasty = client(&scene.plane, &scene.plane.api_key(), Duration::from_millis(200));
+    let hasty = client(&scene.plane, &scene.plane.api_key(), Duration::from_secs(1));
     scene.faults().next_requests(1, On::Writes, RequestFault::HangAfter(Duration::from_mins(1)));
     let refused = hasty.create_item(&scene.project, &new_item("1")).await.unwrap_err();
     assert_eq!(refused, Refusal::Unavailable { what: "no answer in time".to_owned() });

@@ -155,12 +155,12 @@ async fn webhooks_have_the_shape_of_the_recorded_ones() {
     let scene = Scene::new().await;
     let ada = scene.ada();
     let (state, label) = (scene.plane.states()[3].id, scene.plane.add_label(scene.project, "bug"));
-    let make = json!({
+    let wanted = json!({
         "name": "Crash “x” 🚀", "description_html": "<p>Steps</p>", "labels": [label],
         "assignees": [ada.id()], "external_id": "1", "external_source": "github",
         "start_date": "2026-11-01", "target_date": "2026-12-01", "priority": "high",
     });
-    let made = scene.call("POST", "", make).await;
+    let made = scene.call("POST", "", wanted).await;
     let item: Uuid = made.body["id"].as_str().unwrap().parse().unwrap();
     matches_recording(&scene.drain().await[0], "002-issue-created");
 
@@ -312,7 +312,7 @@ async fn webhooks_are_dropped_doubled_and_reordered_on_demand() {
     ada.edit_title(item, "alone").unwrap();
     assert_eq!(names(&scene.drain().await), ["alone"]);
 
-    scene.faults().next_webhooks(1, WebhookFault::Delay(Duration::from_millis(200)));
+    scene.faults().next_webhooks(1, WebhookFault::Delay(Duration::from_millis(500)));
     ada.edit_title(item, "late").unwrap();
     ada.edit_title(item, "early").unwrap();
     assert_eq!(names(&scene.drain().await), ["early", "late"]);
@@ -344,7 +344,7 @@ async fn only_a_lost_connection_is_tried_again_and_six_switch_the_webhook_off() 
 #[tokio::test]
 async fn creates_that_overlap_make_twins() {
     let config =
-        SimPlaneConfig { race_window: Duration::from_millis(300), ..SimPlaneConfig::default() };
+        SimPlaneConfig { race_window: Duration::from_secs(1), ..SimPlaneConfig::default() };
     let scene = Scene::with(config).await;
     let create = || {
         let body = json!({ "name": "race", "external_id": "7", "external_source": "github" });
