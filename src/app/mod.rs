@@ -163,6 +163,7 @@ impl App {
         let store = Store::open(&config.database_url).await?;
         if lock.is_some() {
             let freed = store.reap_all_leases().await?;
+            store.release_all_holds().await?;
             if freed > 0 {
                 info!("{freed} jobs of the process before this one were queued again");
             }

@@ -248,6 +248,13 @@ impl Store {
         Ok(())
     }
 
+    /// Lets go of all links: for a database that no other process works on. Returns how many.
+    pub async fn release_all_holds(&self) -> StoreResult<u64> {
+        const RELEASE: &str =
+            "UPDATE issue_links SET lease = NULL, lease_until = NULL WHERE lease IS NOT NULL";
+        Ok(on_writer!(self, pool => sqlx::query(RELEASE).execute(pool).await?.rows_affected()))
+    }
+
     /// Writes what a link, its comments and its intents are from now on, in one transaction, if
     /// the link is still ours.
     pub async fn save_link(

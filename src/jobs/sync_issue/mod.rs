@@ -41,8 +41,9 @@ pub use report::Report;
 pub use sides::{Target, Told};
 use writes::Hand;
 
-/// How long a link is ours without a sign of life.
-const HOLD: Duration = Duration::from_mins(2);
+/// How long a link is ours without a sign of life: longer than any one request may take, and no
+/// longer than people would wait after a crash.
+const HOLD: Duration = Duration::from_secs(30);
 /// How long after Plane refused the key or the access it is tried again: a person has to act.
 const FORBIDDEN: Duration = Duration::from_mins(10);
 /// When to look again for a link that somebody else holds.
@@ -85,7 +86,7 @@ impl IssueSync {
                 "set plane.api_url, plane.api_key and plane.workspace to have it written",
             ));
         };
-        let now = self.github_now(target, told).await?;
+        let now = Box::pin(self.github_now(target, told)).await?;
         let key = LinkKey {
             repository: target.repository.name.to_string(),
             github_issue: target.issue,
@@ -96,7 +97,7 @@ impl IssueSync {
         let id = link.id;
         let mapping = self.mappings.of(&target.repository.name);
         let mut hand = Hand::new(self, plane, mapping, link, lease, attempt);
-        let done = hand.bring_in_step(&now, when_gone).await;
+        let done = Box::pin(hand.bring_in_step(&now, when_gone)).await;
         if let Err(failure) = &done {
             hand.note_failure(failure).await;
         }

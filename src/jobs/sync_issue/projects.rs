@@ -5,7 +5,7 @@
 //! [`Projects::forget`]. Deliberately absent: a copy in the database; a start asks again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clients::plane::{PlaneClient, Refusal};
@@ -19,8 +19,11 @@ const FRESH: Duration = Duration::from_mins(10);
 #[derive(Debug, Clone)]
 pub struct Projects {
     clock: Clock,
-    known: Arc<Mutex<HashMap<String, (Timestamp, Arc<Project>)>>>,
+    known: Arc<Mutex<Known>>,
 }
+
+/// When each project was asked for, and what it was then.
+type Known = HashMap<String, (Timestamp, Arc<Project>)>;
 
 impl Projects {
     /// Knows none yet.
@@ -53,7 +56,7 @@ impl Projects {
         self.locked().remove(project);
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Timestamp, Arc<Project>)>> {
+    fn locked(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,0 +1,13 @@
+//! GitHub's issues kept in step with Plane, over the whole way: a simulated GitHub sends webhooks
+//! to the real application, which writes to a simulated Plane.
+#![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod comments;
+mod convergence;
+mod kills;
+mod outages;
+mod rules;
+mod world;
