@@ -87,7 +87,7 @@ fn pure_modules_do_no_io_and_see_no_clock() {
         "src/sources/plane/payload.rs",
         "src/sources/github/normalize.rs",
         "src/sources/github/payload.rs",
-        "src/work_items.rs",
+        "src/work_items",
         "src/comments.rs",
         "src/board.rs",
         "src/queue/retry.rs",
@@ -132,7 +132,7 @@ fn data_flows_one_way() {
                 "crate::cli::",
             ],
         ),
-        ("src/work_items.rs", &["crate::sources", "crate::store", "crate::web", "crate::jobs"]),
+        ("src/work_items", &["crate::sources", "crate::store", "crate::web", "crate::jobs"]),
         (
             "src/sync",
             &["crate::sources", "crate::store", "crate::web", "crate::jobs", "crate::app"],

@@ -422,6 +422,28 @@ async fn pages_hold_no_inline_script_or_style_and_link_only_to_what_exists() {
 }
 
 #[tokio::test]
+async fn a_github_issue_is_on_the_board_and_its_comments_are_text_on_its_page() {
+    use support::github::{comment, comment_delivery, issue};
+    let site = Site::on_sqlite().await;
+    let thing = issue(7, "From GitHub", "open", "2026-11-22T01:00:00Z");
+    let text = "<script>alert(1)</script> & **bold**\nnext line";
+    let said = comment(1, text, "2026-11-22T01:00:00Z");
+    let answer = site.app.post_github(&comment_delivery("created", &thing, &said)).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    site.app.run_jobs().await;
+    let board = site.see("/boards").await;
+    assert!(column(&board, "Todo").contains("From GitHub"), "{board}");
+    let page = site.see("/work-items/github%3A7").await;
+    assert!(
+        page.contains("&#60;script&#62;alert(1)&#60;/script&#62; &#38; **bold**\nnext line"),
+        "{page}"
+    );
+    assert!(page.contains("<strong dir=\"auto\">ada</strong>"), "{page}");
+    assert!(page.contains("/issues/12#issuecomment-1\""), "{page}");
+    assert!(site.see("/deliveries").await.contains("issue_comment.created"));
+}
+
+#[tokio::test]
 async fn assets_are_kept_for_ever_under_their_hash_and_asked_for_again_without() {
     let site = Site::on_sqlite().await;
     let page = site.see("/boards").await;

@@ -14,8 +14,10 @@ const ADMIN_TOKEN: &str = "jba_sentinel-admin-token-0123456789";
 const API_KEY: &str = "plane_api_sentinel0123456789";
 const BODY_MARK: &str = "sentinel-of-the-body";
 
-fn environment() -> [(&'static str, &'static str); 6] {
+fn environment() -> [(&'static str, &'static str); 8] {
     [
+        ("JETBRIDGE_GITHUB_WEBHOOK_SECRET", support::github::SECRET),
+        ("JETBRIDGE_GITHUB_UNKNOWN_REPOSITORIES", "register"),
         ("JETBRIDGE_LOG", "trace"),
         ("JETBRIDGE_LOG_FORMAT", "json"),
         ("JETBRIDGE_ADMIN_TOKEN", ADMIN_TOKEN),
@@ -41,6 +43,17 @@ async fn no_secret_is_in_anything_that_is_printed() {
     for sent in [&delivery, &delivery, &wrong, &broken] {
         seen += &format!("{:?}", client.post(sent).await.expect("an answer"));
     }
+    let github = github(BODY_MARK);
+    let signature = github.signature.clone().unwrap();
+    for sent in [&signature, "sha256=00"] {
+        let head = format!(
+            "POST /api/webhooks/github-mcp/ HTTP/1.1\r\nHost: localhost\r\nX-GitHub-Event: issues\r\nX-GitHub-Delivery: {}\r\nX-Hub-Signature-256: {sent}\r\nContent-Length: {}\r\n\r\n",
+            github.id,
+            github.body.len()
+        );
+        let request = [head.as_bytes(), &github.body].concat();
+        seen += &format!("{:?}", client.send(&request).await.expect("an answer"));
+    }
     for path in ["/boards", "/metrics", "/api/v1/stats", "/readyz", "/api/v1/deliveries"] {
         for token in ["wrong", ADMIN_TOKEN] {
             let request = format!(
@@ -64,6 +77,8 @@ async fn no_secret_is_in_anything_that_is_printed() {
         &delivery.signature,
         &wrong.signature,
         &broken.signature,
+        support::github::SECRET,
+        signature.strip_prefix("sha256=").unwrap(),
         BODY_MARK,
     ] {
         let at = seen.find(secret);
@@ -74,6 +89,13 @@ async fn no_secret_is_in_anything_that_is_printed() {
             at.map_or("", |at| &seen[at.saturating_sub(200)..at])
         );
     }
+}
+
+/// An issue whose title can't be read, and holds the mark.
+fn github(mark: &str) -> support::github::GithubDelivery {
+    let mut thing = support::github::issue(7, "t", "open", "2026-11-22T01:00:00Z");
+    thing["title"] = serde_json::json!([mark]);
+    support::github::issue_delivery("opened", &thing)
 }
 
 fn doctor(database: &TestDatabase) -> String {

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::Role;
 use crate::clock::{Timestamp, to_micros};
-use crate::config::{HumanDuration, Overrides};
+use crate::config::{HumanDuration, Overrides, RepositoryName};
 use crate::sources::Source;
 use crate::store::deliveries::DeliveryStatus;
 use crate::work_items::{StateGroup, System};
@@ -271,6 +271,50 @@ pub(super) struct WorkItemShowArguments {
 pub(super) enum SendCommand {
     /// A webhook as Plane sends it, signed with the configured secret
     Plane(SendPlaneArguments),
+    /// A webhook as GitHub sends it, signed with the configured secret
+    Github(SendGithubArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SendGithubArguments {
+    /// What it is about
+    #[arg(value_enum)]
+    pub(super) event: GithubEvent,
+    /// Where to post it [default: where serve listens]
+    #[arg(long, value_name = "URL")]
+    pub(super) to: Option<String>,
+    /// What happened, such as edited or closed [default: opened, or created for a comment]
+    #[arg(long, value_name = "WORD")]
+    pub(super) action: Option<String>,
+    /// Whose issue [default: the first configured repository]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub(super) repository: Option<RepositoryName>,
+    /// The number of the issue or pull request, to tell a story about one
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) number: u32,
+    /// Its title
+    #[arg(long, default_value = "Sample issue")]
+    pub(super) title: String,
+    /// The comment's text
+    #[arg(long, default_value = "A comment by `jetbridge send github`.")]
+    pub(super) comment: String,
+}
+
+/// A sample's event, in GitHub's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum GithubEvent {
+    /// An issue
+    #[value(name = "issues")]
+    Issues,
+    /// A comment on an issue
+    #[value(name = "issue_comment")]
+    IssueComment,
+    /// A pull request
+    #[value(name = "pull_request")]
+    PullRequest,
+    /// What GitHub sends to try a hook out
+    #[value(name = "ping")]
+    Ping,
 }
 
 #[derive(Debug, Args)]

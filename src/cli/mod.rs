@@ -8,6 +8,7 @@ mod arguments;
 mod completions;
 mod deliveries;
 mod doctor;
+mod github_sample;
 mod json_text;
 mod output;
 mod plane_sample;
@@ -114,6 +115,9 @@ fn dispatch(command: Command, context: &Context) -> Result<(), Failed> {
             block_on(work_items::show(&arguments, context))
         }
         Command::Send(SendCommand::Plane(arguments)) => block_on(send::plane(&arguments, context)),
+        Command::Send(SendCommand::Github(arguments)) => {
+            block_on(send::github(&arguments, context))
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Posts a webhook as Plane does: the body signed as it goes out, ids in headers.
+//! Posts a webhook as Plane or GitHub does: the body signed as it goes out, ids in headers.
 //!
 //! For trying an installation out. Deliberately absent: retries, since the answer is what
 //! whoever sends it wants to see.
@@ -20,6 +20,17 @@ pub struct PlaneWebhook {
     /// `X-Plane-Delivery`.
     pub delivery_id: DeliveryId,
     /// `X-Plane-Event`.
+    pub event: &'static str,
+    /// The exact bytes.
+    pub body: Vec<u8>,
+}
+
+/// One webhook of GitHub's, not yet signed.
+#[derive(Debug)]
+pub struct GithubWebhook {
+    /// `X-GitHub-Delivery`.
+    pub delivery_id: DeliveryId,
+    /// `X-GitHub-Event`.
     pub event: &'static str,
     /// The exact bytes.
     pub body: Vec<u8>,
@@ -65,22 +76,56 @@ pub async fn post_plane_webhook(
     webhook: PlaneWebhook,
     limit: Duration,
 ) -> Result<Answer, SendError> {
+    let headers = vec![
+        ("X-Plane-Delivery", webhook.delivery_id.to_string()),
+        ("X-Plane-Event", webhook.event.to_owned()),
+        ("X-Plane-Signature", sign(secret, &webhook.body)),
+    ];
+    post(url, headers, webhook.body, limit).await
+}
+
+/// Signs the webhook, where there is a secret, and posts it to `url`, waiting no longer than
+/// `limit`.
+///
+/// # Errors
+/// When no answer comes; any answer, whatever its status, is one.
+pub async fn post_github_webhook(
+    url: &str,
+    secret: Option<&str>,
+    webhook: GithubWebhook,
+    limit: Duration,
+) -> Result<Answer, SendError> {
+    let mut headers = vec![
+        ("X-GitHub-Delivery", webhook.delivery_id.to_string()),
+        ("X-GitHub-Event", webhook.event.to_owned()),
+    ];
+    if let Some(secret) = secret {
+        let signature = format!("sha256={}", sign(secret, &webhook.body));
+        headers.push(("X-Hub-Signature-256", signature));
+    }
+    post(url, headers, webhook.body, limit).await
+}
+
+async fn post(
+    url: &str,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+    limit: Duration,
+) -> Result<Answer, SendError> {
     let no_answer = |error: reqwest::Error| match () {
         () if error.is_builder() => SendError::BadAddress(url.to_owned()),
         () if error.is_timeout() => SendError::TimedOut { address: url.to_owned(), limit },
         () => SendError::Unreachable(url.to_owned()),
     };
-    let response = http_client(limit)
+    let mut request = http_client(limit)
         .map_err(no_answer)?
         .post(url)
         .header("Content-Type", "application/json")
-        .header("X-Plane-Delivery", webhook.delivery_id.as_str())
-        .header("X-Plane-Event", webhook.event)
-        .header("X-Plane-Signature", sign(secret, &webhook.body))
-        .body(webhook.body)
-        .send()
-        .await
-        .map_err(no_answer)?;
+        .body(body);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let response = request.send().await.map_err(no_answer)?;
     let status = response.status().as_u16();
     let body = response.bytes().await.map_err(no_answer)?;
     let start = &body[..body.len().min(ANSWER_LIMIT)];

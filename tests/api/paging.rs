@@ -161,7 +161,7 @@ on_both_databases! {
         fields.sort_unstable();
         assert_eq!(fields, [
             "assignee", "assignees", "completed_at", "created_at", "deleted_at", "external_id", "ingested_at", "key",
-            "kind", "labels", "missing", "priority", "project_ref", "state_group", "status", "system", "title",
+            "kind", "labels", "missing", "moved_to", "priority", "project_ref", "state_group", "status", "system", "title",
             "updated_at", "url", "work_item_ref",
         ]);
         assert_eq!(item["title"], "Second");
@@ -176,6 +176,33 @@ on_both_databases! {
         assert_eq!(newest["items"][0], timeline["items"][0]);
         let comments = site.get("/api/v1/work-items/plane:i1/comments").await.json();
         assert_eq!(comments, json!({"items": [], "next_cursor": null}));
+    }
+
+    async fn comments_are_listed_oldest_first_without_deleted_ones(database: TestDatabase) {
+        use crate::support::github::{comment, comment_delivery, issue};
+        let site = Site::new(database).await;
+        let thing = issue(7, "t", "open", SAME_TIME);
+        for (id, text) in [(2, "second"), (1, "first"), (3, "third")] {
+            site.app.post_github(&comment_delivery("created", &thing, &comment(id, text, SAME_TIME))).await;
+        }
+        site.app.post_github(&comment_delivery("deleted", &thing, &comment(3, "third", SAME_TIME))).await;
+        site.app.run_jobs().await;
+        let comments = site.get("/api/v1/work-items/github:7/comments").await.json();
+        let texts: Vec<_> = comments["items"].as_array().unwrap().iter().map(|c| c["body"].clone()).collect();
+        assert_eq!(texts, ["first", "second"]);
+        assert_eq!(comments["items"][0], json!({
+            "comment_ref": "github:1", "work_item_ref": "github:7", "system": "github", "external_id": "1",
+            "author": "ada", "body": "first", "body_format": "markdown",
+            "url": "https://github.com/Codertocat/Hello-World/issues/12#issuecomment-1",
+            "created_at": "2026-11-22T00:30:00Z", "updated_at": SAME_TIME,
+        }));
+        let one = site.get("/api/v1/work-items/github:7/comments?limit=1").await.json();
+        assert_eq!(one["items"].as_array().unwrap().len(), 1);
+        let of = |name: &str| format!("/api/v1/deliveries?source=github&repository={name}");
+        let found = site.get(&of("codertocat/hello-world")).await.json();
+        assert_eq!(found["items"].as_array().unwrap().len(), 4);
+        assert_eq!(found["items"][0]["repository"], "Codertocat/Hello-World");
+        assert_eq!(site.get(&of("o/n")).await.json()["items"], json!([]));
     }
 
     async fn deliveries_are_found_by_every_filter(database: TestDatabase) {

@@ -57,7 +57,7 @@ async fn a_bad_parameter_is_400_and_named_with_what_is_expected() {
         ("/api/v1/work-items?colour=red", "colour", "known are system"),
         ("/api/v1/work-items?Status=Todo", "Status", "not known"),
         (&*long, "q", "at most 1000"),
-        ("/api/v1/deliveries?source=github", "source", "expected plane"),
+        ("/api/v1/deliveries?source=jira", "source", "expected plane or github"),
         ("/api/v1/deliveries?status=done", "status", "received, processed or failed"),
         ("/api/v1/deliveries?since=yesterday", "since", "RFC 3339"),
         ("/api/v1/deliveries?until=9999-12-31T23:59:59-23:59", "until", "RFC 3339"),

@@ -4,5 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod contract;
 mod endpoint;
+mod hostile;
+mod items;
+mod order;
 mod repositories;
+mod served;

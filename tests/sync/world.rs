@@ -214,6 +214,8 @@ async fn both_sides(plane: SimPlaneConfig) -> (SimGitHub, SimPlane) {
     let github = SimGitHub::start(SimGitHubConfig { tokens, ..SimGitHubConfig::default() }).await;
     let github = github.unwrap();
     github.add_repository(REPOSITORY).unwrap();
+    // A webhook that found nobody at home comes again soon, so that tests need not wait.
+    let plane = SimPlaneConfig { webhook_retry_wait: Duration::from_millis(200), ..plane };
     let plane = SimPlane::start(plane.with_project("SYNC", "Sync")).await.unwrap();
     (github, plane)
 }

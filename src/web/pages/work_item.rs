@@ -9,12 +9,15 @@ use super::spans::{self, day, exact, when};
 use super::{Frame, Mark, Problem, Section, WebState, group_icon, render};
 use crate::board::{Face, cut, group_name, short_key};
 use crate::clock::Timestamp;
+use crate::comments::Comment;
 use crate::ids::WorkItemRef;
 use crate::timeline::{EntryOutcome, TimelineEntry};
-use crate::work_items::{FieldChange, Snapshot, WorkItem};
+use crate::work_items::{FieldChange, Snapshot, System, WorkItem};
 
 /// Entries of the timeline that are shown.
 const ENTRIES: i64 = 200;
+/// Comments that are shown.
+const COMMENTS: i64 = 200;
 /// Characters of a value before and after a change.
 const VALUE: usize = 400;
 
@@ -30,6 +33,7 @@ struct ItemPage {
     days: Vec<Day>,
     entries: usize,
     complete: bool,
+    comments: Vec<Remark>,
     /// The newest entry that changed it.
     because: Option<Entry>,
     now: Timestamp,
@@ -57,8 +61,40 @@ impl ItemPage {
         self.state().map_or(&[], |s| &s.missing)
     }
 
+    /// What would make the missing known.
+    fn remedy(&self) -> &'static str {
+        match self.item.system {
+            System::Plane => "with plane.api_key set, Jetbridge asks Plane",
+            System::Github => "the next event of another kind will",
+        }
+    }
+
     fn faces(&self) -> Vec<Face> {
         self.state().map(|s| s.assignees.iter().map(Face::from).collect()).unwrap_or_default()
+    }
+}
+
+/// A comment in words.
+struct Remark {
+    author: String,
+    time: String,
+    exact: String,
+    text: String,
+    /// Only what a browser may follow.
+    link: Option<String>,
+}
+
+impl Remark {
+    fn new(comment: Comment, now: Timestamp) -> Self {
+        let said = comment.said;
+        let at = said.created_at.unwrap_or(said.updated_at);
+        Self {
+            author: said.author.unwrap_or_else(|| "a deleted account".to_owned()),
+            time: when(at, now),
+            exact: exact(at),
+            text: said.text.text,
+            link: said.url.filter(|url| is_web_address(url)),
+        }
     }
 }
 
@@ -104,6 +140,7 @@ pub(super) async fn show(
         known.ok_or_else(|| Problem::not_found(format!("There is no work item {item}.")))?;
     let now = web.clock.now();
     let timeline = web.store.item_timeline(&item, ENTRIES).await?;
+    let comments = web.store.item_comments(&item, COMMENTS).await?;
     let applied = timeline.iter().find(|e| e.outcome == EntryOutcome::Applied);
     let key = short_key(&known);
     let title = known.state.as_ref().map(|s| s.title.clone()).unwrap_or_default();
@@ -117,6 +154,7 @@ pub(super) async fn show(
         entries: timeline.len(),
         complete: i64::try_from(timeline.len()).unwrap_or(ENTRIES) < ENTRIES,
         days: days(&timeline, now),
+        comments: comments.into_iter().map(|comment| Remark::new(comment, now)).collect(),
         item: known,
         now,
     })
@@ -199,6 +237,7 @@ fn field_name(field: &str) -> String {
     match field {
         "state_group" => "state group".to_owned(),
         "project_ref" => "project".to_owned(),
+        "moved_to" => "moved to".to_owned(),
         other => other.to_owned(),
     }
 }
