@@ -12,8 +12,10 @@ mod github_sample;
 mod json_text;
 mod output;
 mod plane_sample;
+mod repositories;
 mod send;
 mod serve;
+mod sync;
 mod table;
 mod work_items;
 
@@ -25,7 +27,7 @@ use clap::Parser;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Environment, Overrides, Settings};
 use crate::store::{DatabaseUrl, Store, StoreError};
-use arguments::{Cli, Command, DeliveriesCommand, SendCommand, WorkItemsCommand};
+use arguments::{Cli, Command, DeliveriesCommand, RepoCommand, SendCommand, WorkItemsCommand};
 
 /// Does what the process's arguments say.
 pub fn run() -> ExitCode {
@@ -114,6 +116,16 @@ fn dispatch(command: Command, context: &Context) -> Result<(), Failed> {
         Command::WorkItems(WorkItemsCommand::Show(arguments)) => {
             block_on(work_items::show(&arguments, context))
         }
+        Command::Repo(RepoCommand::Add(arguments)) => {
+            block_on(repositories::add(&arguments, context))
+        }
+        Command::Repo(RepoCommand::List(listing)) => {
+            block_on(repositories::list(&listing, context))
+        }
+        Command::Repo(RepoCommand::Remove(arguments)) => {
+            block_on(repositories::remove(&arguments, context))
+        }
+        Command::Sync(arguments) => block_on(sync::run(&arguments, context)),
         Command::Send(SendCommand::Plane(arguments)) => block_on(send::plane(&arguments, context)),
         Command::Send(SendCommand::Github(arguments)) => {
             block_on(send::github(&arguments, context))

@@ -8,7 +8,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr};
 use utoipa::{Modify, OpenApi};
 
-use super::api::{deliveries, replay, stats, work_items};
+use super::api::{deliveries, replay, repositories, stats, work_items};
 use super::error::{Problem, ProblemKind};
 
 #[derive(OpenApi)]
@@ -26,6 +26,11 @@ use super::error::{Problem, ProblemKind};
         deliveries::show,
         replay::one,
         replay::matching,
+        repositories::list,
+        repositories::add,
+        repositories::show,
+        repositories::change,
+        repositories::remove,
         stats::show,
     ),
     modifiers(&Bearer),
@@ -89,7 +94,7 @@ pub(super) async fn page() -> Response {
 }
 
 fn operations((path, item): (String, PathItem)) -> Vec<DocumentedOperation> {
-    [("GET", item.get), ("POST", item.post)]
+    [("GET", item.get), ("POST", item.post), ("PATCH", item.patch), ("DELETE", item.delete)]
         .into_iter()
         .filter_map(|(method, operation)| Some((method, operation?)))
         .map(|(method, operation)| documented(method, path.clone(), operation))

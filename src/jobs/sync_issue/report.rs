@@ -23,6 +23,11 @@ impl Report {
         self.writes.push(write.to_string());
     }
 
+    /// Whether Plane was not to be written to at all.
+    pub fn is_idle(&self) -> bool {
+        self.idle.is_some()
+    }
+
     /// Whether anything was written to Plane.
     pub fn outcome(&self) -> EntryOutcome {
         if self.writes.is_empty() { EntryOutcome::Ignored } else { EntryOutcome::Applied }

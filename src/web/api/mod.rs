@@ -5,10 +5,12 @@
 //! be read is a 400 that names it, since a filter that is quietly dropped shows wrong rows.
 //! Deliberately absent: who may ask. That is [`require_api`](super::auth::require_api)'s part.
 
+mod body;
 mod cursor;
 pub(super) mod deliveries;
 mod parameters;
 pub(super) mod replay;
+pub(super) mod repositories;
 pub(super) mod stats;
 pub(super) mod timeline;
 pub(super) mod work_items;
@@ -48,6 +50,17 @@ pub fn routes() -> Router<WebState> {
         .route(
             "/api/v1/deliveries/{source}/{delivery_id}/replay",
             post(replay::one).fallback(fallback_method),
+        )
+        .route(
+            "/api/v1/repositories",
+            get(repositories::list).post(repositories::add).fallback(fallback_method),
+        )
+        .route(
+            "/api/v1/repositories/{owner}/{name}",
+            get(repositories::show)
+                .patch(repositories::change)
+                .delete(repositories::remove)
+                .fallback(fallback_method),
         )
         .route("/api/v1/stats", get(stats::show).fallback(fallback_method))
         .route("/api/openapi.json", get(openapi::document).fallback(fallback_method))

@@ -1,16 +1,14 @@
 //! Running deliveries again, one or all that match.
 
-use std::time::Duration;
-
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use serde::Serialize;
-use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Address;
+use super::body::read_body;
 use super::deliveries::{FILTER_PARAMETERS, filter, unknown_delivery};
 use super::parameters::Parameters;
 use crate::ids::DeliveryId;
@@ -22,8 +20,6 @@ use crate::web::state::WebState;
 
 /// Deliveries that one call queues again.
 const MOST_AT_ONCE: usize = 1000;
-const LONGEST_BODY: usize = 64 * 1024;
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A delivery is queued again.
 #[derive(Debug, Serialize, ToSchema)]
@@ -163,11 +159,4 @@ fn parameters(uri: &Uri, body: &[u8]) -> Result<Parameters, Problem> {
         return Err(Problem::new(ProblemKind::BadRequest, detail));
     }
     Parameters::from_json(body)
-}
-
-async fn read_body(body: Body) -> Result<Vec<u8>, Problem> {
-    let too_late = || Problem::new(ProblemKind::Timeout, "Send the filter again.");
-    let too_large = || Problem::new(ProblemKind::TooLarge, "A filter is at most 64 KiB.");
-    let body = timeout(BODY_TIMEOUT, to_bytes(body, LONGEST_BODY)).await.map_err(|_| too_late())?;
-    Ok(body.map_err(|_| too_large())?.to_vec())
 }

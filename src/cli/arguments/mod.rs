@@ -1,5 +1,8 @@
 //! What may be typed, as clap reads it. The texts here are the help.
 
+mod repositories;
+mod send;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -11,6 +14,10 @@ use crate::config::{HumanDuration, Overrides, RepositoryName};
 use crate::sources::Source;
 use crate::store::deliveries::DeliveryStatus;
 use crate::work_items::{StateGroup, System};
+pub(super) use repositories::{RepoAddArguments, RepoArguments, RepoCommand, SyncArguments};
+pub(super) use send::{
+    GithubEvent, PlaneEvent, SampleState, SendCommand, SendGithubArguments, SendPlaneArguments,
+};
 
 const EVERYWHERE: &str = "Options of every command";
 
@@ -69,6 +76,11 @@ pub(super) enum Command {
     /// Look at work items and what happened to them
     #[command(subcommand)]
     WorkItems(WorkItemsCommand),
+    /// Say which repositories are configured
+    #[command(subcommand)]
+    Repo(RepoCommand),
+    /// Bring one issue and its comments in step with Plane now
+    Sync(SyncArguments),
     /// Sign a sample webhook and post it
     #[command(subcommand)]
     Send(SendCommand),
@@ -366,6 +378,71 @@ pub(super) enum SampleState {
     Done,
     #[value(name = "Cancelled")]
     Cancelled,
+}
+
+/// A moment, or how long ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// That moment.
+    At(Timestamp),
+    /// That long before now.
+    Ago(std::time::Duration),
+}
+
+impl When {
+    /// The moment, seen from `now`.
+    pub(super) fn before(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(time) => time,
+            Self::Ago(span) => chrono::TimeDelta::from_std(span)
+                .ok()
+                .and_then(|span| now.checked_sub_signed(span))
+                .unwrap_or(Timestamp::UNIX_EPOCH),
+        }
+    }
+}
+
+impl FromStr for When {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(HumanDuration(span)) = text.parse() {
+            return Ok(Self::Ago(span));
+        }
+        if let Ok(day) = text.parse::<chrono::NaiveDate>() {
+            return Ok(Self::At(day.and_time(chrono::NaiveTime::MIN).and_utc()));
+        }
+        chrono::DateTime::parse_from_rfc3339(text)
+            .map(|time| Self::At(to_micros(time.to_utc())))
+            .map_err(|_| "expected 2026-11-22, 2026-11-22T10:00:00Z, or a time ago such as 2h")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_is_a_day_a_moment_or_a_while_ago() {
+        let now = "2026-11-22T12:00:00Z".parse().unwrap();
+        let cases = [
+            ("2026-11-22", "2026-11-22T00:00:00Z"),
+            ("2026-11-22T10:30:00+02:00", "2026-11-22T08:30:00Z"),
+            ("2h", "2026-11-22T10:00:00Z"),
+            ("7d", "2026-11-15T12:00:00Z"),
+        ];
+        for (text, expected) in cases {
+            let expected: Timestamp = expected.parse().unwrap();
+            assert_eq!(text.parse::<When>().unwrap().before(now), expected, "{text}");
+        }
+        assert!("yesterday".parse::<When>().is_err());
+    }
 }
 
 /// A moment, or how long ago.

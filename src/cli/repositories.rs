@@ -1,0 +1,146 @@
+//! `jetbridge repo`: which repositories are configured.
+//!
+//! What stands in the configuration file is changed there: a row would come back with the next
+//! start. Removing a repository keeps everything that it sent.
+
+use serde::Serialize;
+
+use super::arguments::{Format, Listing, RepoAddArguments, RepoArguments};
+use super::table::Table;
+use super::{Context, Failed, output};
+use crate::clock::Timestamp;
+use crate::config::RepositoryName;
+use crate::store::Store;
+use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
+
+/// A repository as programs read it, with the columns' names.
+#[derive(Serialize)]
+struct RepositoryJson<'a> {
+    repository: &'a str,
+    github_id: Option<u64>,
+    plane_project: Option<String>,
+    direction: &'static str,
+    origin: &'static str,
+    created_at: Timestamp,
+}
+
+impl<'a> RepositoryJson<'a> {
+    fn of(repository: &'a Repository) -> Self {
+        Self {
+            repository: repository.name.as_str(),
+            github_id: repository.github_id,
+            plane_project: repository.plane_project.map(|id| id.to_string()),
+            direction: repository.direction.as_str(),
+            origin: repository.origin.as_str(),
+            created_at: repository.created_at,
+        }
+    }
+}
+
+/// `repo add`: adds it, or changes what is given about one that was added before.
+pub(super) async fn add(arguments: &RepoAddArguments, context: &Context) -> Result<(), Failed> {
+    let settings = context.settings()?;
+    let address = settings.without_secrets();
+    let store = Store::open(&address.database_url).await?;
+    let new = NewRepository {
+        name: arguments.repository.clone(),
+        github_id: None,
+        plane_project: arguments.plane_project,
+        direction: arguments.direction.map(Into::into).unwrap_or_default(),
+        origin: Origin::Manual,
+    };
+    let added = match store.add_repository(&new, context.clock.now()).await? {
+        Some(added) => Ok((added, "added")),
+        None => change(&store, arguments).await.map(|changed| (changed, "changed")),
+    };
+    store.close().await;
+    let (repository, done) = added?;
+    let project = match repository.plane_project {
+        Some(project) => format!("kept in step with Plane's project {project}"),
+        None => "shown on the board only; --plane-project UUID keeps a project in step".to_owned(),
+    };
+    let hook = format!(
+        "GitHub: Settings → Webhooks → Add webhook, payload URL {}/api/webhooks/github-mcp/, content type application/json, your github.webhook_secret, events Issues, Issue comments, Pull requests",
+        address.public_url
+    );
+    output::print(&format!("{done} {}: {project}\n{hook}\n", repository.name))
+}
+
+async fn change(store: &Store, arguments: &RepoAddArguments) -> Result<Repository, Failed> {
+    let known = store.find_repository(&arguments.repository, None).await?;
+    let known = known.ok_or_else(|| unknown(&arguments.repository))?;
+    configured_elsewhere(&known)?;
+    let change = RepositoryChange {
+        plane_project: arguments.plane_project.map(Some),
+        direction: arguments.direction.map(Into::into),
+    };
+    let changed = store.update_repository(&arguments.repository, change).await?;
+    changed.ok_or_else(|| unknown(&arguments.repository))
+}
+
+/// `repo list`.
+pub(super) async fn list(listing: &Listing, context: &Context) -> Result<(), Failed> {
+    let store = context.open_store().await?;
+    let repositories = store.repositories().await?;
+    store.close().await;
+    match listing.format() {
+        Format::Json => {
+            #[derive(Serialize)]
+            struct All<'a> {
+                items: Vec<RepositoryJson<'a>>,
+            }
+            let items = repositories.iter().map(RepositoryJson::of).collect();
+            output::print_json(&All { items })
+        }
+        Format::Table if repositories.is_empty() => {
+            output::print("no repository is configured: jetbridge repo add OWNER/NAME adds one\n")
+        }
+        Format::Table => output::print(&table(&repositories)),
+    }
+}
+
+fn table(repositories: &[Repository]) -> String {
+    let mut table = Table::new(["REPOSITORY", "PLANE PROJECT", "DIRECTION", "FROM"]);
+    for repository in repositories {
+        let project = repository.plane_project.map(|id| id.to_string());
+        table.row([
+            repository.name.as_str().into(),
+            project.unwrap_or_else(|| "board only".to_owned()).into(),
+            repository.direction.as_str().into(),
+            repository.origin.as_str().into(),
+        ]);
+    }
+    table.render()
+}
+
+/// `repo remove`.
+pub(super) async fn remove(arguments: &RepoArguments, context: &Context) -> Result<(), Failed> {
+    let store = context.open_store().await?;
+    let removed = remove_from(&store, &arguments.repository).await;
+    store.close().await;
+    removed?;
+    output::print(&format!(
+        "removed {}: what it sent stays; its next webhooks are answered with 404\n",
+        arguments.repository
+    ))
+}
+
+async fn remove_from(store: &Store, name: &RepositoryName) -> Result<(), Failed> {
+    let known = store.find_repository(name, None).await?.ok_or_else(|| unknown(name))?;
+    configured_elsewhere(&known)?;
+    if store.remove_repository(name).await? { Ok(()) } else { Err(unknown(name)) }
+}
+
+fn unknown(name: &RepositoryName) -> Failed {
+    Failed::Operation(format!("{name} is not configured: jetbridge repo list shows what is"))
+}
+
+fn configured_elsewhere(repository: &Repository) -> Result<(), Failed> {
+    match repository.origin {
+        Origin::Manual | Origin::Registered => Ok(()),
+        Origin::Config => Err(Failed::Operation(format!(
+            "{} stands in the configuration file: change its [[repositories]] there and start again",
+            repository.name
+        ))),
+    }
+}

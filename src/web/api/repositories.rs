@@ -1,0 +1,250 @@
+//! Which repositories are configured.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::body::read_body;
+use super::parameters::Parameters;
+use super::{Address, Page};
+use crate::clock::Timestamp;
+use crate::config::{Direction, RepositoryName};
+use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
+use crate::web::error::{Problem, ProblemBody, ProblemKind};
+use crate::web::state::WebState;
+
+/// A configured repository.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Repository)]
+pub(in crate::web) struct RepositoryBody {
+    /// `owner/name`, as configured.
+    repository: String,
+    /// GitHub’s numeric id, once a delivery told it.
+    #[schema(required)]
+    github_id: Option<u64>,
+    /// Plane’s project that it is kept in step with; null shows it on the board only.
+    #[schema(required)]
+    plane_project: Option<Uuid>,
+    /// `github-to-plane` or `both`.
+    direction: &'static str,
+    /// `config` (the configuration file), `manual` or `registered` (by its first webhook).
+    origin: &'static str,
+    /// When it was configured.
+    created_at: Timestamp,
+}
+
+impl From<Repository> for RepositoryBody {
+    fn from(repository: Repository) -> Self {
+        Self {
+            repository: repository.name.to_string(),
+            github_id: repository.github_id,
+            plane_project: repository.plane_project,
+            direction: repository.direction.as_str(),
+            origin: repository.origin.as_str(),
+            created_at: repository.created_at,
+        }
+    }
+}
+
+/// A repository to configure.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::web) struct RepositoryToAdd {
+    /// `owner/name`.
+    #[schema(value_type = String)]
+    repository: RepositoryName,
+    /// Plane’s project; without it the repository is on the board only.
+    plane_project: Option<Uuid>,
+    /// `github-to-plane` if not given.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    direction: Direction,
+}
+
+/// What to change; what is not given stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::web) struct RepositoryToChange {
+    /// Another project, or null for none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Uuid>)]
+    plane_project: Option<Option<Uuid>>,
+    /// `github-to-plane` or `both`.
+    #[schema(value_type = Option<String>)]
+    direction: Option<Direction>,
+}
+
+/// Tells null from absent.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Uuid>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// All configured repositories, by name.
+#[utoipa::path(
+    get,
+    path = "/api/v1/repositories",
+    tag = "repositories",
+    operation_id = "listRepositories",
+    responses((status = 200, description = "All of them; there is no further page.", body = Page<RepositoryBody>))
+)]
+pub(in crate::web) async fn list(
+    State(state): State<WebState>,
+    uri: Uri,
+) -> Result<Json<Page<RepositoryBody>>, Problem> {
+    Parameters::parse(uri.query())?.finish("none")?;
+    let items = state.store.repositories().await?;
+    let items = items.into_iter().map(RepositoryBody::from).collect();
+    Ok(Json(Page { items, next_cursor: None }))
+}
+
+/// Configures a repository: its webhooks are accepted from then on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/repositories",
+    tag = "repositories",
+    operation_id = "addRepository",
+    request_body(content = RepositoryToAdd, content_type = "application/json"),
+    responses(
+        (status = 201, description = "It is configured.", body = RepositoryBody),
+        (status = 400, description = "The body can’t be read.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It is configured already: PATCH changes it.", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::web) async fn add(
+    State(state): State<WebState>,
+    uri: Uri,
+    body: Body,
+) -> Result<(StatusCode, Json<RepositoryBody>), Problem> {
+    Parameters::parse(uri.query())?.finish("none")?;
+    let given: RepositoryToAdd = parse(&read_body(body).await?)?;
+    let new = NewRepository {
+        name: given.repository,
+        github_id: None,
+        plane_project: given.plane_project,
+        direction: given.direction,
+        origin: Origin::Manual,
+    };
+    match state.store.add_repository(&new, state.clock.now()).await? {
+        Some(added) => Ok((StatusCode::CREATED, Json(added.into()))),
+        None => Err(Problem::new(
+            ProblemKind::Conflict,
+            format!("{} is configured already: PATCH its own address to change it.", new.name),
+        )),
+    }
+}
+
+/// One repository.
+#[utoipa::path(
+    get,
+    path = "/api/v1/repositories/{owner}/{name}",
+    tag = "repositories",
+    operation_id = "showRepository",
+    params(("owner" = String, Path, description = "Its owner."), ("name" = String, Path, description = "Its name.")),
+    responses(
+        (status = 200, description = "It.", body = RepositoryBody),
+        (status = 404, description = "It is not configured.", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::web) async fn show(
+    State(state): State<WebState>,
+    Address((owner, name)): Address<(String, String)>,
+    uri: Uri,
+) -> Result<Json<RepositoryBody>, Problem> {
+    Parameters::parse(uri.query())?.finish("none")?;
+    let name = named(&owner, &name)?;
+    let found = state.store.find_repository(&name, None).await?;
+    Ok(Json(found.ok_or_else(not_configured)?.into()))
+}
+
+/// Changes a repository that does not stand in the configuration file.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/repositories/{owner}/{name}",
+    tag = "repositories",
+    operation_id = "changeRepository",
+    params(("owner" = String, Path, description = "Its owner."), ("name" = String, Path, description = "Its name.")),
+    request_body(content = RepositoryToChange, content_type = "application/json"),
+    responses(
+        (status = 200, description = "As it is now.", body = RepositoryBody),
+        (status = 400, description = "The body can’t be read.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "It is not configured.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It stands in the configuration file.", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::web) async fn change(
+    State(state): State<WebState>,
+    Address((owner, name)): Address<(String, String)>,
+    uri: Uri,
+    body: Body,
+) -> Result<Json<RepositoryBody>, Problem> {
+    Parameters::parse(uri.query())?.finish("none")?;
+    let given: RepositoryToChange = parse(&read_body(body).await?)?;
+    let name = named(&owner, &name)?;
+    changeable(&state, &name).await?;
+    let change =
+        RepositoryChange { plane_project: given.plane_project, direction: given.direction };
+    let changed = state.store.update_repository(&name, change).await?;
+    Ok(Json(changed.ok_or_else(not_configured)?.into()))
+}
+
+/// Removes a repository: its next webhooks are answered with 404, what it sent stays.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/repositories/{owner}/{name}",
+    tag = "repositories",
+    operation_id = "removeRepository",
+    params(("owner" = String, Path, description = "Its owner."), ("name" = String, Path, description = "Its name.")),
+    responses(
+        (status = 204, description = "It is not configured any more."),
+        (status = 404, description = "It is not configured.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It stands in the configuration file.", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::web) async fn remove(
+    State(state): State<WebState>,
+    Address((owner, name)): Address<(String, String)>,
+    uri: Uri,
+) -> Result<StatusCode, Problem> {
+    Parameters::parse(uri.query())?.finish("none")?;
+    let name = named(&owner, &name)?;
+    changeable(&state, &name).await?;
+    match state.store.remove_repository(&name).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(not_configured()),
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        let detail = format!("The body is not what /api/docs asks for: {error}.");
+        Problem::new(ProblemKind::BadRequest, detail)
+    })
+}
+
+fn named(owner: &str, name: &str) -> Result<RepositoryName, Problem> {
+    format!("{owner}/{name}").parse().map_err(|_| not_configured())
+}
+
+async fn changeable(state: &WebState, name: &RepositoryName) -> Result<(), Problem> {
+    let known = state.store.find_repository(name, None).await?.ok_or_else(not_configured)?;
+    match known.origin {
+        Origin::Manual | Origin::Registered => Ok(()),
+        Origin::Config => Err(Problem::new(
+            ProblemKind::Conflict,
+            format!(
+                "{} stands in the configuration file: change it there and start again.",
+                known.name
+            ),
+        )),
+    }
+}
+
+fn not_configured() -> Problem {
+    Problem::not_found(
+        "No repository of that name is configured: GET /api/v1/repositories lists them.",
+    )
+}
