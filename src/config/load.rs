@@ -364,7 +364,11 @@ fn mcp_server(mcp: super::keys::McpLayer) -> Result<Option<McpServer>, ConfigErr
             "github.mcp.command and github.mcp.url are both set: remove one".to_owned(),
         )),
         (Some(command), None) => {
-            let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+            let words = super::command_line::words(&command).map_err(|_| {
+                ConfigError::Conflict(
+                    "github.mcp.command: a quote is opened and not closed: close it".to_owned(),
+                )
+            })?;
             Ok((!words.is_empty()).then_some(McpServer::Command(words)))
         }
         (None, Some(url)) => Ok(Some(McpServer::Url(url.0))),

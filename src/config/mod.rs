@@ -5,6 +5,7 @@
 //! absent: `.env` files, reloading.
 
 pub mod admin_token;
+mod command_line;
 mod environment;
 mod keys;
 mod load;

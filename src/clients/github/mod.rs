@@ -1,7 +1,7 @@
 //! Reading GitHub: one narrow interface, two implementations behind it.
 //!
-//! [`GitHubRest`](super::github_rest::GitHubRest) reads everything as it was written.
-//! [`GitHubMcp`](super::github_mcp::GitHubMcp) asks the MCP server that the operator runs; what
+//! [`GitHubRest`] reads everything as it was written.
+//! [`GitHubMcp`] asks the MCP server that the operator runs; what
 //! it gives may be altered, and says so ([`Fidelity`], [`IssueSketch`]). [`GitHub`] is both: MCP
 //! for what it does faithfully, REST for the rest.
 //!

@@ -1,7 +1,7 @@
 //! GitHub through its MCP server: the only place that names rmcp.
 //!
 //! The server is started or reached at the first question and again when it is gone, each time
-//! a little later ([`Upkeep`]). One that has met a rate limit refuses by itself, until it
+//! a little later. One that has met a rate limit refuses by itself, until it
 //! believes that the limit is over, and may believe so for an hour: it is ended at once, nobody
 //! is asked until the limit has passed, and the next question starts a new one.
 //!

@@ -14,8 +14,8 @@ use rmcp::model::{
 };
 use rmcp::service::{ClientInitializeError, RunningService};
 use rmcp::transport::streamable_http_client::{
-    AuthRequiredError, HttpStatusError, StreamableHttpClientTransport,
-    StreamableHttpClientTransportConfig,
+    HttpStatusError, StreamableHttpClientTransport, StreamableHttpClientTransportConfig,
+    StreamableHttpError,
 };
 use rmcp::transport::{DynamicTransportError, TokioChildProcess};
 use rmcp::{RoleClient, ServiceError, ServiceExt};
@@ -181,21 +181,31 @@ fn told(result: &CallToolResult) -> Result<Told, Silence> {
     }
 }
 
-/// The status of an HTTP answer somewhere below an error.
+/// The refusal in an HTTP answer somewhere below an error; none where the connection broke.
 fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<Refusal> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(status) = error.downcast_ref::<HttpStatusError>() {
-            let seconds = status.retry_after.as_deref().and_then(|v| v.trim().parse().ok());
-            let wait = seconds.map(Duration::from_secs);
-            return Some(Refusal::of(status.status, Signs { wait, ..Signs::default() }));
+        let known = error.downcast_ref::<StreamableHttpError<reqwest::Error>>();
+        match known {
+            // The library hides this one from `source`.
+            Some(StreamableHttpError::HttpStatus(status)) => return Some(of_status(status)),
+            Some(StreamableHttpError::AuthRequired(_)) => return Some(Refusal::BadToken),
+            // With a body in JSON, the library keeps these two as a text alone.
+            Some(StreamableHttpError::UnexpectedServerResponse(text)) => {
+                let status = text.strip_prefix("HTTP ").and_then(|rest| rest.get(..3));
+                let status = status.and_then(|s| s.parse().ok()).filter(|s| [401, 403].contains(s));
+                return status.map(|status| Refusal::of(status, Signs::default()));
+            }
+            _ => next = error.source(),
         }
-        if error.is::<AuthRequiredError>() {
-            return Some(Refusal::BadToken);
-        }
-        next = error.source();
     }
     None
+}
+
+fn of_status(status: &HttpStatusError) -> Refusal {
+    let seconds = status.retry_after.as_deref().and_then(|v| v.trim().parse().ok());
+    let wait = seconds.map(Duration::from_secs);
+    Refusal::of(status.status, Signs { wait, ..Signs::default() })
 }
 
 fn greeting() -> ClientConfig {
