@@ -10,11 +10,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::Role;
 use crate::clock::{Timestamp, to_micros};
-use crate::config::{HumanDuration, Overrides, RepositoryName};
+use crate::config::{HumanDuration, Overrides};
 use crate::sources::Source;
 use crate::store::deliveries::DeliveryStatus;
 use crate::work_items::{StateGroup, System};
-pub(super) use repositories::{RepoAddArguments, RepoArguments, RepoCommand, SyncArguments};
+pub(super) use repositories::{
+    IssueName, RepoAddArguments, RepoArguments, RepoCommand, SyncArguments,
+};
 pub(super) use send::{
     GithubEvent, PlaneEvent, SampleState, SendCommand, SendGithubArguments, SendPlaneArguments,
 };
@@ -277,172 +279,6 @@ pub(super) struct WorkItemShowArguments {
     pub(super) limit: i64,
     #[command(flatten)]
     pub(super) listing: Listing,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum SendCommand {
-    /// A webhook as Plane sends it, signed with the configured secret
-    Plane(SendPlaneArguments),
-    /// A webhook as GitHub sends it, signed with the configured secret
-    Github(SendGithubArguments),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SendGithubArguments {
-    /// What it is about
-    #[arg(value_enum)]
-    pub(super) event: GithubEvent,
-    /// Where to post it [default: where serve listens]
-    #[arg(long, value_name = "URL")]
-    pub(super) to: Option<String>,
-    /// What happened, such as edited or closed [default: opened, or created for a comment]
-    #[arg(long, value_name = "WORD")]
-    pub(super) action: Option<String>,
-    /// Whose issue [default: the first configured repository]
-    #[arg(long, value_name = "OWNER/NAME")]
-    pub(super) repository: Option<RepositoryName>,
-    /// The number of the issue or pull request, to tell a story about one
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) number: u32,
-    /// Its title
-    #[arg(long, default_value = "Sample issue")]
-    pub(super) title: String,
-    /// The comment's text
-    #[arg(long, default_value = "A comment by `jetbridge send github`.")]
-    pub(super) comment: String,
-}
-
-/// A sample's event, in GitHub's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum GithubEvent {
-    /// An issue
-    #[value(name = "issues")]
-    Issues,
-    /// A comment on an issue
-    #[value(name = "issue_comment")]
-    IssueComment,
-    /// A pull request
-    #[value(name = "pull_request")]
-    PullRequest,
-    /// What GitHub sends to try a hook out
-    #[value(name = "ping")]
-    Ping,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SendPlaneArguments {
-    /// What happened
-    #[arg(value_enum)]
-    pub(super) event: PlaneEvent,
-    /// Where to post it [default: where serve listens]
-    #[arg(long, value_name = "URL")]
-    pub(super) to: Option<String>,
-    /// The work item's id, to tell a story about one [default: a new one]
-    #[arg(long, value_name = "UUID")]
-    pub(super) id: Option<uuid::Uuid>,
-    /// The work item's title
-    #[arg(long, default_value = "Sample work item")]
-    pub(super) title: String,
-    /// The work item's state
-    #[arg(long, value_enum, ignore_case = true, default_value_t = SampleState::Todo)]
-    pub(super) state: SampleState,
-}
-
-/// A sample's event, in the words of the contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum PlaneEvent {
-    /// A work item was made
-    #[value(name = "issue.created")]
-    IssueCreated,
-    /// A work item was changed
-    #[value(name = "issue.updated")]
-    IssueUpdated,
-    /// A work item is gone
-    #[value(name = "issue.deleted")]
-    IssueDeleted,
-    /// Somebody commented
-    #[value(name = "issue_comment.created")]
-    CommentCreated,
-}
-
-/// The states of a new Plane project.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum SampleState {
-    #[value(name = "Backlog")]
-    Backlog,
-    #[value(name = "Todo")]
-    Todo,
-    #[value(name = "In Progress")]
-    InProgress,
-    #[value(name = "Done")]
-    Done,
-    #[value(name = "Cancelled")]
-    Cancelled,
-}
-
-/// A moment, or how long ago.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
-    /// That moment.
-    At(Timestamp),
-    /// That long before now.
-    Ago(std::time::Duration),
-}
-
-impl When {
-    /// The moment, seen from `now`.
-    pub(super) fn before(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::At(time) => time,
-            Self::Ago(span) => chrono::TimeDelta::from_std(span)
-                .ok()
-                .and_then(|span| now.checked_sub_signed(span))
-                .unwrap_or(Timestamp::UNIX_EPOCH),
-        }
-    }
-}
-
-impl FromStr for When {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Ok(HumanDuration(span)) = text.parse() {
-            return Ok(Self::Ago(span));
-        }
-        if let Ok(day) = text.parse::<chrono::NaiveDate>() {
-            return Ok(Self::At(day.and_time(chrono::NaiveTime::MIN).and_utc()));
-        }
-        chrono::DateTime::parse_from_rfc3339(text)
-            .map(|time| Self::At(to_micros(time.to_utc())))
-            .map_err(|_| "expected 2026-11-22, 2026-11-22T10:00:00Z, or a time ago such as 2h")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_time_is_a_day_a_moment_or_a_while_ago() {
-        let now = "2026-11-22T12:00:00Z".parse().unwrap();
-        let cases = [
-            ("2026-11-22", "2026-11-22T00:00:00Z"),
-            ("2026-11-22T10:30:00+02:00", "2026-11-22T08:30:00Z"),
-            ("2h", "2026-11-22T10:00:00Z"),
-            ("7d", "2026-11-15T12:00:00Z"),
-        ];
-        for (text, expected) in cases {
-            let expected: Timestamp = expected.parse().unwrap();
-            assert_eq!(text.parse::<When>().unwrap().before(now), expected, "{text}");
-        }
-        assert!("yesterday".parse::<When>().is_err());
-    }
 }
 
 /// A moment, or how long ago.

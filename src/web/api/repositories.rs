@@ -27,13 +27,14 @@ pub(in crate::web) struct RepositoryBody {
     #[schema(required)]
     github_id: Option<u64>,
     /// Plane’s project that it is kept in step with; null shows it on the board only.
-    #[schema(required)]
+    #[schema(required, value_type = Option<String>)]
     plane_project: Option<Uuid>,
     /// `github-to-plane` or `both`.
     direction: &'static str,
     /// `config` (the configuration file), `manual` or `registered` (by its first webhook).
     origin: &'static str,
     /// When it was configured.
+    #[schema(value_type = String)]
     created_at: Timestamp,
 }
 
@@ -58,6 +59,7 @@ pub(in crate::web) struct RepositoryToAdd {
     #[schema(value_type = String)]
     repository: RepositoryName,
     /// Plane’s project; without it the repository is on the board only.
+    #[schema(value_type = Option<String>)]
     plane_project: Option<Uuid>,
     /// `github-to-plane` if not given.
     #[serde(default)]
@@ -70,17 +72,28 @@ pub(in crate::web) struct RepositoryToAdd {
 #[serde(deny_unknown_fields)]
 pub(in crate::web) struct RepositoryToChange {
     /// Another project, or null for none.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<Uuid>)]
-    plane_project: Option<Option<Uuid>>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    plane_project: GivenProject,
     /// `github-to-plane` or `both`.
     #[schema(value_type = Option<String>)]
     direction: Option<Direction>,
 }
 
 /// Tells null from absent.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Uuid>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+#[derive(Debug, Default)]
+enum GivenProject {
+    /// Not given: it stays.
+    #[default]
+    Absent,
+    /// Another one, or none.
+    Given(Option<Uuid>),
+}
+
+impl<'de> Deserialize<'de> for GivenProject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self::Given)
+    }
 }
 
 /// All configured repositories, by name.
@@ -185,8 +198,11 @@ pub(in crate::web) async fn change(
     let given: RepositoryToChange = parse(&read_body(body).await?)?;
     let name = named(&owner, &name)?;
     changeable(&state, &name).await?;
-    let change =
-        RepositoryChange { plane_project: given.plane_project, direction: given.direction };
+    let plane_project = match given.plane_project {
+        GivenProject::Absent => None,
+        GivenProject::Given(project) => Some(project),
+    };
+    let change = RepositoryChange { plane_project, direction: given.direction };
     let changed = state.store.update_repository(&name, change).await?;
     Ok(Json(changed.ok_or_else(not_configured)?.into()))
 }
@@ -212,9 +228,10 @@ pub(in crate::web) async fn remove(
     Parameters::parse(uri.query())?.finish("none")?;
     let name = named(&owner, &name)?;
     changeable(&state, &name).await?;
-    match state.store.remove_repository(&name).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(not_configured()),
+    if state.store.remove_repository(&name).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(not_configured())
     }
 }
 
