@@ -8,12 +8,13 @@ use super::arguments::GithubEvent;
 use crate::clients::webhook_sender::GithubWebhook;
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, WorkItemRef};
+use crate::sources::BodyHash;
 
-/// Ids that GitHub gave away long ago are no danger on a board of samples.
-const FIRST_ISSUE: u64 = 900_000_000;
-const REPOSITORY: u64 = 900_000_001;
-const USER: u64 = 900_000_002;
-const COMMENT: u64 = 900_000_003;
+/// Far from the ids that GitHub has given away so far, and still exact as a JSON number.
+const FIRST_ID: u64 = 9_000_000_000;
+const USER: u64 = FIRST_ID - 1;
+/// Numbers of issues in one sample repository.
+const ISSUES: u64 = 100_000;
 
 /// What the sample tells of.
 pub(super) struct Story<'a> {
@@ -39,8 +40,15 @@ impl Story<'_> {
         })
     }
 
+    /// By its name, so that two samples of one repository agree and those of two do not.
+    fn repository_id(&self) -> u64 {
+        let name = self.repository.to_lowercase();
+        let BodyHash(hash) = BodyHash::of(name.as_bytes());
+        FIRST_ID + hash[..3].iter().fold(0, |id, byte| id << 8 | u64::from(*byte))
+    }
+
     fn issue_id(&self) -> u64 {
-        FIRST_ISSUE + u64::from(self.number)
+        self.repository_id() * ISSUES + u64::from(self.number) % ISSUES
     }
 
     /// The item that the sample is about.
@@ -49,9 +57,11 @@ impl Story<'_> {
             GithubEvent::Issues | GithubEvent::IssueComment => {
                 Some(WorkItemRef::new(format!("github:{}", self.issue_id())))
             }
-            GithubEvent::PullRequest => {
-                Some(WorkItemRef::new(format!("github:pull_request:{REPOSITORY}:{}", self.number)))
-            }
+            GithubEvent::PullRequest => Some(WorkItemRef::new(format!(
+                "github:pull_request:{}:{}",
+                self.repository_id(),
+                self.number
+            ))),
             GithubEvent::Ping => None,
         }
     }
@@ -102,7 +112,7 @@ fn ping(story: &Story<'_>) -> Value {
 fn repository(story: &Story<'_>) -> Value {
     let name = story.repository.split_once('/').map_or(story.repository, |(_, name)| name);
     json!({
-        "id": REPOSITORY,
+        "id": story.repository_id(),
         "name": name,
         "full_name": story.repository,
         "private": true,
@@ -161,7 +171,7 @@ fn pull_request(story: &Story<'_>, now: Timestamp) -> Value {
 }
 
 fn comment(story: &Story<'_>, now: Timestamp) -> Value {
-    let id = COMMENT + u64::from(story.number);
+    let id = story.issue_id();
     json!({
         "html_url": format!("https://github.com/{}/issues/{}#issuecomment-{id}", story.repository, story.number),
         "id": id,

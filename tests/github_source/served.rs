@@ -10,10 +10,14 @@ use crate::support::github::SECRET;
 use crate::support::process::{Served, eventually};
 
 fn send(to: &str, event: &[&str]) -> Output {
+    send_from("octo-org/octo-repo", to, event)
+}
+
+fn send_from(repository: &str, to: &str, event: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_jetbridge"))
         .args(["send", "github"])
         .args(event)
-        .args(["--to", to, "--repository", "octo-org/octo-repo"])
+        .args(["--to", to, "--repository", repository])
         .env_clear()
         .env("JETBRIDGE_GITHUB_WEBHOOK_SECRET", SECRET)
         .output()
@@ -29,6 +33,7 @@ async fn samples_of_every_event_arrive_signed_and_become_items_and_comments() {
     let environment = [("JETBRIDGE_GITHUB_WEBHOOK_SECRET", SECRET)];
     let served = Served::start_with(&database.text, folder, &[], &environment);
     let to = format!("http://127.0.0.1:{}", served.port);
+    let mut items = Vec::new();
     for event in [
         &["ping"][..],
         &["issues"],
@@ -45,10 +50,13 @@ async fn samples_of_every_event_arrive_signed_and_become_items_and_comments() {
         );
         let expected = if event[0] == "ping" { "200 {" } else { "202 {" };
         assert!(said.starts_with(expected), "{said}");
+        items.extend(said.split("work-items show ").nth(1).map(|item| item.trim().to_owned()));
     }
+    let elsewhere = send_from("octo-org/not-configured", &to, &["issues"]);
+    assert_eq!(elsewhere.status.code(), Some(1), "another repository is another one");
     let store = Store::open(&database.url).await.unwrap();
-    let (issue, pull_request) =
-        (WorkItemRef::new("github:900000001"), WorkItemRef::new("github:pull_request:900000001:2"));
+    assert_eq!(items[0], items[2], "the comment is about the same issue");
+    let (issue, pull_request) = (WorkItemRef::new(&items[0]), WorkItemRef::new(&items[3]));
     eventually("the samples are worked off", || async {
         let comments = store.item_comments(&issue, 10).await.unwrap();
         comments.len() == 1 && store.work_item(&pull_request).await.unwrap().is_some()
