@@ -336,6 +336,7 @@ mod tests {
             missing: Vec::new(),
             extent: Extent::Whole,
             stage: Stage::Later,
+            asked_at: None,
             description: None,
         };
         WorkItem {

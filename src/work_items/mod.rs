@@ -66,7 +66,7 @@ pub enum Extent {
 }
 
 /// Where in an item's life a snapshot was taken: sources that count in seconds tell several
-/// states with one time, and the first of an item is never the last of them.
+/// states with one time, and then the usual course of things decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
@@ -75,6 +75,10 @@ pub enum Stage {
     /// Any time after that, or not known.
     #[default]
     Later,
+    /// Closed.
+    Ended,
+    /// Open again.
+    Resumed,
 }
 
 /// What goes without saying is not stored.
@@ -125,6 +129,9 @@ pub struct Snapshot {
     /// When in the item's life it was taken.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub stage: Stage,
+    /// When the source was asked for it; `None` for one that a webhook brought, which is older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
     /// What stands below the title. Kept in columns of its own, since lists need none of it.
     #[serde(skip)]
     pub description: Option<Text>,
@@ -132,8 +139,8 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Total order over snapshots of one item: a whole one before a partial one; then the newest
-    /// first; of two with the same time the one that says more, then a later one before the first
-    /// of all, then the one with more people and labels (bursts rather add than take away); of two
+    /// first; of two with the same time the one that says more, then the one that was asked for
+    /// last, then the one that stands later in the usual course of things, then the one with more people and labels (bursts rather add than take away); of two
     /// that are equal in all this, the greater text, so that every order of arrival picks the same.
     fn rank(&self, other: &Self) -> Ordering {
         let text = |snapshot| serde_json::to_string(snapshot).unwrap_or_default();
@@ -142,6 +149,7 @@ impl Snapshot {
             .cmp(&other.extent)
             .then_with(|| self.updated_at.cmp(&other.updated_at))
             .then_with(|| other.missing.len().cmp(&self.missing.len()))
+            .then_with(|| self.asked_at.cmp(&other.asked_at))
             .then_with(|| self.stage.cmp(&other.stage))
             .then_with(|| entries(self).cmp(&entries(other)))
             .then_with(|| self.description.cmp(&other.description))

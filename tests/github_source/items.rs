@@ -185,6 +185,19 @@ on_both_databases! {
         assert_eq!(item(&app, "github:7").await.state.unwrap().title, "a");
     }
 
+    async fn in_one_second_closing_counts_after_opening_and_reopening_after_both(database: TestDatabase) {
+        let app = TestApp::new(database).await;
+        let opened = issue_delivery("opened", &issue(12, "Quick", "open", AT));
+        let closed = issue_delivery("closed", &issue(12, "Quick", "closed", AT));
+        let labeled = issue_delivery("labeled", &issue(12, "Quick", "open", AT));
+        receive(&app, &[closed, opened, labeled]).await;
+        assert_eq!(item(&app, "github:12").await.status(), "closed");
+        let mut reopened = issue(12, "Quick", "open", AT);
+        reopened["state_reason"] = json!("reopened");
+        receive(&app, &[issue_delivery("reopened", &reopened)]).await;
+        assert_eq!(item(&app, "github:12").await.status(), "open");
+    }
+
     async fn a_deleted_issue_leaves_a_tombstone_and_a_transferred_one_points_to_its_new_place(database: TestDatabase) {
         let app = TestApp::new(database).await;
         let moved = json!({

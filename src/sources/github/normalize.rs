@@ -7,6 +7,7 @@ use super::payload::{
     Account, CommentAction, CommentEvent, Event, IssueAction, IssueEvent, Merge, Nature,
     PullRequestAction, PullRequestEvent, Repository, Thing,
 };
+use crate::clock::Timestamp;
 use crate::comments::{CommentChange, Saying};
 use crate::failure::Failure;
 use crate::ids::{CommentRef, WorkItemRef};
@@ -153,8 +154,64 @@ fn snapshot(name: &Name, repository: &Repository, thing: &Thing, stage: Stage) -
         updated_at: thing.updated_at,
         extent: if gaps.is_empty() { Extent::Whole } else { Extent::Partial },
         missing: gaps,
-        stage,
+        stage: stage.max(stage_of(thing)),
+        asked_at: None,
         description: description.map(|text| Text { format: TextFormat::Markdown, text }),
+    }
+}
+
+fn stage_of(thing: &Thing) -> Stage {
+    match (thing.state.as_deref(), thing.state_reason.as_deref()) {
+        (Some("closed"), _) => Stage::Ended,
+        (_, Some("reopened")) => Stage::Resumed,
+        _ => Stage::First,
+    }
+}
+
+/// An issue that GitHub was asked for, as a snapshot: with the same time it counts more than what
+/// webhooks told.
+pub fn asked(issue: &github::Issue, at: Timestamp) -> Snapshot {
+    let label = |label: &github::IssueLabel| Label {
+        name: label.name.clone(),
+        color: label.color.as_ref().map(|color| format!("#{color}")),
+    };
+    let person = |account: &github::Account| Person {
+        id: account.id.to_string(),
+        name: Some(account.login.clone()),
+    };
+    let state_group = group_of(issue.state);
+    let body = issue.body.clone().filter(|body| !body.is_empty());
+    Snapshot {
+        item: WorkItemRef::new(format!("github:{}", issue.id)),
+        system: System::Github,
+        external_id: issue.id.to_string(),
+        kind: Kind::Issue,
+        project_ref: issue.repository.clone(),
+        key: Some(format!("{}#{}", issue.repository, issue.number)),
+        title: issue.title.clone(),
+        status: Some(if issue.state.is_closed() { "closed" } else { "open" }.to_owned()),
+        state_group: Some(state_group),
+        assignees: issue.assignees.iter().map(person).collect(),
+        labels: issue.labels.iter().map(label).collect(),
+        priority: None,
+        url: Some(issue.html_url.clone()),
+        created_at: Some(issue.created_at),
+        completed_at: issue.closed_at.filter(|_| state_group == StateGroup::Completed),
+        updated_at: issue.updated_at,
+        missing: Vec::new(),
+        extent: Extent::Whole,
+        stage: Stage::Later,
+        asked_at: Some(at),
+        description: body.map(|text| Text { format: TextFormat::Markdown, text }),
+    }
+}
+
+/// The column of an issue.
+fn group_of(state: IssueState) -> StateGroup {
+    match state {
+        IssueState::Open | IssueState::Reopened => StateGroup::Unstarted,
+        IssueState::Completed => StateGroup::Completed,
+        IssueState::NotPlanned | IssueState::Duplicate => StateGroup::Cancelled,
     }
 }
 
@@ -163,11 +220,7 @@ fn state_group(thing: &Thing) -> Option<StateGroup> {
     let state = thing.state.as_deref()?;
     match (thing.nature, state) {
         (Nature::Issue, "open" | "closed") => {
-            Some(match IssueState::of(state, thing.state_reason.as_deref()) {
-                IssueState::Open | IssueState::Reopened => StateGroup::Unstarted,
-                IssueState::Completed => StateGroup::Completed,
-                IssueState::NotPlanned | IssueState::Duplicate => StateGroup::Cancelled,
-            })
+            Some(group_of(IssueState::of(state, thing.state_reason.as_deref())))
         }
         (Nature::PullRequest(_), "open") => Some(StateGroup::Started),
         (Nature::PullRequest(Merge::Merged), "closed") => Some(StateGroup::Completed),

@@ -270,6 +270,7 @@ fn snapshot(item: &Item, names: &Names, site: Site<'_>) -> Result<Snapshot, Fail
         missing: gaps,
         extent: Extent::Whole,
         stage: Stage::Later,
+        asked_at: None,
         description: None,
     })
 }
