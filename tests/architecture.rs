@@ -169,9 +169,9 @@ fn data_flows_one_way() {
     }
 }
 
-#[test]
-fn every_test_that_the_architecture_names_exists() {
-    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+/// The tests that a page names, each of which there is.
+fn tests_named_in(page: &str) -> usize {
+    let text = std::fs::read_to_string(root().join(page)).unwrap();
     let tests: Vec<String> =
         sources("tests").into_iter().chain(sources("src")).map(|(_, text)| text).collect();
     let mut named = 0;
@@ -186,10 +186,22 @@ fn every_test_that_the_architecture_names_exists() {
         let function = format!("fn {name}(");
         assert!(
             tests.iter().any(|t| t.contains(&function)),
-            "ARCHITECTURE.md names {name}, which is no test"
+            "{page} names {name}, which is no test"
         );
     }
+    named
+}
+
+#[test]
+fn every_test_that_the_architecture_names_exists() {
+    let named = tests_named_in("ARCHITECTURE.md");
     assert!(named >= 7, "each of the seven invariants names its test, found {named}");
+}
+
+#[test]
+fn every_test_that_the_page_about_the_sync_names_exists() {
+    let named = tests_named_in("docs/sync.md");
+    assert!(named >= 30, "each promise names its test, found {named}");
 }
 
 #[test]

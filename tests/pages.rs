@@ -374,6 +374,7 @@ async fn the_first_start_says_what_to_paste_and_follows_along() {
     assert_eq!(site.open("/").await.headers["location"], "/boards");
     let page = site.see("/boards").await;
     assert!(page.contains("value=\"https://hooks.example.org/api/webhooks/plane\""));
+    assert!(page.contains("value=\"https://hooks.example.org/api/webhooks/github-mcp/\""));
     assert!(page.contains("JETBRIDGE_PLANE_WEBHOOK_SECRET"));
     assert!(page.contains("not set: deliveries are answered 503"));
     assert!(site.see("/deliveries").await.contains("No delivery has arrived yet"));

@@ -4,17 +4,28 @@
 
 mod support;
 
+use std::path::Path;
 use std::process::Command;
 
 use support::databases::{Kind, TestDatabase};
 use support::plane::{Delivery, SECRET, issue_delivery};
-use support::process::Served;
+use support::process::{Served, eventually};
 
 const ADMIN_TOKEN: &str = "jba_sentinel-admin-token-0123456789";
 const API_KEY: &str = "plane_api_sentinel0123456789";
+const GITHUB_TOKEN: &str = "ghp_sentinelOfTheToken0123456789";
+const PROJECT: &str = "ce59f358-8bb1-44d5-9060-9d2391371abf";
 const BODY_MARK: &str = "sentinel-of-the-body";
 
-fn environment() -> [(&'static str, &'static str); 8] {
+/// Makes an MCP server that says its whole environment on standard error, which is logged, and
+/// ends; the command for it.
+fn telltale(folder: &Path) -> String {
+    let script = folder.join("telltale.sh");
+    std::fs::write(&script, "env >&2\n").unwrap();
+    format!("/bin/sh {}", script.display())
+}
+
+fn environment(mcp: &str) -> [(&str, &str); 11] {
     [
         ("JETBRIDGE_GITHUB_WEBHOOK_SECRET", support::github::SECRET),
         ("JETBRIDGE_GITHUB_UNKNOWN_REPOSITORIES", "register"),
@@ -24,6 +35,9 @@ fn environment() -> [(&'static str, &'static str); 8] {
         ("JETBRIDGE_PLANE_API_KEY", API_KEY),
         ("JETBRIDGE_PLANE_API_URL", "http://127.0.0.1:1"),
         ("JETBRIDGE_PLANE_WORKSPACE", "acme"),
+        ("JETBRIDGE_GITHUB_TOKEN", GITHUB_TOKEN),
+        ("JETBRIDGE_GITHUB_API_URL", "http://127.0.0.1:1"),
+        ("JETBRIDGE_GITHUB_MCP_COMMAND", mcp),
     ]
 }
 
@@ -31,7 +45,7 @@ fn environment() -> [(&'static str, &'static str); 8] {
 async fn no_secret_is_in_anything_that_is_printed() {
     let database = TestDatabase::new(Kind::Sqlite).await;
     let folder = database.folder.path();
-    let served = Served::start_with(&database.text, folder, &[], &environment());
+    let served = Served::start_with(&database.text, folder, &[], &environment(&telltale(folder)));
     let delivery = issue_delivery("i", BODY_MARK, ("Todo", "unstarted"), "2026-11-22T01:00:00Z");
     let wrong =
         Delivery { signature: support::plane::sign("another", &delivery.body), ..delivery.clone() };
@@ -46,12 +60,7 @@ async fn no_secret_is_in_anything_that_is_printed() {
     let github = github(BODY_MARK);
     let signature = github.signature.clone().unwrap();
     for sent in [&signature, "sha256=00"] {
-        let head = format!(
-            "POST /api/webhooks/github-mcp/ HTTP/1.1\r\nHost: localhost\r\nX-GitHub-Event: issues\r\nX-GitHub-Delivery: {}\r\nX-Hub-Signature-256: {sent}\r\nContent-Length: {}\r\n\r\n",
-            github.id,
-            github.body.len()
-        );
-        let request = [head.as_bytes(), &github.body].concat();
+        let request = github_request(&github, sent);
         seen += &format!("{:?}", client.send(&request).await.expect("an answer"));
     }
     for path in ["/boards", "/metrics", "/api/v1/stats", "/readyz", "/api/v1/deliveries"] {
@@ -62,6 +71,25 @@ async fn no_secret_is_in_anything_that_is_printed() {
             seen += &format!("{:?}", client.send(request.as_bytes()).await.expect("an answer"));
         }
     }
+    // On its way into Plane: the MCP server is started with the token, and Plane is asked.
+    let command = ["repo", "add", "Codertocat/Hello-World", "--plane-project", PROJECT];
+    seen += &run(&database, &command).1;
+    let carried = support::github::issue(8, "t", "open", "2026-11-22T01:00:00Z");
+    let carried = support::github::issue_delivery("opened", &carried);
+    seen += &format!(
+        "{:?}",
+        client
+            .send(&github_request(&carried, carried.signature.as_deref().unwrap()))
+            .await
+            .expect("an answer")
+    );
+    eventually("the server's words in the log", || async {
+        std::fs::read_to_string(folder.join("stderr.log"))
+            .unwrap()
+            .contains("GITHUB_PERSONAL_ACCESS_TOKEN=[token]")
+    })
+    .await;
+    seen += &run(&database, &["sync", "Codertocat/Hello-World#12"]).1;
     let command_line = std::fs::read(format!("/proc/{}/cmdline", served.id())).unwrap();
     seen += &String::from_utf8_lossy(&command_line);
     seen += &doctor(&database);
@@ -74,6 +102,7 @@ async fn no_secret_is_in_anything_that_is_printed() {
         SECRET,
         ADMIN_TOKEN,
         API_KEY,
+        GITHUB_TOKEN,
         &delivery.signature,
         &wrong.signature,
         &broken.signature,
@@ -98,17 +127,36 @@ fn github(mark: &str) -> support::github::GithubDelivery {
     support::github::issue_delivery("opened", &thing)
 }
 
+/// A request to GitHub's endpoint, signed so.
+fn github_request(delivery: &support::github::GithubDelivery, signature: &str) -> Vec<u8> {
+    let head = format!(
+        "POST /api/webhooks/github-mcp/ HTTP/1.1\r\nHost: localhost\r\nX-GitHub-Event: issues\r\nX-GitHub-Delivery: {}\r\nX-Hub-Signature-256: {signature}\r\nContent-Length: {}\r\n\r\n",
+        delivery.id,
+        delivery.body.len()
+    );
+    [head.as_bytes(), &delivery.body].concat()
+}
+
 fn doctor(database: &TestDatabase) -> String {
+    let (status, said) = run(database, &["doctor"]);
+    assert_eq!(status, Some(1), "nobody answers, which is a finding");
+    assert!(said.contains("PROBLEM  github.token"), "{said}");
+    said
+}
+
+/// Runs a command; its end, and all that it printed.
+fn run(database: &TestDatabase, arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_jetbridge"))
-        .arg("doctor")
+        .args(arguments)
         .current_dir(database.folder.path())
         .env_clear()
-        .envs(environment())
+        .envs(environment(&telltale(database.folder.path())))
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("JETBRIDGE_PLANE_WEBHOOK_SECRET", SECRET)
         .env("JETBRIDGE_DATABASE_URL", &database.text)
         .env("JETBRIDGE_DATA_DIR", database.folder.path())
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(1), "Plane's API does not answer, which is a finding");
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
 }

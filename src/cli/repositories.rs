@@ -9,7 +9,7 @@ use super::arguments::{Format, Listing, RepoAddArguments, RepoArguments};
 use super::table::Table;
 use super::{Context, Failed, output};
 use crate::clock::Timestamp;
-use crate::config::RepositoryName;
+use crate::config::{RepositoryConfig, RepositoryName, Settings};
 use crate::store::Store;
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
 
@@ -42,6 +42,7 @@ pub(super) async fn add(arguments: &RepoAddArguments, context: &Context) -> Resu
     let settings = context.settings()?;
     let address = settings.without_secrets();
     let store = Store::open(&address.database_url).await?;
+    store.put_configured_repositories(&address.repositories, context.clock.now()).await?;
     let new = NewRepository {
         name: arguments.repository.clone(),
         github_id: None,
@@ -51,7 +52,9 @@ pub(super) async fn add(arguments: &RepoAddArguments, context: &Context) -> Resu
     };
     let added = match store.add_repository(&new, context.clock.now()).await? {
         Some(added) => Ok((added, "added")),
-        None => change(&store, arguments).await.map(|changed| (changed, "changed")),
+        None => change(&store, arguments, &address.repositories)
+            .await
+            .map(|changed| (changed, "changed")),
     };
     store.close().await;
     let (repository, done) = added?;
@@ -66,10 +69,14 @@ pub(super) async fn add(arguments: &RepoAddArguments, context: &Context) -> Resu
     output::print(&format!("{done} {}: {project}\n{hook}\n", repository.name))
 }
 
-async fn change(store: &Store, arguments: &RepoAddArguments) -> Result<Repository, Failed> {
+async fn change(
+    store: &Store,
+    arguments: &RepoAddArguments,
+    configured: &[RepositoryConfig],
+) -> Result<Repository, Failed> {
     let known = store.find_repository(&arguments.repository, None).await?;
     let known = known.ok_or_else(|| unknown(&arguments.repository))?;
-    configured_elsewhere(&known)?;
+    configured_elsewhere(&known, configured)?;
     let change = RepositoryChange {
         plane_project: arguments.plane_project.map(Some),
         direction: arguments.direction.map(Into::into),
@@ -116,7 +123,9 @@ fn table(repositories: &[Repository]) -> String {
 /// `repo remove`.
 pub(super) async fn remove(arguments: &RepoArguments, context: &Context) -> Result<(), Failed> {
     let store = context.open_store().await?;
-    let removed = remove_from(&store, &arguments.repository).await;
+    let settings = Settings::read(&context.overrides, &context.environment)?;
+    let configured = &settings.without_secrets().repositories;
+    let removed = remove_from(&store, &arguments.repository, configured).await;
     store.close().await;
     removed?;
     output::print(&format!(
@@ -125,9 +134,13 @@ pub(super) async fn remove(arguments: &RepoArguments, context: &Context) -> Resu
     ))
 }
 
-async fn remove_from(store: &Store, name: &RepositoryName) -> Result<(), Failed> {
+async fn remove_from(
+    store: &Store,
+    name: &RepositoryName,
+    configured: &[RepositoryConfig],
+) -> Result<(), Failed> {
     let known = store.find_repository(name, None).await?.ok_or_else(|| unknown(name))?;
-    configured_elsewhere(&known)?;
+    configured_elsewhere(&known, configured)?;
     if store.remove_repository(name).await? { Ok(()) } else { Err(unknown(name)) }
 }
 
@@ -135,12 +148,16 @@ fn unknown(name: &RepositoryName) -> Failed {
     Failed::Operation(format!("{name} is not configured: jetbridge repo list shows what is"))
 }
 
-fn configured_elsewhere(repository: &Repository) -> Result<(), Failed> {
-    match repository.origin {
-        Origin::Manual | Origin::Registered => Ok(()),
-        Origin::Config => Err(Failed::Operation(format!(
-            "{} stands in the configuration file: change its [[repositories]] there and start again",
-            repository.name
-        ))),
+/// What the file names is changed in the file; what it named once is a row like any other.
+fn configured_elsewhere(
+    repository: &Repository,
+    configured: &[RepositoryConfig],
+) -> Result<(), Failed> {
+    if !configured.iter().any(|named| named.name == repository.name) {
+        return Ok(());
     }
+    Err(Failed::Operation(format!(
+        "{} stands in the configuration file: change its [[repositories]] there and start again",
+        repository.name
+    )))
 }

@@ -66,6 +66,17 @@ pub(super) fn address(text: &str) -> Option<Url> {
     Some(url)
 }
 
+/// What a token sees of a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepositoryAccess {
+    /// Its issues can be read.
+    Readable,
+    /// There is no such repository, or the token may not see it (404).
+    NotShown,
+    /// It has no issues: they are switched off (410).
+    IssuesOff,
+}
+
 /// The next page's address, and what this one held.
 struct Page<T> {
     entries: Vec<T>,
@@ -89,6 +100,25 @@ impl GitHubRest {
         let Some(token) = tokens.expose().next().map(SecretString::from) else { return Ok(None) };
         let inner = Inner { api_url, token, clock, timeout, http: OnceLock::new() };
         Ok(Some(Self { inner: Arc::new(inner) }))
+    }
+
+    /// Whether the token may read a repository's issues: one small question.
+    ///
+    /// # Errors
+    /// When GitHub refuses the token or can't be asked; the text names the permission.
+    pub async fn fetch_access(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<RepositoryAccess, Failure> {
+        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let mut url = self.url(&["repos", owner, name, "issues"]);
+        url.query_pairs_mut().append_pair("per_page", "1").append_pair("state", "all");
+        match self.ask::<Vec<serde::de::IgnoredAny>>(url).await {
+            Ok(_) => Ok(RepositoryAccess::Readable),
+            Err(Refusal::NotFound) => Ok(RepositoryAccess::NotShown),
+            Err(Refusal::Gone) => Ok(RepositoryAccess::IssuesOff),
+            Err(refusal) => Err(refusal.failure()),
+        }
     }
 
     fn url(&self, path: &[&str]) -> Url {

@@ -9,7 +9,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{Database, Store, StoreError, StoreResult};
+use super::{Database, Store, StoreError, StoreResult, on_writer};
 
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -88,21 +88,57 @@ impl Store {
     /// # Errors
     /// When it can't be reached, when a migration fails, or when a newer Jetbridge migrated it.
     pub async fn open(url: &DatabaseUrl) -> StoreResult<Self> {
-        let store = Self::connect(url).await?;
+        let store = Self::connect(url, Missing::Make).await?;
         store.migrate().await?;
         Ok(store)
     }
 
-    async fn connect(url: &DatabaseUrl) -> StoreResult<Self> {
+    /// Opens a database that is there and changes nothing about its tables.
+    ///
+    /// # Errors
+    /// When it can't be reached or is not there, and when its tables are not those of this
+    /// version.
+    pub async fn open_as_is(url: &DatabaseUrl) -> StoreResult<Self> {
+        let store = Self::connect(url, Missing::Refuse).await?;
+        let (found, migrator) = (store.schema_version().await, store.migrator());
+        let known = migrator.iter().map(|m| m.version).max().unwrap_or(0);
+        let wrong = match found {
+            Ok(found) if found < known => StoreError::OlderSchema { found, needed: known },
+            Ok(found) if found > known => StoreError::NewerSchema { found, known },
+            Ok(_) => return Ok(store),
+            Err(error) => error,
+        };
+        store.close().await;
+        Err(wrong)
+    }
+
+    /// The newest migration that was run; 0 where none was.
+    async fn schema_version(&self) -> StoreResult<i64> {
+        const NEWEST: &str = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations";
+        let asked = on_writer!(self, pool => sqlx::query_scalar(NEWEST).fetch_one(pool).await);
+        match asked {
+            Err(sqlx::Error::Database(error)) if says_no_such_table(&*error) => Ok(0),
+            other => Ok(other?),
+        }
+    }
+
+    fn migrator(&self) -> &'static Migrator {
+        match &self.database {
+            Database::Postgres(_) => &POSTGRES,
+            Database::Sqlite { .. } => &SQLITE,
+        }
+    }
+
+    async fn connect(url: &DatabaseUrl, missing: Missing) -> StoreResult<Self> {
         let database = match url {
-            DatabaseUrl::Sqlite(path) => connect_sqlite(path).await?,
+            DatabaseUrl::Sqlite(path) => connect_sqlite(path, missing).await?,
             DatabaseUrl::Postgres(url) => connect_postgres(url).await?,
         };
         Ok(Self { database })
     }
 
     async fn migrate(&self) -> StoreResult<()> {
-        let (done, migrator) = match &self.database {
+        let done = match &self.database {
             Database::Postgres(pool) => {
                 // Two processes that start at once may both find it missing.
                 let made = sqlx::query("CREATE SCHEMA IF NOT EXISTS ops").execute(pool).await;
@@ -113,12 +149,23 @@ impl Store {
                 {
                     return Err(error.into());
                 }
-                (POSTGRES.run(pool).await, &POSTGRES)
+                POSTGRES.run(pool).await
             }
-            Database::Sqlite { writer, .. } => (SQLITE.run(writer).await, &SQLITE),
+            Database::Sqlite { writer, .. } => SQLITE.run(writer).await,
         };
-        done.map_err(|error| migration_error(&error, migrator))
+        done.map_err(|error| migration_error(&error, self.migrator()))
     }
+}
+
+/// What becomes of a SQLite file that is not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Make,
+    Refuse,
+}
+
+fn says_no_such_table(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().is_some_and(|code| code == "42P01") || error.message().contains("no such table")
 }
 
 fn migration_error(error: &MigrateError, migrator: &Migrator) -> StoreError {
@@ -145,13 +192,15 @@ async fn connect_postgres(url: &str) -> StoreResult<Database> {
     Ok(Database::Postgres(pool))
 }
 
-async fn connect_sqlite(path: &Path) -> StoreResult<Database> {
-    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+async fn connect_sqlite(path: &Path, missing: Missing) -> StoreResult<Database> {
+    if missing == Missing::Make
+        && let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty())
+    {
         std::fs::create_dir_all(folder).map_err(|e| StoreError::Unreachable(sqlx::Error::Io(e)))?;
     }
     let options = SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
+        .create_if_missing(missing == Missing::Make)
         .page_size(SQLITE_PAGE)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)

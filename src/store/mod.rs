@@ -79,6 +79,16 @@ pub enum StoreError {
         /// The newest version that this binary knows.
         known: i64,
     },
+    /// Its tables were made by an older Jetbridge, or are not there yet.
+    #[error(
+        "the database has schema version {found}, this jetbridge needs {needed}: run jetbridge migrate, or start jetbridge serve, which does it too"
+    )]
+    OlderSchema {
+        /// The version in the database; 0 for an empty one.
+        found: i64,
+        /// The version that this binary works with.
+        needed: i64,
+    },
     /// A migration failed.
     #[error("could not migrate the database: {0}")]
     Migration(String),
@@ -101,6 +111,7 @@ impl StoreError {
         match self {
             Self::Unreachable(_) => true,
             Self::NewerSchema { .. }
+            | Self::OlderSchema { .. }
             | Self::Migration(_)
             | Self::Unreadable { .. }
             | Self::Refused(_) => false,

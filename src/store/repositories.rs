@@ -143,7 +143,8 @@ const PUT_CONFIGURED: &str =
         plane_project = excluded.plane_project, direction = excluded.direction, origin = 'config'";
 const UPDATE: &str = columns!(
     "UPDATE repository_syncs SET
-        plane_project = CASE WHEN $2 = 1 THEN $3 ELSE plane_project END, direction = COALESCE($4, direction)
+        plane_project = CASE WHEN $2 = 1 THEN $3 ELSE plane_project END, direction = COALESCE($4, direction),
+        origin = 'manual'
      WHERE lower(repository) = lower($1) RETURNING ",
     ""
 );
@@ -207,7 +208,8 @@ impl Store {
         Ok(())
     }
 
-    /// Changes one; `None` when there is none of that name.
+    /// Changes one, which makes it a person's own whoever brought it; `None` when there is none
+    /// of that name.
     pub async fn update_repository(
         &self,
         name: &RepositoryName,

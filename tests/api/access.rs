@@ -8,12 +8,14 @@ use jetbridge::web::auth::one_time_link;
 use crate::browsing::{Seen, Site, TOKEN, sqlite};
 use crate::support::databases::{Kind, TestDatabase};
 
-const GUARDED: [&str; 9] = [
+const GUARDED: [&str; 11] = [
     "/api/v1/work-items",
     "/api/v1/work-items/plane:1",
     "/api/v1/work-items/plane:1/timeline",
     "/api/v1/deliveries",
     "/api/v1/deliveries/plane/1",
+    "/api/v1/repositories",
+    "/api/v1/repositories/octo-org/octo-repo",
     "/api/v1/stats",
     "/api/openapi.json",
     "/api/docs",

@@ -134,15 +134,20 @@ async fn the_documentation_lists_exactly_the_routes() {
     assert_eq!(
         listed,
         [
+            "delete /api/v1/repositories/{owner}/{name}",
             "get /api/v1/deliveries",
             "get /api/v1/deliveries/{source}/{delivery_id}",
+            "get /api/v1/repositories",
+            "get /api/v1/repositories/{owner}/{name}",
             "get /api/v1/stats",
             "get /api/v1/work-items",
             "get /api/v1/work-items/{ref}",
             "get /api/v1/work-items/{ref}/comments",
             "get /api/v1/work-items/{ref}/timeline",
+            "patch /api/v1/repositories/{owner}/{name}",
             "post /api/v1/deliveries/replay",
             "post /api/v1/deliveries/{source}/{delivery_id}/replay",
+            "post /api/v1/repositories",
         ]
     );
     // What is listed is routed, and no other method of the same address is.
@@ -150,6 +155,7 @@ async fn the_documentation_lists_exactly_the_routes() {
         let address = path
             .replace("{ref}", "plane:x")
             .replace("{source}", "plane")
+            .replace("{owner}/{name}", "octo-org/nobody")
             .replace("{delivery_id}", "x");
         for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             let authorization = format!("Bearer {TOKEN}");

@@ -23,6 +23,7 @@ use serde::Deserialize;
 use self::exchange::Inner;
 use self::quota::Quota;
 pub use self::quota::Remaining;
+pub use self::read::ProjectRole;
 pub use self::refusal::Refusal;
 use crate::clock::Clock;
 use crate::config::Secrets;

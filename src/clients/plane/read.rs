@@ -10,6 +10,17 @@ use super::shapes::{
 use super::{Found, PlaneClient};
 use crate::sync::plane::{EXTERNAL_SOURCE, Item, ItemComment, ItemLink, Project};
 
+/// What a user may do in a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProjectRole {
+    /// A member or an admin: may write.
+    Writes,
+    /// May read and comment.
+    Guest,
+    /// Plane did not say.
+    NotTold,
+}
+
 impl PlaneClient {
     /// A project's states in Plane's order, its labels, and everybody who is or was a member:
     /// three requests.
@@ -26,6 +37,20 @@ impl PlaneClient {
             states: states.into_iter().map(Into::into).collect(),
             labels: labels.into_iter().map(Into::into).collect(),
             members: members.into_iter().map(Into::into).collect(),
+        })
+    }
+
+    /// What the key's user may do in a project.
+    pub async fn fetch_own_role(&self, project: &str) -> Result<ProjectRole, Refusal> {
+        #[derive(serde::Deserialize)]
+        struct Answer {
+            member_role: Option<u8>,
+        }
+        let answer: Answer = self.ask(self.project_url(project, &[])?).await?;
+        Ok(match answer.member_role {
+            Some(15..) => ProjectRole::Writes,
+            Some(_) => ProjectRole::Guest,
+            None => ProjectRole::NotTold,
         })
     }
 

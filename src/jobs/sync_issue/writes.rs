@@ -132,7 +132,9 @@ impl<'a> Hand<'a> {
             self.sync.store.comment_links(self.link.id).await.map_err(|e| stored(&e))?;
         let project = self.project().await?;
         let rendered = rendered(issue);
-        if !self.is_nothing_new(issue, &rendered, present, &comment_links, &project) {
+        // A person who asks wants to see Plane put right, whatever we remember of it.
+        let asked = when_gone == WhenGone::Recreate;
+        if asked || !self.is_nothing_new(issue, &rendered, present, &comment_links, &project) {
             self.item(issue, &rendered, when_gone).await?;
             if self.link.status != LinkStatus::Broken {
                 self.comments(present).await?;

@@ -236,10 +236,15 @@ pub(in crate::web) async fn remove(
 }
 
 fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| {
-        let detail = format!("The body is not what /api/docs asks for: {error}.");
+    let wrong = |what: String| {
+        let detail = format!("The body is not what /api/docs asks for: {what}.");
         Problem::new(ProblemKind::BadRequest, detail)
-    })
+    };
+    // serde takes an array for an object, too, its entries in the order of our fields.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(wrong("expected a JSON object".to_owned()));
+    }
+    serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))
 }
 
 fn named(owner: &str, name: &str) -> Result<RepositoryName, Problem> {

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::response::Html;
 
 use super::{Frame, Problem, Section, WebState, render};
+use crate::sources::github;
 use crate::store::StoreResult;
 use crate::store::deliveries::DeliveryFilter;
 use crate::store::work_items::WorkItemFilter;
@@ -15,6 +16,7 @@ use crate::work_items::DELETED;
 struct WelcomePage<'a> {
     frame: Frame,
     public_url: &'a str,
+    github_endpoint: String,
     database: &'a str,
     secret_is_set: bool,
     delivery_arrived: bool,
@@ -31,6 +33,7 @@ pub(super) async fn show(web: &WebState) -> Result<Html<String>, Problem> {
     render(&WelcomePage {
         frame: Frame::read(web, Section::Boards).await?,
         public_url: &web.public_url,
+        github_endpoint: format!("{}{}", web.public_url, github::ENDPOINT),
         database: match web.store.database_name() {
             "postgres" => "PostgreSQL",
             _ => "SQLite",

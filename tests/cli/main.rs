@@ -1,6 +1,11 @@
 //! The binary as an operator meets it: exit status, one-line errors, nothing else on either stream.
 #![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
 
+mod doctor;
+mod places;
+mod repositories;
+mod sync;
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -8,7 +13,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{get, post};
+use axum::routing::post;
 use tokio::sync::mpsc;
 
 /// A folder of its own to run in, and no environment but what a test gives.
@@ -102,6 +107,14 @@ fn wrong_usage_ends_with_2_and_one_line() {
         (&["work-items", "list", "--state-group", "x"], "invalid value 'x' for '--state-group"),
         (&["send", "plane", "issue.vanished"], "invalid value 'issue.vanished' for '<EVENT>'"),
         (&["send", "plane", "issue.created", "--id", "7"], "invalid value '7' for '--id <UUID>'"),
+        (&["repo", "add", "octo"], "invalid value 'octo' for '<OWNER/NAME>'"),
+        (
+            &["repo", "add", "a/b", "--plane-project", "SYNC"],
+            "invalid value 'SYNC' for '--plane-project",
+        ),
+        (&["repo", "add", "a/b", "--direction", "up"], "invalid value 'up' for '--direction"),
+        (&["repo", "remove"], "the following required arguments were not provided: <OWNER/NAME>"),
+        (&["sync", "octo/hello"], "invalid value 'octo/hello' for '<OWNER/NAME#NUMBER>'"),
         (&["completions", "cmd"], "invalid value 'cmd' for '<SHELL>'"),
     ];
     for (arguments, expected) in cases {
@@ -222,6 +235,9 @@ fn looking_at_a_database_that_is_not_there_makes_none() {
         &["deliveries", "replay", "plane", "1"],
         &["work-items", "list"],
         &["work-items", "show", "plane:1"],
+        &["repo", "list"],
+        &["repo", "remove", "octo/hello"],
+        &["sync", "octo/hello#1"],
     ];
     for arguments in cases {
         let line = place.run(arguments).refused(1);
@@ -353,91 +369,4 @@ fn a_sample_without_secret_or_receiver_says_what_to_do() {
     assert!(line.starts_with("nobody answers at "), "{line}");
     let line = place.run(&["send", "plane", "issue.created", "--to", "over there"]).refused(1);
     assert!(line.contains("is no address to post to"), "{line}");
-}
-
-// Doctor
-
-fn findings(ended: &Ended) -> Vec<(String, String)> {
-    let json: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
-    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-    let items = json["items"].as_array().unwrap();
-    items.iter().map(|item| (text(&item["check"]), text(&item["verdict"]))).collect()
-}
-
-fn verdict_of(ended: &Ended, check: &str) -> String {
-    let found = findings(ended).into_iter().find(|(name, _)| name == check);
-    found.unwrap_or_else(|| panic!("no {check} in {ended:?}")).1
-}
-
-#[test]
-fn doctor_of_an_empty_installation_asks_for_the_secret_and_makes_nothing() {
-    let place = Place::new();
-    let ended = place.run(&["doctor"]);
-    assert_eq!((ended.status, ended.err.as_str()), (1, ""), "{ended:?}");
-    assert!(ended.out.contains("PROBLEM  plane.webhook_secret: is not set"), "{}", ended.out);
-    assert!(ended.out.contains("fix: copy the secret that Plane shows"), "{}", ended.out);
-    let json = place.run(&["doctor", "--json"]);
-    assert_eq!(verdict_of(&json, "public_url"), "warning");
-    assert_eq!(verdict_of(&json, "data_dir"), "ok");
-    assert_eq!(verdict_of(&json, "database_url"), "ok");
-    assert_eq!(place.entries(), 0);
-}
-
-#[test]
-fn doctor_tells_a_wrong_configuration_as_a_finding() {
-    let ended = Place::with_config("lisen = 'x'").run(&["doctor"]);
-    assert_eq!(ended.status, 1, "{ended:?}");
-    assert!(
-        ended.out.starts_with("PROBLEM  configuration: jetbridge.toml:1: lisen"),
-        "{}",
-        ended.out
-    );
-}
-
-#[test]
-fn doctor_finds_an_admin_token_that_others_can_read() {
-    use std::os::unix::fs::PermissionsExt;
-    let place = Place::with_config(WITH_SECRET);
-    let folder = place.path().join("jetbridge-data");
-    let file = folder.join("admin-token");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::write(&file, "jba_x").unwrap();
-    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
-    let ended = place.run(&["doctor"]);
-    assert_eq!(ended.status, 1);
-    assert!(ended.out.contains("fix: chmod 600 ./jetbridge-data/admin-token"), "{}", ended.out);
-
-    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
-    place.run(&["migrate"]).done();
-    let ended = place.run(&["doctor"]);
-    assert_eq!(ended.status, 0, "{ended:?}");
-    assert!(ended.out.contains("its tables are up to date"), "{}", ended.out);
-    assert!(!ended.out.contains("plane_wh_"));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn doctor_asks_plane_whose_the_key_is() {
-    let me = |headers: HeaderMap| async move {
-        match headers.get("x-api-key").map(|key| key == "plane_api_good") {
-            Some(true) => (StatusCode::OK, r#"{"id":"1","display_name":"sync-bot"}"#),
-            Some(false) => (StatusCode::FORBIDDEN, r#"{"detail":"Given API token is not valid"}"#),
-            None => (StatusCode::UNAUTHORIZED, "{}"),
-        }
-    };
-    let address = serve(Router::new().route("/api/v1/users/me/", get(me))).await;
-    let with_key = |address: &str, key: &str| {
-        let settings = format!("api_url = '{address}'\napi_key = '{key}'\nworkspace = 'acme'\n");
-        Place::with_config(&(WITH_SECRET.to_owned() + &settings)).run(&["doctor"])
-    };
-    let good = with_key(&address, "plane_api_good");
-    assert_eq!(good.status, 0, "{good:?}");
-    assert!(good.out.contains("takes the key of sync-bot"), "{}", good.out);
-
-    let bad = with_key(&address, "plane_api_bad");
-    assert_eq!(bad.status, 1);
-    assert!(bad.out.contains("PROBLEM  plane.api_url: Plane refused the API key"), "{}", bad.out);
-    assert!(!bad.out.contains("plane_api_bad"), "{}", bad.out);
-
-    let elsewhere = with_key(&serve(Router::new()).await, "plane_api_good");
-    assert!(elsewhere.out.contains("fix: check plane.api_url"), "{}", elsewhere.out);
 }

@@ -1,7 +1,10 @@
 //! `jetbridge doctor`: checks what a running service depends on, and says what to do.
 //!
-//! It changes nothing but what every start does (the database's tables are brought up to date
-//! when it is there); an empty installation stays empty.
+//! It changes nothing: an empty installation stays empty, and an older database is told rather
+//! than brought up to date. What is asked of others is cheap: a few questions for each repository.
+
+mod github;
+mod plane;
 
 use std::fs::OpenOptions;
 use std::net::IpAddr;
@@ -10,14 +13,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::arguments::Format;
 use super::table::printable;
 use super::{Context, Failed, missing_file, output};
-use crate::clients::plane::PlaneClient;
+use crate::clock::Clock;
 use crate::config::admin_token::admin_token_file;
-use crate::config::{Config, Settings, UnsignedWebhooks};
-use crate::store::Store;
+use crate::config::{Config, Direction, RepositoryName, Settings};
+use crate::store::repositories::{Origin, Repository};
+use crate::store::{Store, StoreError};
+use crate::sync::mapping::Mapping;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -97,6 +103,15 @@ fn page(findings: &[Finding]) -> String {
     lines.collect()
 }
 
+/// What the checks of both sides look at.
+struct Installation<'a> {
+    settings: &'a Settings,
+    /// Without secrets that could not be fetched.
+    config: &'a Config,
+    repositories: Vec<Watched>,
+    clock: &'a Clock,
+}
+
 async fn examine(context: &Context) -> Vec<Finding> {
     let settings = match Settings::read(&context.overrides, &context.environment) {
         Ok(settings) => settings,
@@ -116,13 +131,19 @@ async fn examine(context: &Context) -> Vec<Finding> {
             settings.without_secrets().clone()
         }
     };
-    findings.push(webhook_secret(&settings));
-    findings.extend(unsigned(&config));
     findings.push(public_url(&config.public_url));
     findings.push(data_dir(&config.data_dir));
     findings.push(admin_token(&settings, &config.data_dir));
-    findings.push(database(&config).await);
-    findings.push(plane_api(&settings, &config).await);
+    let (database, stored) = database(&config).await;
+    findings.push(database);
+    let installation = Installation {
+        settings: &settings,
+        config: &config,
+        repositories: watched(&config, stored),
+        clock: &context.clock,
+    };
+    findings.extend(plane::examine(&installation).await);
+    findings.extend(github::examine(&installation).await);
     findings
 }
 
@@ -134,26 +155,38 @@ fn configuration(settings: &Settings) -> Finding {
     Finding::ok("configuration", read)
 }
 
-fn webhook_secret(settings: &Settings) -> Finding {
-    let is_set = |key: &str| settings.secrets().iter().any(|(k, s)| *k == key && !s.is_empty());
-    if is_set("plane.webhook_secret") {
-        return Finding::ok("plane.webhook_secret", "is set");
-    }
-    Finding::problem(
-        "plane.webhook_secret",
-        "is not set, so Plane's webhooks are answered with 503",
-        "copy the secret that Plane shows when a webhook is made into JETBRIDGE_PLANE_WEBHOOK_SECRET or plane.webhook_secret",
-    )
+/// Whether a secret is configured, whether or not it could be fetched.
+fn is_set(settings: &Settings, key: &str) -> bool {
+    settings.secrets().iter().any(|(k, setting)| *k == key && !setting.is_empty())
 }
 
-fn unsigned(config: &Config) -> Option<Finding> {
-    (config.github.unsigned == UnsignedWebhooks::Accept).then(|| {
-        Finding::warning(
-            "github.allow_unsigned",
-            "is true, so anybody can send webhooks in GitHub's name",
-            "set github.webhook_secret and remove github.allow_unsigned",
-        )
-    })
+/// A repository whose webhooks are taken.
+struct Watched {
+    name: RepositoryName,
+    project: Option<Uuid>,
+    direction: Direction,
+    mapping: Mapping,
+}
+
+/// Those of the configuration file, and those that people added.
+fn watched(config: &Config, stored: Vec<Repository>) -> Vec<Watched> {
+    let mut all: Vec<Watched> = config
+        .repositories
+        .iter()
+        .map(|configured| Watched {
+            name: configured.name.clone(),
+            project: configured.plane_project,
+            direction: configured.direction,
+            mapping: Mapping::from(configured),
+        })
+        .collect();
+    for row in stored {
+        if row.origin == Origin::Manual && !all.iter().any(|known| known.name == row.name) {
+            let (project, direction) = (row.plane_project, row.direction);
+            all.push(Watched { name: row.name, project, direction, mapping: Mapping::default() });
+        }
+    }
+    all
 }
 
 fn public_url(url: &str) -> Finding {
@@ -209,7 +242,7 @@ fn data_dir(data_dir: &Path) -> Finding {
 
 fn admin_token(settings: &Settings, data_dir: &Path) -> Finding {
     const CHECK: &str = "admin_token";
-    if settings.secrets().iter().any(|(key, setting)| *key == CHECK && !setting.is_empty()) {
+    if is_set(settings, CHECK) {
         return Finding::ok(CHECK, "is set");
     }
     let path = admin_token_file(data_dir);
@@ -227,70 +260,37 @@ fn admin_token(settings: &Settings, data_dir: &Path) -> Finding {
     Finding::ok(CHECK, format!("{} is private", path.display()))
 }
 
-async fn database(config: &Config) -> Finding {
+/// Also gives the repositories that it holds.
+async fn database(config: &Config) -> (Finding, Vec<Repository>) {
     const CHECK: &str = "database_url";
     let url = &config.database_url;
     if let Some(path) = missing_file(url) {
-        return Finding::ok(CHECK, format!("{} is made at the first start", path.display()));
+        let made = format!("{} is made at the first start", path.display());
+        return (Finding::ok(CHECK, made), Vec::new());
     }
     let checked = async {
-        let store = Store::open(url).await?;
-        let answered = store.ping().await;
+        let store = Store::open_as_is(url).await?;
+        let repositories = store.repositories().await;
         store.close().await;
-        answered
+        repositories
     };
     match checked.await {
-        Ok(()) => Finding::ok(CHECK, format!("{url} answers, its tables are up to date")),
-        Err(error @ crate::store::StoreError::NewerSchema { .. }) => {
-            Finding::of_error(CHECK, &error)
+        Ok(repositories) => {
+            let fine = format!("{url} answers, its tables are up to date");
+            (Finding::ok(CHECK, fine), repositories)
         }
-        Err(error) => Finding::problem(
-            CHECK,
-            format!("{url}: {error}"),
-            "start the database, or set database_url to where it is and to a user who may make tables",
-        ),
+        Err(error @ (StoreError::NewerSchema { .. } | StoreError::OlderSchema { .. })) => {
+            (Finding::of_error(CHECK, &error), Vec::new())
+        }
+        Err(error) => {
+            let finding = Finding::problem(
+                CHECK,
+                format!("{url}: {error}"),
+                "start the database, or set database_url to where it is and to a user who may make tables",
+            );
+            (finding, Vec::new())
+        }
     }
-}
-
-async fn plane_api(settings: &Settings, config: &Config) -> Finding {
-    const CHECK: &str = "plane.api_url";
-    let key_is_set = settings
-        .secrets()
-        .iter()
-        .any(|(key, setting)| *key == "plane.api_key" && !setting.is_empty());
-    match (&config.plane.api_url, config.plane.api_key.expose().next()) {
-        (Some(url), Some(_)) => match own_name(config, url).await {
-            Ok(name) if config.plane.workspace.is_none() => Finding::warning(
-                "plane.workspace",
-                format!("is not set, though {url} takes the key of {name}"),
-                "set plane.workspace to the first part of the workspace's addresses",
-            ),
-            Ok(name) => Finding::ok(CHECK, format!("{url} takes the key of {name}")),
-            Err(error) => Finding::of_error(CHECK, &error),
-        },
-        (Some(_), None) if !key_is_set => Finding::warning(
-            "plane.api_key",
-            "is not set, so names that webhooks leave out stay unknown",
-            "make a key in Plane under Profile settings, Personal access tokens, and set plane.api_key",
-        ),
-        (Some(_), None) => Finding::warning(CHECK, "was not asked: there is no key", "see secrets"),
-        (None, _) if key_is_set => Finding::problem(
-            CHECK,
-            "is not set, though plane.api_key is",
-            "set plane.api_url, such as https://api.plane.so",
-        ),
-        (None, _) => Finding::ok(CHECK, "is not set: names that webhooks leave out stay unknown"),
-    }
-}
-
-/// Whose key it is, or why that can't be told, with the remedy.
-async fn own_name(config: &Config, api_url: &str) -> Result<String, String> {
-    let workspace = config.plane.workspace.as_deref().unwrap_or_default();
-    let client = PlaneClient::new(api_url, workspace, &config.plane.api_key, LIMIT)
-        .map_err(|e| e.to_string())?
-        .ok_or("there is no key: set plane.api_key")?;
-    let me = client.fetch_me().await.map_err(|refusal| refusal.failure().to_string())?;
-    Ok(me.display_name)
 }
 
 #[cfg(test)]

@@ -1,0 +1,151 @@
+//! GitHub's side: the secret of its webhooks, the token, each repository, and the MCP server.
+
+use super::{Finding, Installation, LIMIT, Watched, is_set};
+use crate::clients::github::{Fidelity, GitHub, ReadGitHub};
+use crate::clients::github_mcp::GitHubMcp;
+use crate::clients::github_rest::{GitHubRest, RepositoryAccess};
+use crate::config::{McpServer, UnknownRepositories, UnsignedWebhooks};
+
+const SECRET: &str = "github.webhook_secret";
+const TOKEN: &str = "github.token";
+const MCP: &str = "github.mcp";
+const REPOSITORIES: &str = "repositories";
+
+pub(super) async fn examine(at: &Installation<'_>) -> Vec<Finding> {
+    let mut findings = webhook_secret(at);
+    let github = match GitHub::new(&at.config.github, at.clock, LIMIT) {
+        Ok(github) => github,
+        Err(error) => {
+            findings.push(Finding::problem("github", "an address is none", error.to_string()));
+            return findings;
+        }
+    };
+    findings.extend(token(at));
+    let Some(github) = github else { return findings };
+    if let Some(rest) = github.rest() {
+        findings.extend(over_rest(at, rest).await);
+    }
+    if let Some(mcp) = github.mcp() {
+        findings.push(server(mcp, github.rest()).await);
+    }
+    github.shut_down().await;
+    findings
+}
+
+fn webhook_secret(at: &Installation<'_>) -> Vec<Finding> {
+    let github = &at.config.github;
+    let wanted =
+        !at.repositories.is_empty() || github.unknown_repositories == UnknownRepositories::Register;
+    let mut findings = Vec::new();
+    let accepts_any = github.unsigned == UnsignedWebhooks::Accept;
+    if accepts_any {
+        findings.push(Finding::warning(
+            "github.allow_unsigned",
+            "is true, so anybody can send webhooks in GitHub's name",
+            "set github.webhook_secret and remove github.allow_unsigned",
+        ));
+    }
+    findings.extend(match (is_set(at.settings, SECRET), wanted) {
+        (true, true) => Some(Finding::ok(SECRET, "is set")),
+        (true, false) => Some(Finding::warning(
+            SECRET,
+            "is set, but no repository is configured, so GitHub's webhooks are answered with 404",
+            "jetbridge repo add OWNER/NAME",
+        )),
+        (false, _) if accepts_any => None,
+        (false, true) => Some(Finding::problem(
+            SECRET,
+            "is not set, so GitHub's webhooks are answered with 503",
+            "set JETBRIDGE_GITHUB_WEBHOOK_SECRET or github.webhook_secret to what is typed as the webhook's secret at GitHub",
+        )),
+        (false, false) => Some(Finding::ok(SECRET, "is not set: no repository is configured")),
+    });
+    findings
+}
+
+/// What is to be said of a token that can't be tried.
+fn token(at: &Installation<'_>) -> Option<Finding> {
+    if !at.config.github.token.is_empty() {
+        return None;
+    }
+    let fix = "make a token at GitHub that may read issues and metadata of the repositories, and set github.token";
+    match (&at.config.github.mcp, is_set(at.settings, TOKEN)) {
+        (_, true) => {
+            Some(Finding::warning(TOKEN, "was not tried: it can't be read", "see secrets"))
+        }
+        (Some(McpServer::Command(_)), false) => Some(Finding::problem(
+            TOKEN,
+            "is not set, though github.mcp.command is, and the MCP server gets its token from here",
+            fix,
+        )),
+        (Some(McpServer::Url(_)), false) => Some(Finding::warning(
+            TOKEN,
+            "is not set, so the server at github.mcp.url is asked without one",
+            fix,
+        )),
+        (None, false) => Some(Finding::ok(
+            TOKEN,
+            "is not set: GitHub is not asked, issues are what their webhooks told",
+        )),
+    }
+}
+
+async fn over_rest(at: &Installation<'_>, rest: &GitHubRest) -> Vec<Finding> {
+    let whose = match rest.who_am_i().await {
+        Ok(account) => account.login,
+        Err(failure) => return vec![Finding::of_error(TOKEN, &failure)],
+    };
+    let api_url = &at.config.github.api_url;
+    let mut findings = vec![Finding::ok(TOKEN, format!("{api_url} takes the token of {whose}"))];
+    for repository in &at.repositories {
+        findings.push(readable(rest, repository).await);
+    }
+    findings
+}
+
+async fn readable(rest: &GitHubRest, repository: &Watched) -> Finding {
+    let name = &repository.name;
+    match rest.fetch_access(name).await {
+        Ok(RepositoryAccess::Readable) => {
+            Finding::ok(REPOSITORIES, format!("the token reads the issues of {name}"))
+        }
+        Ok(RepositoryAccess::NotShown) => Finding::problem(
+            REPOSITORIES,
+            format!("GitHub shows no repository {name} (404)"),
+            "check its name, and give the token read access to its issues and metadata",
+        ),
+        Ok(RepositoryAccess::IssuesOff) => Finding::warning(
+            REPOSITORIES,
+            format!("{name} has no issues: they are switched off at GitHub (410)"),
+            "switch them on in the repository's settings, or remove it here",
+        ),
+        Err(failure) => Finding::of_error(REPOSITORIES, &format!("{name}: {failure}")),
+    }
+}
+
+async fn server(mcp: &GitHubMcp, rest: Option<&GitHubRest>) -> Finding {
+    let missing = match mcp.missing_capabilities().await {
+        Ok(missing) => missing,
+        Err(failure) => return Finding::of_error(MCP, &failure),
+    };
+    match (missing.is_empty(), rest) {
+        (true, _) => Finding::ok(MCP, format!("the server answers and {}", told_by(mcp).await)),
+        (false, Some(_)) => Finding::warning(
+            MCP,
+            format!("the server has no tool for {}, so REST is asked", missing.join(", ")),
+            "enable the toolsets issues and context there, or leave it as it is",
+        ),
+        (false, None) => Finding::problem(
+            MCP,
+            format!("the server has no tool for {}", missing.join(", ")),
+            "enable the toolsets issues and context there, or set github.token so that REST is used",
+        ),
+    }
+}
+
+async fn told_by(mcp: &GitHubMcp) -> &'static str {
+    match (mcp.issues_are().await, mcp.comments_are().await) {
+        (Ok(Fidelity::Verbatim), Ok(Fidelity::Verbatim)) => "tells issues and comments as written",
+        _ => "alters some texts, so REST or webhooks are taken for those",
+    }
+}

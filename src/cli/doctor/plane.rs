@@ -1,0 +1,154 @@
+//! Plane's side: the secret of its webhooks, the key, and each project that issues go to.
+
+use super::{Finding, Installation, LIMIT, Watched, is_set};
+use crate::clients::plane::{PlaneClient, ProjectRole};
+use crate::config::Direction;
+use crate::jobs::sync_issue::Projects;
+use crate::sync::mapping::Resolved;
+
+const KEY: &str = "plane.api_key";
+const URL: &str = "plane.api_url";
+const PROJECT: &str = "plane_project";
+
+pub(super) async fn examine(at: &Installation<'_>) -> Vec<Finding> {
+    let mut findings = vec![webhook_secret(at)];
+    let client = match client(at) {
+        Ok(client) => client,
+        Err(finding) => {
+            findings.push(finding);
+            None
+        }
+    };
+    if let Some(client) = &client {
+        let whose = whose_key(at, client).await;
+        let usable = whose.fix.is_none();
+        findings.push(whose);
+        if !usable {
+            return findings;
+        }
+    }
+    findings.extend(projects(at, client.as_ref()).await);
+    findings
+}
+
+fn webhook_secret(at: &Installation<'_>) -> Finding {
+    if is_set(at.settings, "plane.webhook_secret") {
+        return Finding::ok("plane.webhook_secret", "is set");
+    }
+    Finding::problem(
+        "plane.webhook_secret",
+        "is not set, so Plane's webhooks are answered with 503",
+        "copy the secret that Plane shows when a webhook is made into JETBRIDGE_PLANE_WEBHOOK_SECRET or plane.webhook_secret",
+    )
+}
+
+/// The client, or why there is none.
+fn client(at: &Installation<'_>) -> Result<Option<PlaneClient>, Finding> {
+    let plane = &at.config.plane;
+    let key_is_set = is_set(at.settings, KEY);
+    match (&plane.api_url, plane.api_key.is_empty()) {
+        (Some(url), false) => {
+            let workspace = plane.workspace.as_deref().unwrap_or_default();
+            PlaneClient::new(url, workspace, &plane.api_key, LIMIT)
+                .map(|client| client.map(|client| client.with_clock(at.clock.clone())))
+                .map_err(|error| {
+                    Finding::problem(URL, "is no address of an API", error.to_string())
+                })
+        }
+        (Some(_), true) if !key_is_set => Err(Finding::warning(
+            KEY,
+            "is not set, so names that webhooks leave out stay unknown",
+            "make a key in Plane under Profile settings, Personal access tokens, and set plane.api_key",
+        )),
+        (Some(_), true) => {
+            Err(Finding::warning(URL, "was not asked: there is no key", "see secrets"))
+        }
+        (None, _) if key_is_set => Err(Finding::problem(
+            URL,
+            "is not set, though plane.api_key is",
+            "set plane.api_url, such as https://api.plane.so",
+        )),
+        (None, _) => {
+            Err(Finding::ok(URL, "is not set: names that webhooks leave out stay unknown"))
+        }
+    }
+}
+
+async fn whose_key(at: &Installation<'_>, client: &PlaneClient) -> Finding {
+    let url = at.config.plane.api_url.as_deref().unwrap_or_default();
+    match client.fetch_me().await {
+        Ok(me) if at.config.plane.workspace.is_none() => Finding::warning(
+            "plane.workspace",
+            format!("is not set, though {url} takes the key of {}", me.display_name),
+            "set plane.workspace to the first part of the workspace's addresses",
+        ),
+        Ok(me) => Finding::ok(URL, format!("{url} takes the key of {}", me.display_name)),
+        Err(refusal) => Finding::of_error(URL, &refusal.failure()),
+    }
+}
+
+/// Each repository that is to be kept in step with a project.
+async fn projects(at: &Installation<'_>, client: Option<&PlaneClient>) -> Vec<Finding> {
+    let (mut findings, known) = (Vec::new(), Projects::new(at.clock.clone()));
+    for repository in &at.repositories {
+        let Some(project) = repository.project.map(|id| id.to_string()) else { continue };
+        match client {
+            None => findings.push(Finding::problem(
+                PROJECT,
+                format!("{} can't be kept in step: Plane can't be asked", repository.name),
+                "set plane.api_url, plane.api_key and plane.workspace",
+            )),
+            Some(client) => findings.extend(one(client, &known, repository, &project).await),
+        }
+        if repository.direction == Direction::Both {
+            findings.push(Finding::warning(
+                "direction",
+                format!(
+                    "{}: both is taken as github-to-plane, since nothing is written to GitHub yet",
+                    repository.name
+                ),
+                "set direction = \"github-to-plane\" to have it said as it is",
+            ));
+        }
+    }
+    findings
+}
+
+async fn one(
+    client: &PlaneClient,
+    known: &Projects,
+    repository: &Watched,
+    project: &str,
+) -> Vec<Finding> {
+    let name = &repository.name;
+    let refused = |failure| vec![Finding::of_error(PROJECT, &format!("{name}: {failure}"))];
+    let role = match client.fetch_own_role(project).await {
+        Ok(role) => role,
+        Err(refusal) => return refused(refusal.failure()),
+    };
+    if role == ProjectRole::Guest {
+        return vec![Finding::problem(
+            PROJECT,
+            format!("{name}: the key's user is a guest of project {project} and may not write"),
+            "make it a member or an admin in Plane's project settings, Members",
+        )];
+    }
+    let parts = match known.project(client, project).await {
+        Ok(parts) => parts,
+        Err(refusal) => return refused(refusal.failure()),
+    };
+    let problems = Resolved::new(&repository.mapping, &parts).problems();
+    if problems.is_empty() {
+        let (states, members) = (parts.states.len(), parts.members.len());
+        return vec![Finding::ok(
+            PROJECT,
+            format!("{name} can be kept in step: {states} states and {members} people are known"),
+        )];
+    }
+    let wrong = problems.iter().map(|problem| {
+        let line = problem.to_string();
+        let (message, fix) = line.split_once(": ").unwrap_or((&line, "correct it"));
+        Finding::problem(PROJECT, format!("{name}: {message}"), fix)
+    });
+    wrong.collect()
+}
