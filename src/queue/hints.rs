@@ -1,6 +1,6 @@
 //! Carries "something is due" from the process that commits to the processes that work.
 //!
-//! One hint stands for all commits of [`REST`]: a hint is a transaction of its own, and the
+//! One hint stands for all commits of 50 ms: a hint is a transaction of its own, and the
 //! receivers would rather spend that commit on deliveries.
 
 use std::time::Duration;
