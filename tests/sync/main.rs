@@ -8,6 +8,7 @@ mod support;
 mod comments;
 mod convergence;
 mod kills;
+mod order;
 mod outages;
 mod rules;
 mod world;

@@ -1,13 +1,14 @@
 //! The hand that works on one link: asks Plane, plans, records each write, makes it, and settles
 //! what Plane answered.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tracing::{info, warn};
 
 use super::sides::{GithubNow, Present};
-use super::{HOLD, IssueSync, Report, overtaken, stored};
+use super::{HOLD, IssueSync, Report, Target, Told, overtaken, stored};
 use crate::clients::plane::{Creation, Found, PlaneClient, Refusal};
 use crate::failure::Failure;
 use crate::ids::Lease;
@@ -53,26 +54,42 @@ impl<'a> Hand<'a> {
 
     pub(super) async fn bring_in_step(
         &mut self,
-        now: &GithubNow,
+        target: &Target,
+        told: Told,
         when_gone: WhenGone,
     ) -> Result<(), Failure> {
         self.resume().await?;
-        match now {
+        let now = Box::pin(self.sync.github_now(target, told)).await?;
+        match &now {
             GithubNow::Gone(gone) => self.end(gone).await,
             GithubNow::Unknown => {
                 self.report = Report::idle("its webhook does not tell the issue's state");
                 Ok(())
             }
-            GithubNow::Present(present) if self.is_stale(&present.issue) => {
-                self.report = Report::idle("a newer state was carried over before");
-                Ok(())
-            }
+            GithubNow::Present(present) if self.is_stale(present) => self.catch_up(present).await,
             GithubNow::Present(present) => self.follow(present, when_gone).await,
         }
     }
 
-    fn is_stale(&self, issue: &Issue) -> bool {
-        self.link.github_updated_at.is_some_and(|known| issue.updated_at < known)
+    /// Whether a later state was carried over before.
+    fn is_stale(&self, present: &Present) -> bool {
+        let Some(known) = self.link.github_updated_at else { return false };
+        match (present.issue.updated_at.cmp(&known), present.arrival, self.link.github_arrival) {
+            (Ordering::Equal, Some(arrival), Some(known)) => arrival < known,
+            (order, _, _) => order.is_lt(),
+        }
+    }
+
+    /// Of a late webhook only what it tells of comments counts.
+    async fn catch_up(&mut self, present: &Present) -> Result<(), Failure> {
+        let tells_of_comments = !present.comments.is_empty() || !present.deleted.is_empty();
+        if !tells_of_comments || self.link.status == LinkStatus::Broken {
+            self.report = Report::idle("a newer state was carried over before");
+            return Ok(());
+        }
+        self.comments(present).await?;
+        self.link.last_error = None;
+        self.save(&[], &[]).await
     }
 
     /// Finds out what became of the writes that an earlier attempt intended and did not settle.
@@ -140,6 +157,7 @@ impl<'a> Hand<'a> {
         }
         self.link.markdown.clone_from(&issue.body);
         self.link.github_updated_at = Some(issue.updated_at);
+        self.link.github_arrival = present.arrival;
         self.link.last_error = None;
         self.save(&[], &[]).await
     }
@@ -316,12 +334,7 @@ impl<'a> Hand<'a> {
             Write::CreateItem { item, .. } => match self.plane.create_item(id, item).await {
                 Ok(Creation::Created(item)) => Ok(item),
                 Ok(Creation::AlreadyThere(there)) => {
-                    return Err(Failure::Quota {
-                        reason: format!(
-                            "Plane already has an item for this issue ({there}): it is taken over"
-                        ),
-                        wait: super::BUSY,
-                    });
+                    return self.made_by_another(intent, &there).await;
                 }
                 Err(refusal) => Err(refusal),
             },
@@ -343,6 +356,15 @@ impl<'a> Hand<'a> {
         let answer = Some(item.id.clone());
         self.save(&[], &[IntentEnd::Settled { id: intent, answer }]).await?;
         Ok(item.id)
+    }
+
+    /// What stands there is not what we meant to make: the next attempt reads it and goes on from
+    /// that. It counts, so that a Plane that hides what it refuses is not asked for ever.
+    async fn made_by_another<T>(&self, intent: IntentId, there: &str) -> Result<T, Failure> {
+        let reason = format!("Plane already has an item for this issue ({there})");
+        let end = IntentEnd::Abandoned { id: intent, reason: reason.clone() };
+        self.save(&[], &[end]).await?;
+        Err(Failure::retry(format!("{reason}: the next try takes it over")))
     }
 
     /// What Plane does not take may come from a list of ours that is out of date.
@@ -367,7 +389,16 @@ impl<'a> Hand<'a> {
     ) -> Result<(), Failure> {
         let intent = self.intend(write, None).await?;
         let project = &self.link.key.plane_project;
-        self.plane.create_link(project, item, url, title).await.map_err(|r| refused(&r))?;
+        match self.plane.create_link(project, item, url, title).await {
+            Ok(()) => {}
+            // The text says where it comes from, too: no reason to stop before the comments.
+            Err(Refusal::Invalid { words }) => {
+                warn!(link.id = self.link.id.0, "Plane does not take the link to {url}: {words}");
+                let end = IntentEnd::Abandoned { id: intent, reason: words };
+                return self.save(&[], &[end]).await;
+            }
+            Err(refusal) => return Err(refused(&refusal)),
+        }
         self.report.wrote(write);
         self.link.base.link_url = Some(url.to_owned());
         self.save(&[], &[IntentEnd::Settled { id: intent, answer: None }]).await
@@ -469,6 +500,7 @@ impl<'a> Hand<'a> {
             base: &self.link.base,
             markdown: self.link.markdown.as_deref(),
             github_updated_at: self.link.github_updated_at,
+            github_arrival: self.link.github_arrival,
             status: self.link.status,
             last_error,
         }
