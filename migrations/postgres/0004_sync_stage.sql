@@ -10,3 +10,5 @@ CREATE INDEX work_queue_sync_lane ON ops.work_queue (lane) WHERE status = 'queue
 
 -- GitHub counts in seconds: of the states of one second the one counts that arrived last.
 ALTER TABLE ops.issue_links ADD COLUMN github_arrival bigint;
+-- What was written to an item, newest first: Plane's webhooks are held against it.
+CREATE INDEX write_intents_link ON ops.write_intents (issue_link, id);

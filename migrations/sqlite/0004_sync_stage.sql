@@ -9,3 +9,5 @@ CREATE INDEX work_queue_sync_lane ON work_queue (lane) WHERE status = 'queued' A
 
 -- GitHub counts in seconds: of the states of one second the one counts that arrived last.
 ALTER TABLE issue_links ADD COLUMN github_arrival INTEGER;
+-- What was written to an item, newest first: Plane's webhooks are held against it.
+CREATE INDEX write_intents_link ON write_intents (issue_link, id);

@@ -75,6 +75,13 @@ impl IssueLink {
         let item = self.item.clone()?;
         Some(Link { item, base: self.base.clone() })
     }
+
+    /// The same work item on the other side than `item`.
+    pub fn twin_of(&self, item: &WorkItemRef) -> Option<WorkItemRef> {
+        let (github, plane) = (github_ref(self.key.github_issue), self.item.as_ref()?);
+        let plane = WorkItemRef::new(format!("plane:{plane}"));
+        Some(if *item == github { plane } else { github })
+    }
 }
 
 /// What came of the wish to hold a link.

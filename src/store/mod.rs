@@ -23,6 +23,7 @@ pub mod repositories;
 mod rows;
 pub mod sessions;
 pub mod stats;
+pub mod ties;
 mod time;
 pub mod timeline;
 pub mod work_items;
