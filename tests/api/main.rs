@@ -10,3 +10,4 @@ mod health;
 mod paging;
 mod problems;
 mod replay;
+mod twins;

@@ -7,6 +7,7 @@ mod support;
 
 mod comments;
 mod convergence;
+mod echo;
 mod kills;
 mod order;
 mod outages;
