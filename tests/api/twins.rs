@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use crate::browsing::Site;
 use crate::on_both_databases;
-use crate::support::databases::TestDatabase;
 use crate::support::github::{issue, issue_delivery};
 use crate::support::links::link;
 use crate::support::plane;

@@ -17,7 +17,7 @@ pub async fn link(store: &Store, issue: u64, item: &str, now: Timestamp, last_er
         plane_project: "ce59f358-8bb1-44d5-9060-9d2391371abf".to_owned(),
     };
     let lease = Lease(uuid::Uuid::new_v4());
-    let held = store.hold_link(&key, lease, now + Duration::from_secs(60), now).await;
+    let held = store.hold_link(&key, lease, now + Duration::from_mins(1), now).await;
     let Held::Ours(link) = held.expect("an answer") else { panic!("nobody else holds it") };
     let base = Base::default();
     for last_error in [None, last_error] {

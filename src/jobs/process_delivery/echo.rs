@@ -27,7 +27,7 @@ impl Processor {
     /// The links of the items that these deliveries show: one query, and none where nothing of
     /// ours is shown.
     pub(super) async fn ties(&self, readings: &[Reading]) -> StoreResult<Vec<Tie>> {
-        let issues: Vec<_> = readings.iter().filter_map(|reading| issue_of(reading)).collect();
+        let issues: Vec<_> = readings.iter().filter_map(issue_of).collect();
         if issues.is_empty() || self.sync.plane.is_none() {
             return Ok(Vec::new());
         }

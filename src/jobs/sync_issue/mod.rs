@@ -20,6 +20,9 @@
 //!
 //! When nothing changed on GitHub since the last time, Plane is not even asked.
 
+mod asking;
+mod comments;
+mod hand;
 mod projects;
 mod report;
 mod sides;
@@ -41,10 +44,11 @@ use crate::store::{Store, StoreError};
 use crate::sync::mapping::Mapping;
 use crate::sync::plan::WhenGone;
 
+use asking::refused;
+use hand::Hand;
 pub use projects::Projects;
 pub use report::Report;
 pub use sides::{Target, Told};
-use writes::Hand;
 
 /// How long a link is ours without a sign of life: longer than any one request may take, and no
 /// longer than people would wait after a crash.
