@@ -29,6 +29,10 @@ use crate::work_items::{Kind, WorkItem};
 /// The repositories that are kept in step with a project of Plane, lower case.
 pub(super) type Followed = BTreeSet<String>;
 
+/// How often a job may be begun without an end. More than a failure gets: a sync makes many writes,
+/// what was made stays, and a crash in the middle of each is no reason to leave off.
+const MOST_BEGUN: u32 = 20;
+
 /// Hands a delivery that was read on to the second stage, if its issue is kept in step.
 pub(super) fn hand_on(
     job: &ClaimedJob,
@@ -66,9 +70,9 @@ impl Processor {
         let item = jobs.first().and_then(|job| issue_of(job.lane.as_ref()?));
         let carried = match &item {
             // Whatever it is that takes workers down, it is not tried once more.
-            _ if jobs.iter().all(|job| self.is_given_up(job)) => {
-                Err(Failure::permanent("workers died or hung while they brought its issue in step"))
-            }
+            _ if jobs.iter().all(is_given_up) => Err(Failure::permanent(format!(
+                "gave up: {MOST_BEGUN} workers died or hung while they brought its issue in step"
+            ))),
             Some(item) => unpanicked(self.carry_over(item, &jobs)).await,
             None => Err(Failure::permanent("a bug: its lane names no issue")),
         };
@@ -101,11 +105,6 @@ impl Processor {
         }
     }
 
-    /// Whether more attempts were begun than a failure gets.
-    fn is_given_up(&self, job: &ClaimedJob) -> bool {
-        job.attempt > self.policy.max_retries + 1
-    }
-
     /// One job's end. `with` is the newest of the jobs that were carried over together.
     fn synced(
         &self,
@@ -117,13 +116,6 @@ impl Processor {
     ) -> Finished {
         let report = match carried {
             Ok(report) => report,
-            Err(_) if self.is_given_up(job) => {
-                let died = job.attempt - 1;
-                let failure = Failure::permanent(format!(
-                    "gave up: {died} workers died or hung while they brought its issue in step"
-                ));
-                return self.failed(job, item, &failure);
-            }
             Err(failure) => return self.failed(job, item, failure),
         };
         let (outcome, result) = match with {
@@ -193,6 +185,11 @@ impl Processor {
         }
         Ok((written.into_values().collect(), gone))
     }
+}
+
+/// Whether more attempts were begun than may come to nothing.
+fn is_given_up(job: &ClaimedJob) -> bool {
+    job.attempt > MOST_BEGUN
 }
 
 /// What the bodies of some deliveries say.
