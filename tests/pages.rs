@@ -445,6 +445,27 @@ async fn a_github_issue_is_on_the_board_and_its_comments_are_text_on_its_page() 
 }
 
 #[tokio::test]
+async fn an_items_page_leads_to_its_twin_and_says_how_they_stand() {
+    use support::github::{issue, issue_delivery};
+    let site = Site::on_sqlite().await;
+    let thing = issue(7, "From GitHub", "open", "2026-11-22T01:00:00Z");
+    let answer = site.app.post_github(&issue_delivery("opened", &thing)).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    site.receive_issue(|_| {}).await;
+    assert!(!site.see("/work-items/github%3A7").await.contains("Twin"));
+    let now = site.app.clock.now();
+    support::links::link(&site.app.store, 7, ID, now, None).await;
+    let page = site.see("/work-items/github%3A7").await;
+    assert!(page.contains(&format!("href=\"/work-items/plane%3A{ID}\"")), "{page}");
+    assert!(page.contains("in step"), "{page}");
+    let refused = Some("Plane refused <the key>");
+    support::links::link(&site.app.store, 7, ID, now, refused).await;
+    let page = site.see(&format!("/work-items/plane%3A{ID}")).await;
+    assert!(page.contains("href=\"/work-items/github%3A7\""), "{page}");
+    assert!(page.contains("behind") && page.contains("Plane refused &#60;the key&#62;"), "{page}");
+}
+
+#[tokio::test]
 async fn assets_are_kept_for_ever_under_their_hash_and_asked_for_again_without() {
     let site = Site::on_sqlite().await;
     let page = site.see("/boards").await;

@@ -7,3 +7,8 @@ DROP INDEX ops.work_queue_due;
 CREATE INDEX work_queue_due ON ops.work_queue (available_at, id) WHERE status = 'queued' AND stage = 'read';
 CREATE INDEX work_queue_sync_due ON ops.work_queue (available_at, id) WHERE status = 'queued' AND stage = 'sync';
 CREATE INDEX work_queue_sync_lane ON ops.work_queue (lane) WHERE status = 'queued' AND stage = 'sync';
+
+-- GitHub counts in seconds: of the states of one second the one counts that arrived last.
+ALTER TABLE ops.issue_links ADD COLUMN github_arrival bigint;
+-- What was written to an item, newest first: Plane's webhooks are held against it.
+CREATE INDEX write_intents_link ON ops.write_intents (issue_link, id);

@@ -6,3 +6,8 @@ DROP INDEX work_queue_due;
 CREATE INDEX work_queue_due ON work_queue (available_at, id) WHERE status = 'queued' AND stage = 'read';
 CREATE INDEX work_queue_sync_due ON work_queue (available_at, id) WHERE status = 'queued' AND stage = 'sync';
 CREATE INDEX work_queue_sync_lane ON work_queue (lane) WHERE status = 'queued' AND stage = 'sync';
+
+-- GitHub counts in seconds: of the states of one second the one counts that arrived last.
+ALTER TABLE issue_links ADD COLUMN github_arrival INTEGER;
+-- What was written to an item, newest first: Plane's webhooks are held against it.
+CREATE INDEX write_intents_link ON write_intents (issue_link, id);

@@ -11,7 +11,9 @@ use super::{Context, Failed, output};
 use crate::clock::Timestamp;
 use crate::ids::WorkItemRef;
 use crate::store::Store;
+use crate::store::links::IssueLink;
 use crate::store::work_items::WorkItemFilter;
+use crate::sync::plan::LinkStatus;
 use crate::timeline::TimelineEntry;
 use crate::work_items::{DELETED, Kind, Label, Person, StateGroup, System, WorkItem};
 
@@ -70,6 +72,34 @@ impl<'a> WorkItemJson<'a> {
             ingested_at: item.ingested_at,
             missing: state.map_or(&[], |s| &s.missing),
         }
+    }
+}
+
+/// What an item is tied to.
+#[derive(Default, Serialize)]
+struct Ties {
+    /// The same item on the other side, the one linked last first.
+    twins: Vec<WorkItemRef>,
+    sync: Option<Sync>,
+}
+
+#[derive(Serialize)]
+struct Sync {
+    status: LinkStatus,
+    synced_at: Option<Timestamp>,
+    last_error: Option<String>,
+}
+
+impl Ties {
+    /// `links` in the order in which they were made.
+    fn of(item: &WorkItem, links: &[IssueLink]) -> Self {
+        let sync = links.last().map(|link| Sync {
+            status: link.status,
+            synced_at: link.synced_at,
+            last_error: link.last_error.clone(),
+        });
+        let twins = links.iter().rev().filter_map(|link| link.twin_of(&item.item)).collect();
+        Self { twins, sync }
     }
 }
 
@@ -159,6 +189,7 @@ pub(super) async fn show(
         )));
     };
     let timeline = store.item_timeline(&item.item, arguments.limit).await?;
+    let ties = Ties::of(&item, &store.links_of(&item.item).await?);
     store.close().await;
     match arguments.listing.format() {
         Format::Json => {
@@ -166,11 +197,14 @@ pub(super) async fn show(
             struct Whole<'a> {
                 #[serde(flatten)]
                 item: WorkItemJson<'a>,
+                #[serde(flatten)]
+                ties: &'a Ties,
                 timeline: &'a [TimelineEntry],
             }
-            output::print_json(&Whole { item: WorkItemJson::of(&item), timeline: &timeline })
+            let item = WorkItemJson::of(&item);
+            output::print_json(&Whole { item, ties: &ties, timeline: &timeline })
         }
-        Format::Table => output::print(&page(&item, &timeline)),
+        Format::Table => output::print(&page(&item, &ties, &timeline)),
     }
 }
 
@@ -191,7 +225,7 @@ async fn find(store: &Store, text: &str) -> Result<Option<WorkItem>, Failed> {
     Ok(None)
 }
 
-fn page(item: &WorkItem, timeline: &[TimelineEntry]) -> String {
+fn page(item: &WorkItem, ties: &Ties, timeline: &[TimelineEntry]) -> String {
     let list = |names: Vec<&str>| (!names.is_empty()).then(|| names.join(", ").into());
     let state = item.state.as_ref();
     let text = |value: Option<&'_ String>| value.cloned().map(Cow::from);
@@ -216,6 +250,10 @@ fn page(item: &WorkItem, timeline: &[TimelineEntry]) -> String {
         ("deleted", item.deleted_at.map(moment)),
         ("moved to", item.moved_to.as_ref().map(|to| to.as_str().into())),
         ("ingested", Some(moment(item.ingested_at))),
+        ("twins", list(ties.twins.iter().map(WorkItemRef::as_str).collect())),
+        ("sync", ties.sync.as_ref().map(|sync| sync.status.as_str().into())),
+        ("in step", ties.sync.as_ref().and_then(|sync| sync.synced_at).map(moment)),
+        ("sync error", text(ties.sync.as_ref().and_then(|sync| sync.last_error.as_ref()))),
         ("missing", list(missing.iter().map(String::as_str).collect())),
     ]);
     if !timeline.is_empty() {
@@ -253,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_page_leaves_out_what_is_not_known() {
-        let page = page(&gone(), &[]);
+        let page = page(&gone(), &Ties::default(), &[]);
         assert!(page.contains("status    deleted\n"), "{page}");
         assert!(!page.contains("assignees"), "{page}");
     }

@@ -50,6 +50,9 @@ pub struct IssueLink {
     pub key: LinkKey,
     /// GitHub's time of the newest state that was carried over.
     pub github_updated_at: Option<Timestamp>,
+    /// Which of the states of that second it was, in their order of arrival; `None` for one that
+    /// GitHub was asked for.
+    pub github_arrival: Option<i64>,
     /// Plane's id of the work item; `None` while none is known to be made.
     pub item: Option<String>,
     /// What both sides last agreed on.
@@ -71,6 +74,13 @@ impl IssueLink {
     pub fn link(&self) -> Option<Link> {
         let item = self.item.clone()?;
         Some(Link { item, base: self.base.clone() })
+    }
+
+    /// The same work item on the other side than `item`.
+    pub fn twin_of(&self, item: &WorkItemRef) -> Option<WorkItemRef> {
+        let (github, plane) = (github_ref(self.key.github_issue), self.item.as_ref()?);
+        let plane = WorkItemRef::new(format!("plane:{plane}"));
+        Some(if *item == github { plane } else { github })
     }
 }
 
@@ -103,6 +113,8 @@ pub struct LinkUpdate<'a> {
     pub markdown: Option<&'a str>,
     /// GitHub's time of the state that was carried over.
     pub github_updated_at: Option<Timestamp>,
+    /// Which of the states of that second it was.
+    pub github_arrival: Option<i64>,
     /// How it stands.
     pub status: LinkStatus,
     /// Why the attempt failed, where it did.
@@ -117,6 +129,7 @@ struct UpdateRow<'a> {
     base: &'a Base,
     markdown: Option<String>,
     github_updated_at: Option<String>,
+    github_arrival: Option<i64>,
     status: &'static str,
     last_error: Option<&'a str>,
     synced_at: Option<String>,
@@ -141,6 +154,7 @@ struct Row {
     github_issue_id: i64,
     github_number: i64,
     github_updated_at: Option<At>,
+    github_arrival: Option<i64>,
     plane_project: String,
     plane_item_id: Option<String>,
     status: String,
@@ -153,7 +167,7 @@ struct Row {
 
 macro_rules! columns {
     () => {
-        "id, repository, github_issue_id, github_number, github_updated_at, plane_project, \
+        "id, repository, github_issue_id, github_number, github_updated_at, github_arrival, plane_project, \
          plane_item_id, status, last_error, base, markdown, revision, synced_at"
     };
 }
@@ -183,11 +197,12 @@ const FORGET_MIRRORS: &str = "
 
 const UPDATE: Statement = statement!(
     "UPDATE issue_links SET plane_item_id = r.item, plane_ref = r.plane_ref, base = r.base, markdown = r.markdown,
-        github_updated_at = COALESCE(r.github_updated_at, issue_links.github_updated_at), status = r.status,
+        github_updated_at = COALESCE(r.github_updated_at, issue_links.github_updated_at),
+        github_arrival = r.github_arrival, status = r.status,
         last_error = r.last_error, synced_at = COALESCE(r.synced_at, issue_links.synced_at)
      FROM ",
     rows(id "bigint", item "text", plane_ref "text", base "json", markdown "text", github_updated_at "timestamptz",
-        status "text", last_error "text", synced_at "timestamptz"),
+        github_arrival "bigint", status "text", last_error "text", synced_at "timestamptz"),
     " WHERE issue_links.id = r.id"
 );
 
@@ -374,6 +389,7 @@ impl TryFrom<Row> for IssueLink {
                 plane_project: row.plane_project,
             },
             github_updated_at: row.github_updated_at.map(|At(at)| at),
+            github_arrival: row.github_arrival,
             item: row.plane_item_id,
             base: row.base.map(|Json(base)| base).unwrap_or_default(),
             markdown: row.markdown,
@@ -394,6 +410,7 @@ fn update_row<'a>(link: LinkId, update: &LinkUpdate<'a>, now: Timestamp) -> Upda
         // As CommonMark says, and PostgreSQL takes no such character.
         markdown: update.markdown.map(|text| text.replace('\0', "\u{fffd}")),
         github_updated_at: update.github_updated_at.map(to_text),
+        github_arrival: update.github_arrival,
         status: update.status.as_str(),
         last_error: update.last_error,
         synced_at: (update.status == LinkStatus::Ok && update.last_error.is_none())

@@ -9,7 +9,8 @@
 //! read. Nothing here waits for the network while a transaction is open.
 
 pub mod announcements;
-pub mod comments;
+pub mod claim;
+mod comments;
 mod connect;
 pub mod deliveries;
 pub mod directory;
@@ -23,6 +24,7 @@ pub mod repositories;
 mod rows;
 pub mod sessions;
 pub mod stats;
+pub mod ties;
 mod time;
 pub mod timeline;
 pub mod work_items;

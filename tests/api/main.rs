@@ -11,3 +11,4 @@ mod paging;
 mod problems;
 mod replay;
 mod repositories;
+mod twins;

@@ -161,8 +161,8 @@ on_both_databases! {
         fields.sort_unstable();
         assert_eq!(fields, [
             "assignee", "assignees", "completed_at", "created_at", "deleted_at", "external_id", "ingested_at", "key",
-            "kind", "labels", "missing", "moved_to", "priority", "project_ref", "state_group", "status", "system", "title",
-            "updated_at", "url", "work_item_ref",
+            "kind", "labels", "missing", "moved_to", "priority", "project_ref", "state_group", "status", "sync", "system",
+            "title", "twins", "updated_at", "url", "work_item_ref",
         ]);
         assert_eq!(item["title"], "Second");
         assert_eq!(item["labels"], json!([{"name": "bug", "color": "#d73a4a"}]));

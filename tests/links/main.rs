@@ -50,6 +50,7 @@ fn update<'a>(item: Option<&'a str>, base: &'a Base) -> LinkUpdate<'a> {
         base,
         markdown: Some("# Hello\r\n"),
         github_updated_at: Some(start()),
+        github_arrival: None,
         status: LinkStatus::Ok,
         last_error: None,
     }

@@ -6,6 +6,7 @@ pub mod app;
 pub mod browser;
 pub mod databases;
 pub mod github;
+pub mod links;
 pub mod plane;
 pub mod postgres;
 pub mod process;

@@ -7,7 +7,9 @@ mod support;
 
 mod comments;
 mod convergence;
+mod echo;
 mod kills;
+mod order;
 mod outages;
 mod rules;
 mod world;

@@ -39,6 +39,8 @@ pub enum Asking {
 /// Everything.
 pub struct World {
     pub github: SimGitHub,
+    /// What time it is on GitHub.
+    pub github_clock: Clock,
     pub hook: u64,
     pub plane: SimPlane,
     pub project: Uuid,
@@ -53,14 +55,38 @@ impl World {
         Self::with_plane(kind, asking, SimPlaneConfig::default()).await
     }
 
+    /// On GitHub it is always the same second, until a test moves its clock.
+    pub async fn with_slow_github(kind: Kind, asking: Asking) -> Self {
+        let clock = Clock::manual(Clock::System.now());
+        Self::with_both(kind, asking, SimPlaneConfig::default(), clock).await
+    }
+
     pub async fn with_plane(kind: Kind, asking: Asking, plane: SimPlaneConfig) -> Self {
+        Self::with_both(kind, asking, plane, Clock::System).await
+    }
+
+    async fn with_both(
+        kind: Kind,
+        asking: Asking,
+        plane: SimPlaneConfig,
+        github_clock: Clock,
+    ) -> Self {
         let database = TestDatabase::new(kind).await;
-        let (github, plane) = both_sides(plane).await;
+        let (github, plane) = both_sides(plane, github_clock.clone()).await;
         let project = plane.project("SYNC").unwrap().id;
         let config = config(&database, &github, &plane, project, asking);
         let store = Store::open(&database.url).await.unwrap();
-        let mut world =
-            Self { github, hook: 0, plane, project, store, config, app: None, database };
+        let mut world = Self {
+            github,
+            github_clock,
+            hook: 0,
+            plane,
+            project,
+            store,
+            config,
+            app: None,
+            database,
+        };
         world.start().await;
         let port = world.config.listen.port();
         let url = |path: &str| format!("http://127.0.0.1:{port}/api/webhooks/{path}");
@@ -209,9 +235,10 @@ impl World {
     }
 }
 
-async fn both_sides(plane: SimPlaneConfig) -> (SimGitHub, SimPlane) {
+async fn both_sides(plane: SimPlaneConfig, clock: Clock) -> (SimGitHub, SimPlane) {
     let tokens = vec![SimToken::full(TOKEN, "sync-bot")];
-    let github = SimGitHub::start(SimGitHubConfig { tokens, ..SimGitHubConfig::default() }).await;
+    let github = SimGitHubConfig { tokens, clock, ..SimGitHubConfig::default() };
+    let github = SimGitHub::start(github).await;
     let github = github.unwrap();
     github.add_repository(REPOSITORY).unwrap();
     // A webhook that found nobody at home comes again soon, so that tests need not wait.

@@ -4,17 +4,20 @@
 //! burst costs one look at each side. Each keeps its own count of attempts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
 
 use tracing::{error, warn};
 
 use super::{Known, Processor, Reading, entry, guarded, with_json};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
-use crate::ids::{CommentRef, Lane, Lease, WorkItemRef};
+use crate::ids::{CommentRef, JobId, Lane, Lease, WorkItemRef};
 use crate::jobs::sync_issue::{Report, Target, Told};
 use crate::sources::Source;
 use crate::sources::github::normalize::{sync_comment, sync_issue};
-use crate::sources::github::payload::{CommentAction, parse};
+use crate::sources::github::payload::{CommentAction, Event, IssueAction, parse};
 use crate::store::finish::Changed;
 use crate::store::jobs::{ClaimedJob, End, Finish, Finished};
 use crate::store::{StoreError, StoreResult};
@@ -25,6 +28,10 @@ use crate::work_items::{Kind, WorkItem};
 
 /// The repositories that are kept in step with a project of Plane, lower case.
 pub(super) type Followed = BTreeSet<String>;
+
+/// How often a job may be begun without an end. More than a failure gets: a sync makes many writes,
+/// what was made stays, and a crash in the middle of each is no reason to leave off.
+const MOST_BEGUN: u32 = 20;
 
 /// Hands a delivery that was read on to the second stage, if its issue is kept in step.
 pub(super) fn hand_on(
@@ -62,11 +69,15 @@ impl Processor {
     pub async fn sync(&self, lease: Lease, jobs: Vec<ClaimedJob>) {
         let item = jobs.first().and_then(|job| issue_of(job.lane.as_ref()?));
         let carried = match &item {
-            Some(item) => self.carry_over(item, &jobs).await,
+            // Whatever it is that takes workers down, it is not tried once more.
+            _ if jobs.iter().all(is_given_up) => Err(Failure::permanent(format!(
+                "gave up: {MOST_BEGUN} workers died or hung while they brought its issue in step"
+            ))),
+            Some(item) => unpanicked(self.carry_over(item, &jobs)).await,
             None => Err(Failure::permanent("a bug: its lane names no issue")),
         };
         let now = self.clock.now();
-        let finished: Vec<_> = jobs
+        let mut finished: Vec<_> = jobs
             .iter()
             .enumerate()
             .map(|(at, job)| {
@@ -74,6 +85,7 @@ impl Processor {
                 self.synced(job, item.clone(), &carried, last, now)
             })
             .collect();
+        wait_together(&mut finished);
         match self.store.finish_jobs(lease, &finished, Changed::default()).await {
             Ok(Finish::Committed) => {
                 for (job, finished) in jobs.iter().zip(&finished) {
@@ -104,13 +116,6 @@ impl Processor {
     ) -> Finished {
         let report = match carried {
             Ok(report) => report,
-            Err(_) if job.attempt > self.policy.max_retries + 1 => {
-                let died = job.attempt - 1;
-                let failure = Failure::permanent(format!(
-                    "gave up: {died} workers died or hung while they brought its issue in step"
-                ));
-                return self.failed(job, item, &failure);
-            }
             Err(failure) => return self.failed(job, item, failure),
         };
         let (outcome, result) = match with {
@@ -130,8 +135,8 @@ impl Processor {
         let Some(known) = known else {
             return Err(Failure::permanent("a bug: its issue was never stored"));
         };
-        let (issue, written, deleted) = said(jobs)?;
-        let Some(number) = number_of(&known, issue.as_ref()) else {
+        let Said { issue, written, deleted } = said(jobs)?;
+        let Some(number) = number_of(&known, issue.as_ref().map(|(issue, _)| issue)) else {
             return Err(Failure::permanent("the issue's number was never told"));
         };
         let configured = jobs.iter().rev().find_map(|job| job.repository.as_deref());
@@ -149,67 +154,116 @@ impl Processor {
             Some(to) => Gone::Transferred { to: Some(to.to_string()) },
             None => Gone::Deleted,
         });
-        // What was told of a newer state has a delivery of its own.
-        let issue = issue.filter(|issue| issue.updated_at >= known.updated_at());
-        let comments = self.newest(written, &deleted).await.map_err(|e| unread(&e))?;
-        let told = Told { issue, comments, deleted, gone };
+        let (issue, arrival) = issue.unzip();
+        let (comments, deleted) = self.newest(written, deleted).await.map_err(|e| unread(&e))?;
+        let told = Told { issue, arrival: arrival.unwrap_or(0), comments, deleted, gone };
         let attempt = jobs.iter().map(|job| job.attempt).max().unwrap_or(1);
         self.sync.sync(&target, told, attempt, WhenGone::MarkBroken).await
     }
 
-    /// Those comments that are not known to be newer or gone.
+    /// Those comments that are not known to be newer or gone, and those that are gone for good.
     async fn newest(
         &self,
-        written: BTreeMap<u64, Comment>,
-        deleted: &BTreeSet<u64>,
-    ) -> StoreResult<Vec<Comment>> {
-        let refs: Vec<_> =
-            written.keys().map(|id| CommentRef::new(format!("github:{id}"))).collect();
+        mut written: BTreeMap<u64, Comment>,
+        deleted: BTreeSet<u64>,
+    ) -> StoreResult<(Vec<Comment>, BTreeSet<u64>)> {
+        let ids: BTreeSet<_> = written.keys().copied().chain(deleted).collect();
+        let refs: Vec<_> = ids.iter().map(|id| CommentRef::new(format!("github:{id}"))).collect();
         if refs.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), BTreeSet::new()));
         }
-        let known = self.store.comments_by_ref(&refs.iter().collect::<Vec<_>>()).await?;
-        let outdated = |comment: &Comment| {
-            let id = comment.id.to_string();
-            known.iter().any(|known| {
-                known.said.external_id == id
-                    && (known.deleted_at.is_some() || known.said.updated_at > comment.updated_at)
-            })
-        };
-        let current = written.into_values().filter(|c| !deleted.contains(&c.id) && !outdated(c));
-        Ok(current.collect())
+        let mut gone = BTreeSet::new();
+        for known in self.store.comments_by_ref(&refs.iter().collect::<Vec<_>>()).await? {
+            let Ok(id) = known.said.external_id.parse() else { continue };
+            if known.deleted_at.is_some() {
+                gone.insert(id);
+            }
+            let is_outdated = |c: &Comment| known.said.updated_at > c.updated_at;
+            if known.deleted_at.is_some() || written.get(&id).is_some_and(is_outdated) {
+                written.remove(&id);
+            }
+        }
+        Ok((written.into_values().collect(), gone))
     }
 }
 
-/// What the bodies of `jobs` say: the newest state of the issue, each comment as last written, and
-/// the ids of those that are deleted.
-#[expect(clippy::type_complexity, reason = "three things at once, for one caller")]
-fn said(
-    jobs: &[ClaimedJob],
-) -> Result<(Option<Issue>, BTreeMap<u64, Comment>, BTreeSet<u64>), Failure> {
-    let (mut issue, mut written, mut deleted) = (None::<Issue>, BTreeMap::new(), BTreeSet::new());
+/// Whether more attempts were begun than may come to nothing.
+fn is_given_up(job: &ClaimedJob) -> bool {
+    job.attempt > MOST_BEGUN
+}
+
+/// What the bodies of some deliveries say.
+#[derive(Default)]
+struct Said {
+    /// The newest state of the issue, and which of its second that is.
+    issue: Option<(Issue, i64)>,
+    /// Each comment as last written.
+    written: BTreeMap<u64, Comment>,
+    /// Ids of comments that were deleted.
+    deleted: BTreeSet<u64>,
+}
+
+/// `jobs` in the order of their arrival.
+fn said(jobs: &[ClaimedJob]) -> Result<Said, Failure> {
+    let mut said = Said::default();
     for job in jobs.iter().filter(|job| job.source == Source::Github) {
         let event = guarded(|| with_json(job, |json| parse(&job.event_type, json)))?;
-        if let Some(told) = sync_issue(&event)
-            && issue.as_ref().is_none_or(|issue| issue.updated_at <= told.updated_at)
-        {
-            issue = Some(told);
+        said.add(job.id, &event);
+    }
+    Ok(said)
+}
+
+impl Said {
+    fn add(&mut self, job: JobId, event: &Event) {
+        if let Some(told) = sync_issue(event) {
+            // Whatever else happened in its first second happened later.
+            let is_first = matches!(event, Event::Issue(e) if e.action == IssueAction::Opened);
+            let told = (told, if is_first { 0 } else { job.0 });
+            let order = |(issue, arrival): &(Issue, i64)| (issue.updated_at, *arrival);
+            if self.issue.as_ref().is_none_or(|known| order(known) <= order(&told)) {
+                self.issue = Some(told);
+            }
         }
-        match sync_comment(&event) {
+        match sync_comment(event) {
             Some((CommentAction::Deleted, comment)) => {
-                deleted.insert(comment.id);
+                self.deleted.insert(comment.id);
             }
             Some((CommentAction::Written, comment)) => {
-                let newest: &mut Comment =
-                    written.entry(comment.id).or_insert_with(|| comment.clone());
-                if newest.updated_at <= comment.updated_at {
-                    *newest = comment;
+                let known = self.written.get(&comment.id);
+                if known.is_none_or(|known| known.updated_at <= comment.updated_at) {
+                    self.written.insert(comment.id, comment);
                 }
             }
             None => {}
         }
     }
-    Ok((issue, written, deleted))
+}
+
+/// Those that are tried again are tried together, so that their order of arrival stays.
+fn wait_together(finished: &mut [Finished]) {
+    let times = finished.iter().filter_map(|f| match &f.end {
+        End::Again { at, .. } => Some(*at),
+        End::Done { .. } | End::Handed { .. } | End::Dead { .. } => None,
+    });
+    let Some(last) = times.max() else { return };
+    for finished in finished {
+        if let End::Again { at, .. } = &mut finished.end {
+            *at = last;
+        }
+    }
+}
+
+/// A panic is one issue's failure, not the worker's.
+async fn unpanicked<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let mut work = Box::pin(work);
+    poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))).unwrap_or_else(|_| {
+            Poll::Ready(Err(Failure::permanent(
+                "a bug: bringing its issue in step panicked; please report it",
+            )))
+        })
+    })
+    .await
 }
 
 /// `github:123` of the lane `sync:github:issue:123`.

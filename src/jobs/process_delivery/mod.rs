@@ -9,6 +9,7 @@
 //! which is decided and written the same way.
 
 mod carry_over;
+mod echo;
 mod github;
 mod plane;
 
@@ -31,6 +32,7 @@ use crate::sources::{Encoding, Source, Told};
 use crate::store::finish::Changed;
 use crate::store::jobs::{ClaimedJob, Counted, End, Finish, Finished};
 use crate::store::{Store, StoreError, StoreResult};
+use crate::sync::plane as plane_side;
 use crate::timeline::{EntryOutcome, TimelineEntry};
 use crate::work_items::{Change, Decision, FieldChange, WorkItem, decide};
 
@@ -71,6 +73,8 @@ struct Reading {
     told: Result<Told, Failure>,
     /// Set where names could not be looked up: what is known is stored, and the attempt repeated.
     incomplete: Option<Failure>,
+    /// What it shows of an item that stands for a GitHub issue.
+    shown: Option<plane_side::Item>,
 }
 
 /// The rows that a batch is about, as they are so far.
@@ -145,7 +149,7 @@ impl Processor {
                 "gave up: {} workers died or hung while they worked on it",
                 job.attempt - 1
             )));
-            return Reading { job, told, incomplete: None };
+            return Reading { job, told, incomplete: None, shown: None };
         }
         match job.source {
             Source::Plane => self.read_plane(job).await,
@@ -156,6 +160,7 @@ impl Processor {
     async fn decide_and_finish(&self, lease: Lease, readings: &[Reading]) -> StoreResult<Finish> {
         let mut known = self.known(readings).await?;
         let followed = self.followed(readings).await?;
+        let ties = self.ties(readings).await?;
         let (mut items, mut comments) = (BTreeSet::new(), BTreeSet::new());
         let mut finished = Vec::with_capacity(readings.len());
         for reading in readings {
@@ -168,6 +173,7 @@ impl Processor {
                 comments.insert(comment.said.comment.clone());
                 known.comments.insert(comment.said.comment.clone(), comment);
             }
+            echo::remark(reading, &ties, &mut end);
             carry_over::hand_on(&reading.job, &known, &followed, &mut end);
             finished.push(end);
         }

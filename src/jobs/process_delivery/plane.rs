@@ -4,7 +4,7 @@ use super::{PlaneAddress, Processor, Reading, guarded, with_json};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::sources::Told;
-use crate::sources::plane::normalize::{Names, needs, normalize};
+use crate::sources::plane::normalize::{Names, needs, normalize, sync_item};
 use crate::sources::plane::payload::{Event, parse};
 use crate::store::jobs::ClaimedJob;
 
@@ -12,11 +12,14 @@ impl Processor {
     pub(super) async fn read_plane(&self, job: ClaimedJob) -> Reading {
         let event = match guarded(|| with_json(&job, parse)) {
             Ok(event) => event,
-            Err(failure) => return Reading { job, told: Err(failure), incomplete: None },
+            Err(failure) => {
+                return Reading { job, told: Err(failure), incomplete: None, shown: None };
+            }
         };
         let named = self.directory.names(&needs(&event)).await;
         let told = guarded(|| self.normalize(&event, &named.names, job.received_at));
-        Reading { job, told, incomplete: named.failure }
+        let shown = sync_item(&event);
+        Reading { job, told, incomplete: named.failure, shown }
     }
 
     fn normalize(

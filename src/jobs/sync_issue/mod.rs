@@ -10,11 +10,19 @@
 //!   past its lease stops before the next write.
 //! - *A worker that was overtaken in the middle of a creation.* Plane refuses the second external
 //!   id one after the other; whoever gets the 409 adopts what is there.
+//! - *GitHub changes while somebody else holds the link.* GitHub is asked only once the link is
+//!   ours, so what is carried over last is what was read last, also within one of GitHub's seconds.
+//! - *A webhook arrives late.* Its state of the issue is dropped where a newer one was carried over;
+//!   what it tells of comments is carried over all the same, since no other webhook tells that. Of
+//!   two states of one second the one counts that arrived last.
 //! - *A quota that ends in the middle.* What was made is settled; the rest is planned anew after
 //!   the wait.
 //!
 //! When nothing changed on GitHub since the last time, Plane is not even asked.
 
+mod asking;
+mod comments;
+mod hand;
 mod projects;
 mod report;
 mod sides;
@@ -36,10 +44,11 @@ use crate::store::{Store, StoreError};
 use crate::sync::mapping::Mapping;
 use crate::sync::plan::WhenGone;
 
+use asking::refused;
+use hand::Hand;
 pub use projects::Projects;
 pub use report::Report;
 pub use sides::{Target, Told};
-use writes::Hand;
 
 /// How long a link is ours without a sign of life: longer than any one request may take, and no
 /// longer than people would wait after a crash.
@@ -86,7 +95,6 @@ impl IssueSync {
                 "set plane.api_url, plane.api_key and plane.workspace to have it written",
             ));
         };
-        let now = Box::pin(self.github_now(target, told)).await?;
         let key = LinkKey {
             repository: target.repository.name.to_string(),
             github_issue: target.issue,
@@ -97,7 +105,7 @@ impl IssueSync {
         let id = link.id;
         let mapping = self.mappings.of(&target.repository.name);
         let mut hand = Hand::new(self, plane, mapping, link, lease, attempt);
-        let done = Box::pin(hand.bring_in_step(&now, when_gone)).await;
+        let done = Box::pin(hand.bring_in_step(target, told, when_gone)).await;
         if let Err(failure) = &done {
             hand.note_failure(failure).await;
         }

@@ -26,6 +26,8 @@ pub struct Target {
 pub struct Told {
     /// Its state.
     pub issue: Option<Issue>,
+    /// Which of two states of one second was told later: the greater.
+    pub arrival: i64,
     /// Comments, each as last edited.
     pub comments: Vec<Comment>,
     /// Ids of comments that are deleted.
@@ -49,6 +51,8 @@ pub(super) enum GithubNow {
 #[derive(Debug, Clone)]
 pub(super) struct Present {
     pub(super) issue: Issue,
+    /// `None` for a state that GitHub was asked for: that is always the last one.
+    pub(super) arrival: Option<i64>,
     pub(super) comments: Vec<Comment>,
     pub(super) deleted: BTreeSet<u64>,
     pub(super) listing: CommentListing,
@@ -68,12 +72,13 @@ impl IssueSync {
 }
 
 fn as_told(told: Told) -> GithubNow {
-    let Told { issue, comments, deleted, gone } = told;
+    let Told { issue, arrival, comments, deleted, gone } = told;
     match (gone, issue) {
         (Some(gone), _) => GithubNow::Gone(gone),
         (None, Some(issue)) => {
             let listing = CommentListing::Partial;
-            GithubNow::Present(Box::new(Present { issue, comments, deleted, listing }))
+            let arrival = Some(arrival);
+            GithubNow::Present(Box::new(Present { issue, arrival, comments, deleted, listing }))
         }
         (None, None) => GithubNow::Unknown,
     }
@@ -108,7 +113,8 @@ async fn asked(github: &GitHub, target: &Target, told: Told) -> Result<GithubNow
         Fidelity::Verbatim => (comments.all, BTreeSet::new(), CommentListing::Whole),
         Fidelity::Altered => (told.comments, told.deleted, CommentListing::Partial),
     };
-    Ok(GithubNow::Present(Box::new(Present { issue, comments, deleted, listing })))
+    let arrival = None;
+    Ok(GithubNow::Present(Box::new(Present { issue, arrival, comments, deleted, listing })))
 }
 
 fn unseen((repository, number): &(RepositoryName, u64)) -> Failure {

@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::ids::WorkItemRef;
 use crate::sources::fields::missing;
+use crate::sync::plane;
 use crate::work_items::{
     Change, Extent, Kind, Label, Person, Snapshot, Stage, StateGroup, System, Tombstone,
 };
@@ -168,6 +169,31 @@ pub fn needs(event: &Event) -> Vec<Need> {
         }
     }
     needs
+}
+
+/// The item as the sync sees it: of those that stand for a GitHub issue, where the payload tells
+/// all that is kept in step, by ids.
+pub fn sync_item(event: &Event) -> Option<plane::Item> {
+    let Event::WorkItem(event) = event else { return None };
+    let item = &event.item;
+    if event.action == Action::Delete || item.deleted_at.is_some() {
+        return None;
+    }
+    Some(plane::Item {
+        id: item.id.clone(),
+        name: item.name.clone()?,
+        description_html: item.description_html.clone()?,
+        state: Some(item.state.as_ref()?.id.clone()?),
+        labels: item
+            .labels
+            .as_ref()?
+            .iter()
+            .map(|label| label.id.clone())
+            .collect::<Option<_>>()?,
+        assignees: item.assignees.as_ref()?.iter().map(|a| a.id.clone()).collect::<Option<_>>()?,
+        external_id: Some(item.github_issue.clone()?),
+        external_source: Some(plane::EXTERNAL_SOURCE.to_owned()),
+    })
 }
 
 /// What the event says about a work item.

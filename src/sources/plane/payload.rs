@@ -4,11 +4,14 @@
 //! failure that names its path. Names are not looked up here and nothing is decided; that is
 //! `normalize`.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::sources::fields::{EXPECTED_ID, Object, id_of, missing, text_of, unexpected};
+use crate::sync::plane::EXTERNAL_SOURCE;
 
 /// One delivery's payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +66,10 @@ pub struct Item {
     pub labels: Option<Vec<Label>>,
     /// The priority's word and whether the payload speaks of it at all.
     pub priority: Priority,
+    /// GitHub's id of the issue that it stands for, where Jetbridge made it.
+    pub github_issue: Option<String>,
+    /// The description, of an item that stands for an issue; nobody else asks for it.
+    pub description_html: Option<String>,
     /// An address of the item, unchecked.
     pub url: Option<String>,
     /// When it was made.
@@ -237,6 +244,9 @@ const ITEM: &[&str] = &[
     "updated_at",
     "completed_at",
     "deleted_at",
+    "external_source",
+    "external_id",
+    "description_html",
 ];
 
 /// Reads a payload's JSON text.
@@ -302,7 +312,11 @@ fn item_of(top: &Object<'_>, fields: &Object<'_>, path: &'static str) -> Result<
         None => top.id("entity_id")?.ok_or_else(|| missing(&fields.path_of("id"), EXPECTED_ID))?,
     };
     let (project, identifier) = project_of(top, Some(fields))?;
+    let github_issue = github_issue_of(fields);
+    let description = github_issue.is_some().then(|| fields.value("description_html")).flatten();
     Ok(Item {
+        github_issue,
+        description_html: description.and_then(text_of).map(Cow::into_owned),
         path,
         id,
         project,
@@ -338,6 +352,8 @@ impl Item {
             assignees: None,
             labels: None,
             priority: Priority::Unsaid,
+            github_issue: None,
+            description_html: None,
             url: None,
             created_at: None,
             updated_at: None,
@@ -363,6 +379,13 @@ fn project_of(
     }
     let id = item.map(|item| item.id("project_id")).transpose()?.flatten();
     Ok((if id.is_some() { id } else { top.id("project_id")? }, None))
+}
+
+/// What can't be read here is no reason to fail: nothing is shown of it.
+fn github_issue_of(fields: &Object<'_>) -> Option<String> {
+    let source = fields.value("external_source").and_then(text_of)?;
+    let id = (source == EXTERNAL_SOURCE).then(|| fields.value("external_id")).flatten()?;
+    id_of(id).filter(|id| !id.is_empty())
 }
 
 fn state_of(fields: &Object<'_>) -> Result<Option<State>, Failure> {

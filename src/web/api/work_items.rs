@@ -11,6 +11,7 @@ use super::timeline::TimelineEntry;
 use super::{Address, Page, cursor, page_of};
 use crate::comments;
 use crate::ids::WorkItemRef;
+use crate::store::links::IssueLink;
 use crate::store::work_items::{WorkItemCursor, WorkItemFilter};
 use crate::web::error::{Problem, ProblemBody};
 use crate::web::state::WebState;
@@ -77,6 +78,44 @@ pub(in crate::web) struct WorkItem {
     ingested_at: DateTime<Utc>,
     /// What is not known of it, in words for people.
     missing: Vec<String>,
+}
+
+/// A work item with what it is tied to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web) struct WorkItemWithTwins {
+    #[serde(flatten)]
+    item: WorkItem,
+    /// The `work_item_ref` of the same item on the other side, the one linked last first.
+    twins: Vec<String>,
+    /// How both are kept in step; null for an item that is not linked.
+    #[schema(required)]
+    sync: Option<Sync>,
+}
+
+/// How an item and its twin stand.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web) struct Sync {
+    /// `pending`, `ok`, `conflict` or `broken`.
+    status: &'static str,
+    /// When both were last brought in step.
+    #[schema(required)]
+    synced_at: Option<DateTime<Utc>>,
+    /// Why the last attempt failed, where it did.
+    #[schema(required)]
+    last_error: Option<String>,
+}
+
+impl WorkItemWithTwins {
+    /// `links` in the order in which they were made.
+    fn new(item: work_items::WorkItem, links: &[IssueLink]) -> Self {
+        let twins = links.iter().rev().filter_map(|link| link.twin_of(&item.item));
+        let sync = links.last().map(|link| Sync {
+            status: link.status.as_str(),
+            synced_at: link.synced_at,
+            last_error: link.last_error.clone(),
+        });
+        Self { twins: twins.map(|twin| twin.to_string()).collect(), sync, item: item.into() }
+    }
 }
 
 /// A label.
@@ -266,7 +305,7 @@ pub(in crate::web) async fn list(
     operation_id = "showWorkItem",
     params(("ref" = String, Path, description = "Its `work_item_ref`.")),
     responses(
-        (status = 200, description = "The item.", body = WorkItem),
+        (status = 200, description = "The item.", body = WorkItemWithTwins),
         (status = 404, description = "There is no such item.", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -274,9 +313,11 @@ pub(in crate::web) async fn show(
     State(state): State<WebState>,
     Address(item): Address<WorkItemRef>,
     uri: Uri,
-) -> Result<Json<WorkItem>, Problem> {
+) -> Result<Json<WorkItemWithTwins>, Problem> {
     Parameters::parse(uri.query())?.finish("none")?;
-    known(&state, &item).await.map(|item| Json(item.into()))
+    let known = known(&state, &item).await?;
+    let links = state.store.links_of(&item).await?;
+    Ok(Json(WorkItemWithTwins::new(known, &links)))
 }
 
 /// What happened to an item, newest first.

@@ -11,6 +11,8 @@ use crate::board::{Face, cut, group_name, short_key};
 use crate::clock::Timestamp;
 use crate::comments::Comment;
 use crate::ids::WorkItemRef;
+use crate::store::links::IssueLink;
+use crate::sync::plan::LinkStatus;
 use crate::timeline::{EntryOutcome, TimelineEntry};
 use crate::work_items::{FieldChange, Snapshot, System, WorkItem};
 
@@ -34,6 +36,7 @@ struct ItemPage {
     entries: usize,
     complete: bool,
     comments: Vec<Remark>,
+    twins: Vec<Twin>,
     /// The newest entry that changed it.
     because: Option<Entry>,
     now: Timestamp,
@@ -98,6 +101,45 @@ impl Remark {
     }
 }
 
+/// The same item on the other side.
+struct Twin {
+    item: WorkItemRef,
+    mark: Mark,
+    tone: &'static str,
+    icon: &'static str,
+    status: &'static str,
+    synced_at: Option<Timestamp>,
+    error: Option<String>,
+}
+
+impl Twin {
+    fn new(link: &IssueLink, of: &WorkItem) -> Option<Self> {
+        let (tone, icon, status) = match link.status {
+            LinkStatus::Ok => ("is-good", "ok", "in step"),
+            LinkStatus::Pending => ("is-wait", "clock", "not linked yet"),
+            LinkStatus::Conflict => ("is-warn", "failed", "conflict"),
+            LinkStatus::Broken => ("is-bad", "dead", "broken"),
+        };
+        let (tone, icon, status) = match (&link.last_error, link.status) {
+            (Some(_), LinkStatus::Ok) => ("is-warn", "attempt", "behind"),
+            _ => (tone, icon, status),
+        };
+        let other = match of.system {
+            System::Plane => System::Github,
+            System::Github => System::Plane,
+        };
+        Some(Self {
+            item: link.twin_of(&of.item)?,
+            mark: other.into(),
+            tone,
+            icon,
+            status,
+            synced_at: link.synced_at,
+            error: link.last_error.clone(),
+        })
+    }
+}
+
 /// The entries of one day, newest first.
 struct Day {
     name: String,
@@ -141,6 +183,7 @@ pub(super) async fn show(
     let now = web.clock.now();
     let timeline = web.store.item_timeline(&item, ENTRIES).await?;
     let comments = web.store.item_comments(&item, COMMENTS).await?;
+    let links = web.store.links_of(&item).await?;
     let applied = timeline.iter().find(|e| e.outcome == EntryOutcome::Applied);
     let key = short_key(&known);
     let title = known.state.as_ref().map(|s| s.title.clone()).unwrap_or_default();
@@ -155,6 +198,7 @@ pub(super) async fn show(
         complete: i64::try_from(timeline.len()).unwrap_or(ENTRIES) < ENTRIES,
         days: days(&timeline, now),
         comments: comments.into_iter().map(|comment| Remark::new(comment, now)).collect(),
+        twins: links.iter().rev().filter_map(|link| Twin::new(link, &known)).collect(),
         item: known,
         now,
     })
