@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use jetbridge::clock::Clock;
+use jetbridge::ids::Lease;
 use jetbridge::sim::github::NewIssue;
 use jetbridge::sim::plane::{On, RequestFault, SimPlaneConfig};
 
 use jetbridge::store::deliveries::DeliveryFilter;
+use jetbridge::store::links::{Held, LinkKey};
+use uuid::Uuid;
 
 use crate::support::databases::Kind;
 use crate::support::process::eventually;
@@ -84,6 +87,45 @@ async fn two_items_for_one_issue_are_never_made_by_a_burst() {
         ada.comment(REPOSITORY, 1, text).unwrap();
         ada.unlabel(REPOSITORY, 1, "bug").unwrap();
     }
+    world.settle().await;
+    world.assert_equal();
+}
+
+#[tokio::test]
+async fn what_a_person_does_between_a_lost_answer_and_the_next_try_stays() {
+    let world = World::new(Kind::Sqlite, Asking::Nobody).await;
+    world.plane.faults().next_requests(1, On::Writes, RequestFault::CutAfter);
+    // After the project's three parts and the search comes the next try's question.
+    let later = RequestFault::RetryLater { status: 429, retry_after: Duration::from_secs(2) };
+    world.plane.faults().requests_after(4, 1, On::Reads, later);
+    open(&world);
+    eventually("an item whose answer was lost", || async { !world.twins().is_empty() }).await;
+    let item = world.twin(&world.issue(1)).id;
+    world.plane.person("grace").unwrap().edit_title(item, "Theirs").unwrap();
+    world.settle().await;
+    assert_eq!(world.twin(&world.issue(1)).name, "Theirs", "GitHub's title did not change");
+}
+
+#[tokio::test]
+async fn a_link_is_held_for_longer_with_every_write() {
+    let world = World::new(Kind::Sqlite, Asking::Nobody).await;
+    let slow = RequestFault::HangBefore(Duration::from_secs(3));
+    world.plane.faults().next_requests(1, On::Reads, slow);
+    world.plane.faults().next_requests(1, On::Writes, slow);
+    open(&world);
+    eventually("a question", || async { !world.plane.requests().is_empty() }).await;
+    // Held since then at the latest; the write comes three seconds later.
+    let end_of_the_first_hold = Clock::System.now() + Duration::from_secs(30);
+    eventually("a write", || async { !world.plane.writes().is_empty() }).await;
+    let key = LinkKey {
+        repository: REPOSITORY.to_owned(),
+        github_issue: world.issue(1).id,
+        number: 1,
+        plane_project: world.project.to_string(),
+    };
+    let (other, now) = (Lease(Uuid::new_v4()), end_of_the_first_hold);
+    let held = world.store.hold_link(&key, other, now + Duration::from_secs(1), now).await;
+    assert_eq!(held.unwrap(), Held::Busy);
     world.settle().await;
     world.assert_equal();
 }
