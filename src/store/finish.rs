@@ -4,7 +4,9 @@
 use super::finished_rows::{comment_row, entry_row, finished_row, item_row};
 use super::jobs::{Finish, Finished};
 use super::rows::{Statement, statement, to_json};
+use super::time::At;
 use super::{Database, Store, StoreResult};
+use crate::clock::Timestamp;
 use crate::comments::Comment;
 use crate::ids::{JobId, Lease};
 use crate::sources::Source;
@@ -133,6 +135,41 @@ impl Store {
             }
             Database::Sqlite { writer, .. } => {
                 finish!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite, lease, finished, rows)
+            }
+        }
+    }
+}
+
+impl Store {
+    /// Writes a better state of an item that was read as of `seen`, unless it has changed since
+    /// then; whether it was written.
+    pub async fn improve_item(&self, item: &WorkItem, seen: Timestamp) -> StoreResult<bool> {
+        const UNCHANGED: Statement = Statement {
+            postgres: "SELECT 1::bigint FROM work_items WHERE work_item_ref = $1 AND ingested_at = $2 FOR UPDATE",
+            sqlite: "SELECT 1 FROM work_items WHERE work_item_ref = $1 AND ingested_at = $2",
+        };
+        let row = to_json(&[item_row(item)])?;
+        macro_rules! improve {
+            ($transaction:expr, $dialect:ident) => {{
+                let mut transaction = $transaction;
+                let unchanged: Option<i64> = sqlx::query_scalar(UNCHANGED.$dialect)
+                    .bind(item.item.as_str())
+                    .bind(At(seen))
+                    .fetch_optional(&mut *transaction)
+                    .await?;
+                if unchanged.is_none() {
+                    transaction.rollback().await?;
+                    return Ok(false);
+                }
+                sqlx::query(UPSERT_ITEMS.$dialect).bind(row).execute(&mut *transaction).await?;
+                transaction.commit().await?;
+                Ok(true)
+            }};
+        }
+        match &self.database {
+            Database::Postgres(pool) => improve!(pool.begin().await?, postgres),
+            Database::Sqlite { writer, .. } => {
+                improve!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite)
             }
         }
     }

@@ -4,6 +4,7 @@ use jetbridge::ids::WorkItemRef;
 use jetbridge::sim::github::{CloseReason, NewIssue};
 
 use jetbridge::store::deliveries::DeliveryFilter;
+use jetbridge::work_items::StateGroup;
 
 use crate::support::databases::Kind;
 use crate::world::{Asking, REPOSITORY, World};
@@ -166,4 +167,27 @@ async fn a_renamed_repository_stays_the_same() {
     let twins = world.twins();
     assert_eq!(twins.len(), 1);
     assert_eq!(twins[0].name, "Renamed around");
+}
+
+#[tokio::test]
+async fn the_board_shows_what_github_says_when_it_is_asked() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let world = World::new(kind, Asking::Rest).await;
+        let ada = world.github.acting_as("ada");
+        // All within one second, told in the wrong order.
+        world.github.hold_webhooks();
+        ada.open_issue(REPOSITORY, &crash()).unwrap();
+        ada.close(REPOSITORY, 1, CloseReason::Completed).unwrap();
+        ada.reopen(REPOSITORY, 1).unwrap();
+        ada.close(REPOSITORY, 1, CloseReason::NotPlanned).unwrap();
+        world.github.release_webhooks(|mut order| {
+            order.reverse();
+            order
+        });
+        world.settle().await;
+        let item = WorkItemRef::new(format!("github:{}", world.issue(1).id));
+        let shown = world.store.work_item(&item).await.unwrap().unwrap();
+        assert_eq!(shown.status(), "closed");
+        assert_eq!(shown.state.unwrap().state_group, Some(StateGroup::Cancelled));
+    }
 }

@@ -86,6 +86,9 @@ impl Processor {
             })
             .collect();
         wait_together(&mut finished);
+        if let (Ok(report), Some(newest)) = (&carried, finished.last_mut()) {
+            newest.entry.changes = self.show_asked(report).await;
+        }
         match self.store.finish_jobs(lease, &finished, Changed::default()).await {
             Ok(Finish::Committed) => {
                 for (job, finished) in jobs.iter().zip(&finished) {

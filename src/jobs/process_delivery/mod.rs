@@ -8,6 +8,7 @@
 //! written once: a burst costs one write. A delivery may also tell of a comment on its item,
 //! which is decided and written the same way.
 
+mod asked_state;
 mod carry_over;
 mod echo;
 mod github;

@@ -1,5 +1,6 @@
 //! What bringing one issue in step came to, in words for the timeline.
 
+use crate::sync::github::Issue;
 use crate::sync::plan::{Finding, Write};
 use crate::timeline::EntryOutcome;
 
@@ -10,6 +11,8 @@ pub struct Report {
     pub writes: Vec<String>,
     /// What Plane or a person did that differs from what was meant.
     pub findings: Vec<Finding>,
+    /// The issue as GitHub told it when it was asked, for the board.
+    pub asked: Option<Box<Issue>>,
     /// Why nothing was to be done at all.
     idle: Option<String>,
 }
