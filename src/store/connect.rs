@@ -22,9 +22,6 @@ const POSTGRES_CONNECTIONS: u32 = 10;
 const SQLITE_READERS: u32 = 2;
 /// Bodies of some kilobytes then lie in one or two pages rather than in three or four.
 const SQLITE_PAGE: u32 = 8192;
-/// Pages of write-ahead log between checkpoints: a page that many deliveries touch (an index's) is
-/// then copied back once for all of them, and the log stays at some 32 MiB.
-const SQLITE_CHECKPOINT: &str = "4000";
 /// How long SQLite waits for another process's transaction.
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
 
@@ -204,7 +201,6 @@ async fn connect_sqlite(path: &Path, missing: Missing) -> StoreResult<Database> 
         .page_size(SQLITE_PAGE)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT)
         .foreign_keys(true)
         .busy_timeout(SQLITE_BUSY);
     let writer = SqlitePoolOptions::new()
