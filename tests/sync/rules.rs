@@ -169,25 +169,44 @@ async fn a_renamed_repository_stays_the_same() {
     assert_eq!(twins[0].name, "Renamed around");
 }
 
+/// All within one second, told in the wrong order.
+async fn a_quick_story(world: &World) {
+    let ada = world.github.acting_as("ada");
+    world.github.hold_webhooks();
+    ada.open_issue(REPOSITORY, &crash()).unwrap();
+    ada.close(REPOSITORY, 1, CloseReason::Completed).unwrap();
+    ada.reopen(REPOSITORY, 1).unwrap();
+    ada.close(REPOSITORY, 1, CloseReason::NotPlanned).unwrap();
+    world.github.release_webhooks(|mut order| {
+        order.reverse();
+        order
+    });
+    world.settle().await;
+}
+
+async fn assert_shown_as_not_planned(world: &World) {
+    let item = WorkItemRef::new(format!("github:{}", world.issue(1).id));
+    let shown = world.store.work_item(&item).await.unwrap().unwrap();
+    assert_eq!(shown.status(), "closed");
+    assert_eq!(shown.state.unwrap().state_group, Some(StateGroup::Cancelled));
+}
+
 #[tokio::test]
 async fn the_board_shows_what_github_says_when_it_is_asked() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
         let world = World::new(kind, Asking::Rest).await;
-        let ada = world.github.acting_as("ada");
-        // All within one second, told in the wrong order.
-        world.github.hold_webhooks();
-        ada.open_issue(REPOSITORY, &crash()).unwrap();
-        ada.close(REPOSITORY, 1, CloseReason::Completed).unwrap();
-        ada.reopen(REPOSITORY, 1).unwrap();
-        ada.close(REPOSITORY, 1, CloseReason::NotPlanned).unwrap();
-        world.github.release_webhooks(|mut order| {
-            order.reverse();
-            order
-        });
-        world.settle().await;
-        let item = WorkItemRef::new(format!("github:{}", world.issue(1).id));
-        let shown = world.store.work_item(&item).await.unwrap().unwrap();
-        assert_eq!(shown.status(), "closed");
-        assert_eq!(shown.state.unwrap().state_group, Some(StateGroup::Cancelled));
+        a_quick_story(&world).await;
+        assert_shown_as_not_planned(&world).await;
     }
+}
+
+#[tokio::test]
+async fn a_repository_that_is_on_the_board_only_is_asked_for_too_and_nothing_is_written() {
+    let mut world = World::new(Kind::Sqlite, Asking::Rest).await;
+    world.stop().await;
+    world.config.repositories[0].plane_project = None;
+    world.start().await;
+    a_quick_story(&world).await;
+    assert_shown_as_not_planned(&world).await;
+    assert_eq!(world.writes(), 0);
 }

@@ -26,14 +26,15 @@ use crate::sync::plan::{Gone, WhenGone};
 use crate::timeline::EntryOutcome;
 use crate::work_items::{Kind, WorkItem};
 
-/// The repositories that are kept in step with a project of Plane, lower case.
+/// The repositories whose issues have a second stage, lower case: those that are kept in step with
+/// a project of Plane, and all of them where GitHub can be asked.
 pub(super) type Followed = BTreeSet<String>;
 
 /// How often a job may be begun without an end. More than a failure gets: a sync makes many writes,
 /// what was made stays, and a crash in the middle of each is no reason to leave off.
 const MOST_BEGUN: u32 = 20;
 
-/// Hands a delivery that was read on to the second stage, if its issue is kept in step.
+/// Hands a delivery that was read on to the second stage, if its issue has one.
 pub(super) fn hand_on(
     job: &ClaimedJob,
     known: &Known,
@@ -54,14 +55,15 @@ pub(super) fn hand_on(
 }
 
 impl Processor {
-    /// The repositories among these readings' that are kept in step.
+    /// The repositories whose issues have a second stage, if these readings tell of any.
     pub(super) async fn followed(&self, readings: &[Reading]) -> StoreResult<Followed> {
         let any = readings.iter().any(|reading| reading.job.repository.is_some());
-        if !any || self.sync.plane.is_none() {
+        let (asks, writes) = (self.sync.github.is_some(), self.sync.plane.is_some());
+        if !any || !(asks || writes) {
             return Ok(Followed::new());
         }
         let repositories = self.store.repositories().await?.into_iter();
-        let followed = repositories.filter(|repository| repository.plane_project.is_some());
+        let followed = repositories.filter(|repository| asks || repository.plane_project.is_some());
         Ok(followed.map(|repository| repository.name.as_str().to_lowercase()).collect())
     }
 

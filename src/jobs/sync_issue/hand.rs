@@ -67,11 +67,7 @@ impl<'a> Hand<'a> {
             GithubNow::Present(present) if self.is_stale(present) => self.catch_up(present).await,
             GithubNow::Present(present) => self.follow(present, when_gone).await,
         }?;
-        if let GithubNow::Present(present) = now
-            && present.arrival.is_none()
-        {
-            self.report.asked = Some(Box::new(present.issue));
-        }
+        self.report.asked = now.asked();
         Ok(())
     }
 

@@ -88,12 +88,12 @@ impl IssueSync {
         when_gone: WhenGone,
     ) -> Result<Report, Failure> {
         let Some(project) = target.repository.plane_project.map(|id| id.to_string()) else {
-            return Ok(Report::idle("its repository is kept in step with no Plane project"));
+            let why = "its repository is kept in step with no Plane project";
+            return Ok(Box::pin(self.only_asked(target, told, why)).await);
         };
         let Some(plane) = &self.plane else {
-            return Ok(Report::idle(
-                "set plane.api_url, plane.api_key and plane.workspace to have it written",
-            ));
+            let why = "set plane.api_url, plane.api_key and plane.workspace to have it written";
+            return Ok(Box::pin(self.only_asked(target, told, why)).await);
         };
         let key = LinkKey {
             repository: target.repository.name.to_string(),
@@ -111,6 +111,22 @@ impl IssueSync {
         }
         self.store.release_hold(id, lease).await.map_err(|e| stored(&e))?;
         done.map(|()| hand.into_report())
+    }
+
+    /// For the board alone, which has what the webhook told already: a GitHub that can't be asked
+    /// is no failure.
+    async fn only_asked(&self, target: &Target, told: Told, why: &str) -> Report {
+        if self.github.is_none() {
+            return Report::idle(why);
+        }
+        match self.github_now(target, told).await {
+            Ok(now) => {
+                let mut report = Report::idle(why);
+                report.asked = now.asked();
+                report
+            }
+            Err(failure) => Report::idle(format!("{why}; GitHub was not asked: {failure}")),
+        }
     }
 
     async fn held(&self, key: &LinkKey) -> Result<(IssueLink, Lease), Failure> {

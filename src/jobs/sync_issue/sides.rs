@@ -47,6 +47,16 @@ pub(super) enum GithubNow {
     Unknown,
 }
 
+impl GithubNow {
+    /// The issue, if GitHub itself was asked for it.
+    pub(super) fn asked(self) -> Option<Box<Issue>> {
+        match self {
+            Self::Present(present) if present.arrival.is_none() => Some(Box::new(present.issue)),
+            Self::Present(_) | Self::Gone(_) | Self::Unknown => None,
+        }
+    }
+}
+
 /// An issue that is there, with its comments.
 #[derive(Debug, Clone)]
 pub(super) struct Present {
