@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use super::github::payload::{AccountPayload, CommentPayload, IssuePayload};
 use super::github::refusal::{Refusal, Signs};
 use super::github::{Comments, Fetched, Fidelity, InvalidAddress, ReadGitHub};
-use super::http_client::http_client;
+use super::http_client::{NoAnswer, cause, http_client, read_whole};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{RepositoryName, Secrets};
 use crate::failure::Failure;
@@ -25,8 +25,6 @@ use crate::sync::github::{Account, Comment};
 
 /// The API's version that these shapes are of.
 const API_VERSION: &str = "2022-11-28";
-/// Longest answer that is read.
-const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// Entries a page: GitHub's greatest.
 const PER_PAGE: &str = "100";
 /// Pages after which a list is taken to be endless.
@@ -195,7 +193,7 @@ impl GitHubRest {
                 url = self.own(place)?;
                 continue;
             }
-            let body = read(answer).await?;
+            let body = read_whole(answer).await.map_err(no_answer)?;
             if !status.is_success() {
                 return Err(Refusal::of(status.as_u16(), self.signs(&headers, &body)));
             }
@@ -279,26 +277,15 @@ fn next_page(headers: &HeaderMap) -> Option<String> {
     rest.split_once('>').map(|(url, _)| url.to_owned())
 }
 
-async fn read(mut answer: Response) -> Result<Vec<u8>, Refusal> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|e| unavailable(&e))? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(Refusal::Unreadable { what: "more than 16 MiB".to_owned() });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+fn unavailable(error: &reqwest::Error) -> Refusal {
+    no_answer(NoAnswer::Broken(cause(error)))
 }
 
-fn unavailable(error: &reqwest::Error) -> Refusal {
-    let what = if error.is_timeout() {
-        "no answer in time"
-    } else if error.is_connect() {
-        "no connection"
-    } else {
-        "the answer broke off"
-    };
-    Refusal::Unavailable { what: what.to_owned() }
+fn no_answer(why: NoAnswer) -> Refusal {
+    match why {
+        NoAnswer::TooLong => Refusal::Unreadable { what: "more than 16 MiB".to_owned() },
+        NoAnswer::Broken(what) => Refusal::Unavailable { what: what.to_owned() },
+    }
 }
 
 /// An issue whose comments are asked for was there a moment ago: what it is now, the next

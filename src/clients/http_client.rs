@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+/// Longest answer of an API that is read.
+const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
+
 /// An HTTP client whose exchanges end after `limit`.
 pub(super) fn http_client(limit: Duration) -> reqwest::Result<reqwest::Client> {
     builder(limit).timeout(limit).build()
@@ -22,4 +25,36 @@ fn builder(limit: Duration) -> reqwest::ClientBuilder {
         .connect_timeout(limit)
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("jetbridge/", env!("CARGO_PKG_VERSION")))
+}
+
+/// Why an answer was not had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoAnswer {
+    /// It is longer than anything that is asked for.
+    TooLong,
+    /// It did not come, or not to its end.
+    Broken(&'static str),
+}
+
+/// The whole body of an answer.
+pub(super) async fn read_whole(mut answer: reqwest::Response) -> Result<Vec<u8>, NoAnswer> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|e| NoAnswer::Broken(cause(&e)))? {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(NoAnswer::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// What went wrong, without the address, which may hold what is nobody's business.
+pub(super) fn cause(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "no connection"
+    } else {
+        "the answer broke off"
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::{Method, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,9 +13,8 @@ use serde_json::Value;
 use super::quota::Quota;
 use super::refusal::{Refusal, existing_id, kind_of, refusal, says_gone};
 use super::{Creation, PlaneClient};
+use crate::clients::http_client::{NoAnswer, cause, read_whole};
 
-/// Longest answer that is read.
-const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// Entries a page: Plane's greatest.
 const PER_PAGE: &str = "1000";
 /// Pages after which a list is taken to be endless.
@@ -167,7 +166,7 @@ impl PlaneClient {
         let wait = number(&headers, "retry-after").map(u64::from).map(Duration::from_secs);
         let wait = wait.map(|wait| wait.max(Duration::from_secs(1)));
         let remaining = number(&headers, "x-ratelimit-remaining");
-        let body = read(answer).await;
+        let body = read_whole(answer).await.map_err(no_answer);
         let answered = Answered { status, wait, body: body? };
         self.quota.told(remaining, answered.quota_wait());
         Ok(answered)
@@ -196,24 +195,13 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u32> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
-async fn read(mut answer: Response) -> Result<Vec<u8>, Refusal> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|e| unavailable(&e))? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(Refusal::Unreadable { what: "more than 16 MiB".to_owned() });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+fn unavailable(error: &reqwest::Error) -> Refusal {
+    no_answer(NoAnswer::Broken(cause(error)))
 }
 
-fn unavailable(error: &reqwest::Error) -> Refusal {
-    let what = if error.is_timeout() {
-        "no answer in time"
-    } else if error.is_connect() {
-        "no connection"
-    } else {
-        "the answer broke off"
-    };
-    Refusal::Unavailable { what: what.to_owned() }
+fn no_answer(why: NoAnswer) -> Refusal {
+    match why {
+        NoAnswer::TooLong => Refusal::Unreadable { what: "more than 16 MiB".to_owned() },
+        NoAnswer::Broken(what) => Refusal::Unavailable { what: what.to_owned() },
+    }
 }
