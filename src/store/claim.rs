@@ -115,37 +115,31 @@ impl Store {
             Stage::Read => CLAIM,
             Stage::Sync => CLAIM_SYNC,
         };
+        macro_rules! claim {
+            ($transaction:expr, $dialect:ident) => {{
+                let mut transaction = $transaction;
+                let claim = sqlx::query_as(claim.$dialect)
+                    .bind(At(now))
+                    .bind(token)
+                    .bind(At(now + lease_for))
+                    .bind(limit);
+                let rows: Vec<ClaimRow> = claim.fetch_all(&mut *transaction).await?;
+                if let Some(ids) = of_github(rows.iter().map(|row| (&row.1, &row.2)))? {
+                    let processing = sqlx::query(MARK_PROCESSING.$dialect).bind(ids);
+                    processing.execute(&mut *transaction).await?;
+                }
+                transaction.commit().await?;
+                rows
+            }};
+        }
         let mut rows = match &self.database {
             Database::Postgres(pool) => {
                 let mut transaction = pool.begin().await?;
                 sqlx::query(LOCK_AND_PLAN).bind(CLAIM_LOCK).execute(&mut *transaction).await?;
-                let claim = sqlx::query_as(claim.postgres)
-                    .bind(At(now))
-                    .bind(token)
-                    .bind(At(now + lease_for))
-                    .bind(limit);
-                let rows: Vec<ClaimRow> = claim.fetch_all(&mut *transaction).await?;
-                if let Some(ids) = of_github(rows.iter().map(|row| (&row.1, &row.2)))? {
-                    let processing = sqlx::query(MARK_PROCESSING.postgres).bind(ids);
-                    processing.execute(&mut *transaction).await?;
-                }
-                transaction.commit().await?;
-                rows
+                claim!(transaction, postgres)
             }
             Database::Sqlite { writer, .. } => {
-                let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-                let claim = sqlx::query_as(claim.sqlite)
-                    .bind(At(now))
-                    .bind(token)
-                    .bind(At(now + lease_for))
-                    .bind(limit);
-                let rows: Vec<ClaimRow> = claim.fetch_all(&mut *transaction).await?;
-                if let Some(ids) = of_github(rows.iter().map(|row| (&row.1, &row.2)))? {
-                    let processing = sqlx::query(MARK_PROCESSING.sqlite).bind(ids);
-                    processing.execute(&mut *transaction).await?;
-                }
-                transaction.commit().await?;
-                rows
+                claim!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite)
             }
         };
         rows.sort_unstable_by_key(|row| row.0);
