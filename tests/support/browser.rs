@@ -1,7 +1,9 @@
 //! A headless Chromium, driven over `WebDriver`; both end with the test.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -12,6 +14,8 @@ use tempfile::TempDir;
 pub struct Browser {
     pub page: Client,
     driver: Child,
+    /// Where the driver listens, and the path of our session there.
+    session: (u16, String),
     _profile: TempDir,
 }
 
@@ -48,7 +52,8 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .expect("a browser");
-        Self { page, driver, _profile: profile }
+        let id = page.session_id().await.expect("a session").expect("its id");
+        Self { page, driver, session: (port, format!("/session/{id}")), _profile: profile }
     }
 
     /// Keeps a picture in the folder that `JETBRIDGE_SCREENSHOTS` names, if it does.
@@ -67,9 +72,24 @@ impl Browser {
     }
 }
 
+impl Browser {
+    /// Ends Chromium. By hand, since nothing can be awaited while a test unwinds.
+    fn end_session(&self) -> std::io::Result<()> {
+        let (port, path) = &self.session;
+        let mut driver = TcpStream::connect(("127.0.0.1", *port))?;
+        driver.set_read_timeout(Some(Duration::from_secs(10)))?;
+        write!(
+            driver,
+            "DELETE {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+        )?;
+        driver.read_exact(&mut [0; 12])
+    }
+}
+
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Chromium ends with its driver.
+        // A driver that is merely ended leaves its Chromium behind now and then.
+        let _ = self.end_session();
         let id = self.driver.id().to_string();
         let _ = Command::new("kill").args(["-TERM", &id]).status();
         let _ = self.driver.wait();
