@@ -5,6 +5,7 @@
 //! pure *work item* rules, the *store* keeps the result, the *web* shows it.
 //! `ARCHITECTURE.md` is the map.
 
+pub mod access;
 pub mod clock;
 pub mod config;
 pub mod failure;

@@ -14,6 +14,7 @@ use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
 
+use crate::access::{Caller, Scope};
 use crate::store::StoreError;
 
 /// When to come again after a 503, seconds.
@@ -125,6 +126,8 @@ pub struct Problem {
     pub parameter: Option<String>,
     /// Seconds after which it is worth trying again.
     pub retry_after: Option<u64>,
+    /// The scope that is needed.
+    pub scope: Option<Scope>,
 }
 
 /// RFC 9457, `application/problem+json`.
@@ -144,13 +147,16 @@ pub(super) struct ProblemBody {
     /// The parameter that is wrong, where one is.
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<String>,
+    /// The scope that is needed, where the caller’s is too small.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required_scope: Option<&'static str>,
 }
 
 impl Problem {
     /// A problem of the given kind.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         let retry_after = (kind == ProblemKind::StoreUnavailable).then_some(RETRY_AFTER_SECONDS);
-        Self { kind, detail: detail.into(), parameter: None, retry_after }
+        Self { kind, detail: detail.into(), parameter: None, retry_after, scope: None }
     }
 
     /// Nothing has this address or id.
@@ -163,6 +169,16 @@ impl Problem {
         let name = name.into();
         let detail = format!("parameter {name}: {detail}");
         Self { parameter: Some(name), ..Self::new(ProblemKind::BadRequest, detail) }
+    }
+
+    /// The caller's scope is smaller than `needed`.
+    pub fn scope_needed(caller: &Caller, needed: Scope) -> Self {
+        let detail = format!(
+            "This needs the scope {needed}; {} has {}. Ask an admin for a token of that scope, or sign in \
+             with one.",
+            caller.name, caller.scope
+        );
+        Self { scope: Some(needed), ..Self::new(ProblemKind::Forbidden, detail) }
     }
 
     /// The HTTP status.
@@ -182,6 +198,7 @@ impl Problem {
             status: self.status().as_u16(),
             detail: self.detail.clone(),
             parameter: self.parameter.clone(),
+            required_scope: self.scope.map(Scope::as_str),
         }
     }
 }
@@ -219,6 +236,12 @@ impl IntoResponse for Problem {
         }
         if self.kind == ProblemKind::Unauthorized {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(scope) = self.scope {
+            // RFC 6750, section 3.1.
+            let needed = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+            let needed = HeaderValue::try_from(needed);
+            headers.extend(needed.map(|needed| (header::WWW_AUTHENTICATE, needed)));
         }
         response.extensions_mut().insert(self);
         response

@@ -12,7 +12,9 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::error::{Problem, ProblemKind, fallback_method};
+use super::route_table::Routes;
 use super::state::WebState;
+use crate::access::Scope;
 use crate::store::StoreResult;
 use crate::store::stats::QueueStats;
 
@@ -29,9 +31,9 @@ pub fn routes() -> Router<WebState> {
         .route("/readyz", get(readyz).fallback(fallback_method))
 }
 
-/// `/metrics`, to be put behind [`require_api`](super::auth::require_api).
-pub fn metrics_routes() -> Router<WebState> {
-    Router::new().route("/metrics", get(metrics).fallback(fallback_method))
+/// `/metrics`, for those who may use the API.
+pub fn metrics_routes() -> Routes {
+    Routes::needing(Scope::Viewer).get("/metrics", metrics)
 }
 
 async fn healthz() -> Response {

@@ -9,22 +9,23 @@ pub mod error;
 pub mod health;
 pub mod openapi;
 pub mod pages;
+pub mod route_table;
 pub mod server;
 pub mod state;
 pub mod webhooks;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn;
 
+use auth::guard::{Audience, Guard};
+use route_table::Routes;
 use state::WebState;
 use webhooks::Intake;
 
 /// All routes of a process: webhook endpoints where it takes deliveries in, pages and API always.
 pub fn routes(state: &WebState, intake: Option<Intake>) -> Router {
-    let programs = api::routes()
-        .merge(health::metrics_routes())
-        .layer(from_fn_with_state(state.clone(), auth::require_api));
-    let people = pages::routes().layer(from_fn_with_state(state.clone(), auth::require_page));
+    let programs = for_programs().guarded(&Guard::new(state, Audience::Programs));
+    let people = for_people().guarded(&Guard::new(state, Audience::People));
     let open = health::routes().merge(auth::routes()).merge(pages::assets());
     let shown = programs
         .merge(people)
@@ -38,4 +39,14 @@ pub fn routes(state: &WebState, intake: Option<Intake>) -> Router {
         Some(intake) => webhooks::routes(intake).merge(shown),
         None => shown,
     }
+}
+
+/// What is behind a bearer token or a session.
+pub fn for_programs() -> Routes {
+    api::viewer().and(api::operator()).and(api::admin()).and(health::metrics_routes())
+}
+
+/// What is behind a session alone.
+pub fn for_people() -> Routes {
+    pages::viewer().and(pages::operator()).and(pages::admin())
 }

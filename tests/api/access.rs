@@ -168,7 +168,7 @@ async fn a_change_by_cookie_must_come_from_our_own_pages() {
         &[("origin", "https://evil.example"), ("host", "127.0.0.1:8080")],
         &[("origin", "null"), ("host", "127.0.0.1:8080")],
     ];
-    for path in ["/api/v1/deliveries/replay", "/boards"] {
+    for path in ["/api/v1/deliveries/replay", "/deliveries/plane/x/replay"] {
         for (cases, refused) in [(&ours[..], false), (&foreign[..], true)] {
             for case in cases {
                 let headers = [&[("cookie", cookie.as_str())], *case].concat();

@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
-use axum::{Json, Router};
 use http_body_util::BodyExt;
 use jetbridge::config::Secrets;
 use jetbridge::queue::Wake;
+use jetbridge::web;
 use jetbridge::web::state::{SecretState, WebState};
-use jetbridge::web::{api, auth, error, health};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::support::app::TestApp;
@@ -73,7 +71,7 @@ impl Site {
             wake: Wake::default(),
             metrics: Arc::clone(&app.metrics),
         };
-        let routes = routes(&state);
+        let routes = web::routes(&state, None);
         Self { app, state, routes }
     }
 
@@ -129,24 +127,4 @@ impl Site {
         assert!([StatusCode::OK, StatusCode::SEE_OTHER].contains(&seen.status), "{seen:?}");
         seen.status == StatusCode::OK
     }
-}
-
-/// A page stands in for all pages.
-fn routes(state: &WebState) -> Router {
-    let guarded = api::routes()
-        .merge(health::metrics_routes())
-        .layer(from_fn_with_state(state.clone(), auth::require_api));
-    let page = || async { Json(json!({"page": true})) };
-    let pages = Router::new()
-        .route("/boards", get(page).post(page))
-        .layer(from_fn_with_state(state.clone(), auth::require_page));
-    guarded
-        .merge(pages)
-        .merge(auth::routes())
-        .merge(health::routes())
-        .fallback(error::fallback_not_found)
-        .method_not_allowed_fallback(error::fallback_method)
-        .layer(from_fn(error::for_browsers))
-        .layer(from_fn(auth::security_headers))
-        .with_state(state.clone())
 }

@@ -3,7 +3,8 @@
 //!
 //! Lists are newest first and paged by an opaque cursor; a parameter that is not known or can't
 //! be read is a 400 that names it, since a filter that is quietly dropped shows wrong rows.
-//! Deliberately absent: who may ask. That is [`require_api`](super::auth::require_api)'s part.
+//! Deliberately absent: who may ask. The tables say the scope, the
+//! [guard](super::auth::guard) looks at it.
 
 mod body;
 mod cursor;
@@ -15,56 +16,47 @@ pub(super) mod stats;
 pub(super) mod timeline;
 pub(super) mod work_items;
 
-use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::extract::rejection::PathRejection;
 use axum::http::request::Parts;
-use axum::routing::{get, post};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
-use super::error::{Problem, fallback_method};
+use super::error::Problem;
 use super::openapi;
-use super::state::WebState;
+use super::route_table::Routes;
+use crate::access::Scope;
 
-/// Everything under `/api/v1`, `/api/openapi.json` and `/api/docs`.
-pub fn routes() -> Router<WebState> {
-    Router::new()
-        .route("/api/v1/work-items", get(work_items::list).fallback(fallback_method))
-        .route("/api/v1/work-items/{ref}", get(work_items::show).fallback(fallback_method))
-        .route(
-            "/api/v1/work-items/{ref}/timeline",
-            get(work_items::timeline).fallback(fallback_method),
-        )
-        .route(
-            "/api/v1/work-items/{ref}/comments",
-            get(work_items::comments).fallback(fallback_method),
-        )
-        .route("/api/v1/deliveries", get(deliveries::list).fallback(fallback_method))
-        .route("/api/v1/deliveries/replay", post(replay::matching).fallback(fallback_method))
-        .route(
-            "/api/v1/deliveries/{source}/{delivery_id}",
-            get(deliveries::show).fallback(fallback_method),
-        )
-        .route(
-            "/api/v1/deliveries/{source}/{delivery_id}/replay",
-            post(replay::one).fallback(fallback_method),
-        )
-        .route(
-            "/api/v1/repositories",
-            get(repositories::list).post(repositories::add).fallback(fallback_method),
-        )
-        .route(
-            "/api/v1/repositories/{owner}/{name}",
-            get(repositories::show)
-                .patch(repositories::change)
-                .delete(repositories::remove)
-                .fallback(fallback_method),
-        )
-        .route("/api/v1/stats", get(stats::show).fallback(fallback_method))
-        .route("/api/openapi.json", get(openapi::document).fallback(fallback_method))
-        .route("/api/docs", get(openapi::page).fallback(fallback_method))
+/// What a viewer sees under `/api`.
+pub fn viewer() -> Routes {
+    Routes::needing(Scope::Viewer)
+        .get("/api/v1/work-items", work_items::list)
+        .get("/api/v1/work-items/{ref}", work_items::show)
+        .get("/api/v1/work-items/{ref}/timeline", work_items::timeline)
+        .get("/api/v1/work-items/{ref}/comments", work_items::comments)
+        .get("/api/v1/deliveries", deliveries::list)
+        .get("/api/v1/deliveries/{source}/{delivery_id}", deliveries::show)
+        .get("/api/v1/repositories", repositories::list)
+        .get("/api/v1/repositories/{owner}/{name}", repositories::show)
+        .get("/api/v1/stats", stats::show)
+        .get("/api/openapi.json", openapi::document)
+        .get("/api/docs", openapi::page)
+}
+
+/// What an operator does there.
+pub fn operator() -> Routes {
+    Routes::needing(Scope::Operator)
+        .post("/api/v1/deliveries/replay", "replay all that match", replay::matching)
+        .post("/api/v1/deliveries/{source}/{delivery_id}/replay", "replay a delivery", replay::one)
+}
+
+/// What an admin configures there.
+pub fn admin() -> Routes {
+    Routes::needing(Scope::Admin)
+        .post("/api/v1/repositories", "add a repository", repositories::add)
+        .patch("/api/v1/repositories/{owner}/{name}", "change a repository", repositories::change)
+        .delete("/api/v1/repositories/{owner}/{name}", "remove a repository", repositories::remove)
 }
 
 /// One page of a list.

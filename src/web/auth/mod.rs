@@ -6,11 +6,12 @@
 //! is stored. A cookie that means nothing is no session, never an error. Deliberately absent:
 //! users. Whoever has the token is the operator.
 
+pub mod guard;
 mod sign_in;
 mod tries;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
@@ -41,44 +42,6 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 /// `/login` and `/logout`, with a count of sign-in attempts of their own.
 pub fn routes() -> Router<WebState> {
     sign_in::routes()
-}
-
-/// Layer: lets a bearer token or a session through, everyone else gets a 401 problem.
-pub async fn require_api(State(state): State<WebState>, request: Request, next: Next) -> Response {
-    match api_caller(&state, request.headers(), request.method()).await {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn api_caller(state: &WebState, headers: &HeaderMap, method: &Method) -> Result<(), Problem> {
-    if let Some(authorization) = headers.get(header::AUTHORIZATION) {
-        if bearer(authorization).is_some_and(|token| is_admin_token(&state.admin_token, token)) {
-            return Ok(());
-        }
-        return Err(unauthorized("The token is not right."));
-    }
-    if !has_session(state, headers).await? {
-        return Err(unauthorized(
-            "Send the header Authorization: Bearer TOKEN, or sign in at /login.",
-        ));
-    }
-    if is_safe(method) || is_same_origin(headers, &state.public_url) {
-        Ok(())
-    } else {
-        Err(foreign_origin())
-    }
-}
-
-/// Layer: lets a session through; without one, a page is answered by the way to `/login`.
-pub async fn require_page(State(state): State<WebState>, request: Request, next: Next) -> Response {
-    match has_session(&state, request.headers()).await {
-        Ok(false) => to_login(request.method(), request.uri()),
-        Ok(true) if is_safe(request.method()) => next.run(request).await,
-        Ok(true) if is_same_origin(request.headers(), &state.public_url) => next.run(request).await,
-        Ok(true) => foreign_origin().into_response(),
-        Err(failed) => Problem::from(failed).into_response(),
-    }
 }
 
 /// Layer for everything but the webhook endpoints: what browsers may do with the answer.

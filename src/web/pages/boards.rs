@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::query::{Params, Picker};
 use super::spans;
-use super::{Frame, Mark, Problem, Section, WebState, group_icon, render, welcome};
+use super::{Caller, Frame, Mark, Problem, Section, WebState, group_icon, render, welcome};
 use crate::board::{Board, Card, Column, Columns, Freshness, board, group_name};
 use crate::clock::Timestamp;
 use crate::store::work_items::{WorkItemChoices, WorkItemFilter};
@@ -85,6 +85,7 @@ impl BoardPage {
 /// `GET /boards`.
 pub(super) async fn show(
     State(web): State<WebState>,
+    caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let params = Params::read(query.as_deref())?;
@@ -92,11 +93,11 @@ pub(super) async fn show(
     let now = web.clock.now();
     let counts = web.store.count_by_state_group(&filter).await?;
     if counts.is_empty() && !params.any(&FILTERS) && welcome::nothing_is_stored(&web).await? {
-        return Ok(welcome::show(&web).await?.into_response());
+        return Ok(welcome::show(&web, caller).await?.into_response());
     }
     let items = read_items(&web.store, &filter, columns).await?;
     let page = BoardPage {
-        frame: Frame::read(&web, Section::Boards).await?,
+        frame: Frame::read(&web, Section::Boards, caller).await?,
         board: board(columns, items, &counts, now),
         pickers: pickers(&params, web.store.work_item_choices().await?),
         q: params.text("q").unwrap_or_default(),

@@ -8,7 +8,7 @@ use axum::response::Html;
 
 use super::query::{Params, Picker};
 use super::spans::{self, exact, length, when};
-use super::{Frame, Mark, Problem, Section, WebState, render};
+use super::{Caller, Frame, Mark, Problem, Section, WebState, render};
 use crate::board::{cut, short_key};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, WorkItemRef};
@@ -87,6 +87,7 @@ impl Tag {
 /// `GET /deliveries`.
 pub(super) async fn show(
     State(web): State<WebState>,
+    caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Html<String>, Problem> {
     let params = Params::read(query.as_deref())?;
@@ -99,7 +100,7 @@ pub(super) async fn show(
     let keys = keys(&web.store, &deliveries).await?;
     let counts = web.store.delivery_counts().await?;
     render(&DeliveriesPage {
-        frame: Frame::read(&web, Section::Deliveries).await?,
+        frame: Frame::read(&web, Section::Deliveries, caller).await?,
         segments: segments(&params, &filter, &counts),
         pickers: pickers(&params, &counts),
         status: filter.status,

@@ -10,7 +10,7 @@ use super::json_text::{End, INPUT, JsonText, lay_out};
 use super::query::Params;
 use super::spans::{self, exact, length};
 use super::work_item::Entry;
-use super::{Frame, Mark, Problem, Section, WebState, render};
+use super::{Caller, Frame, Mark, Problem, Section, WebState, render};
 use crate::board::{cut, short_key};
 use crate::ids::DeliveryId;
 use crate::sources::{Encoding, Source};
@@ -66,6 +66,7 @@ impl DeliveryPage {
 /// `GET /deliveries/{source}/{id}`; `?view=raw` is the exact body as text.
 pub(super) async fn show(
     State(web): State<WebState>,
+    caller: Caller,
     Path((source, id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
@@ -85,7 +86,7 @@ pub(super) async fn show(
         None => None,
     };
     let page = DeliveryPage {
-        frame: Frame::read(&web, Section::Deliveries).await?,
+        frame: Frame::read(&web, Section::Deliveries, caller).await?,
         mark: source.into(),
         status: Tag::of(&delivery),
         event: cut(&delivery.event(), 120),

@@ -5,7 +5,8 @@
 //! What other people wrote is only ever escaped text; askama escapes all of it, and an address
 //! from outside becomes a link only where it is http(s).
 //!
-//! Deliberately absent: who may see a page. `routes` expects to stand behind the sign-in.
+//! Deliberately absent: who may see a page. The tables say the scope, the
+//! [guard](super::auth::guard) looks at it; a page only hides what its caller may not press.
 
 mod assets;
 mod boards;
@@ -18,28 +19,41 @@ mod welcome;
 mod work_item;
 
 use askama::Template;
-use axum::Router;
 use axum::response::{Html, Redirect};
-use axum::routing::{get, post};
 
 pub use assets::assets;
 
 use super::error::{Problem, ProblemKind};
+use super::route_table::Routes;
 use super::state::WebState;
+use crate::access::{Caller, Scope};
 use crate::sources::Source;
 use crate::store::StoreResult;
 use crate::work_items::{StateGroup, System};
 
-/// All pages that need a signed-in person.
-pub fn routes() -> Router<WebState> {
-    Router::new()
-        .route("/", get(|| async { Redirect::to("/boards") }))
-        .route("/boards", get(boards::show))
-        .route("/work-items/{item}", get(work_item::show))
-        .route("/work-items/{item}/timeline", get(work_item::show_timeline))
-        .route("/deliveries", get(deliveries::show))
-        .route("/deliveries/{source}/{id}", get(delivery::show))
-        .route("/deliveries/{source}/{id}/replay", post(delivery::replay))
+/// The pages that a viewer sees.
+pub fn viewer() -> Routes {
+    Routes::needing(Scope::Viewer)
+        .get("/", || async { Redirect::to("/boards") })
+        .get("/boards", boards::show)
+        .get("/work-items/{item}", work_item::show)
+        .get("/work-items/{item}/timeline", work_item::show_timeline)
+        .get("/deliveries", deliveries::show)
+        .get("/deliveries/{source}/{id}", delivery::show)
+}
+
+/// The buttons that an operator presses.
+pub fn operator() -> Routes {
+    Routes::needing(Scope::Operator).post(
+        "/deliveries/{source}/{id}/replay",
+        "replay a delivery",
+        delivery::replay,
+    )
+}
+
+/// The pages on which an admin configures.
+pub fn admin() -> Routes {
+    Routes::needing(Scope::Admin)
 }
 
 /// Which part of the navigation a page belongs to.
@@ -54,12 +68,19 @@ struct Frame {
     section: Section,
     /// Deliveries that failed for good.
     failed: i64,
+    /// Who looks at it.
+    caller: Caller,
 }
 
 impl Frame {
-    async fn read(web: &WebState, section: Section) -> StoreResult<Self> {
+    async fn read(web: &WebState, section: Section, caller: Caller) -> StoreResult<Self> {
         let queue = web.store.queue_stats(web.clock.now()).await?;
-        Ok(Self { section, failed: queue.dead })
+        Ok(Self { section, failed: queue.dead, caller })
+    }
+
+    /// Whether buttons that run something again are shown.
+    fn may_operate(&self) -> bool {
+        self.caller.scope >= Scope::Operator
     }
 
     fn current(&self, section: &str) -> bool {

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::response::Html;
 
-use super::{Frame, Problem, Section, WebState, render};
+use super::{Caller, Frame, Problem, Section, WebState, render};
 use crate::sources::github;
 use crate::store::StoreResult;
 use crate::store::deliveries::DeliveryFilter;
@@ -28,10 +28,10 @@ pub(super) async fn nothing_is_stored(web: &WebState) -> StoreResult<bool> {
     Ok(web.store.work_items(&deleted, None, 1).await?.is_empty())
 }
 
-pub(super) async fn show(web: &WebState) -> Result<Html<String>, Problem> {
+pub(super) async fn show(web: &WebState, caller: Caller) -> Result<Html<String>, Problem> {
     let newest = web.store.deliveries(&DeliveryFilter::default(), None, 1).await?;
     render(&WelcomePage {
-        frame: Frame::read(web, Section::Boards).await?,
+        frame: Frame::read(web, Section::Boards, caller).await?,
         public_url: &web.public_url,
         github_endpoint: format!("{}{}", web.public_url, github::ENDPOINT),
         database: match web.store.database_name() {

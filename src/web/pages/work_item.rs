@@ -6,7 +6,7 @@ use axum::response::{Html, Redirect};
 use serde_json::Value;
 
 use super::spans::{self, day, exact, when};
-use super::{Frame, Mark, Problem, Section, WebState, group_icon, render};
+use super::{Caller, Frame, Mark, Problem, Section, WebState, group_icon, render};
 use crate::board::{Face, cut, group_name, short_key};
 use crate::clock::Timestamp;
 use crate::comments::Comment;
@@ -173,6 +173,7 @@ pub(super) struct Difference {
 /// `GET /work-items/{item}`.
 pub(super) async fn show(
     State(web): State<WebState>,
+    caller: Caller,
     Path(item): Path<String>,
 ) -> Result<Html<String>, Problem> {
     let item = WorkItemRef::new(item);
@@ -188,7 +189,7 @@ pub(super) async fn show(
     let key = short_key(&known);
     let title = known.state.as_ref().map(|s| s.title.clone()).unwrap_or_default();
     render(&ItemPage {
-        frame: Frame::read(&web, Section::Boards).await?,
+        frame: Frame::read(&web, Section::Boards, caller).await?,
         tab_title: cut(&key, 40),
         key,
         title,

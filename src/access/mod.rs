@@ -1,0 +1,10 @@
+//! Who may do what, as words: scopes, callers, tokens and the record of what they did.
+//!
+//! Pure: nothing here asks a database, a clock or chance. Deliberately absent: users. A token has
+//! a name and a scope, and whoever holds it acts under that name.
+
+mod caller;
+mod scope;
+
+pub use caller::{Caller, CallerKind};
+pub use scope::{Scope, UnknownScope};
