@@ -40,6 +40,8 @@ pub enum ProblemKind {
     TooLarge,
     /// Too many attempts.
     TooManyAttempts,
+    /// As many as there is room for are here already.
+    Overloaded,
     /// The database does not answer.
     StoreUnavailable,
     /// A mistake of ours.
@@ -48,7 +50,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// All of them, for the documentation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -58,6 +60,7 @@ impl ProblemKind {
         Self::Conflict,
         Self::TooLarge,
         Self::TooManyAttempts,
+        Self::Overloaded,
         Self::StoreUnavailable,
         Self::Internal,
     ];
@@ -74,7 +77,7 @@ impl ProblemKind {
             Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
-            Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -91,6 +94,7 @@ impl ProblemKind {
             Self::Conflict => "conflict",
             Self::TooLarge => "too-large",
             Self::TooManyAttempts => "too-many-attempts",
+            Self::Overloaded => "overloaded",
             Self::StoreUnavailable => "store-unavailable",
             Self::Internal => "internal",
         }
@@ -108,6 +112,7 @@ impl ProblemKind {
             Self::Conflict => "Not possible at this moment",
             Self::TooLarge => "The body is too large",
             Self::TooManyAttempts => "Too many attempts",
+            Self::Overloaded => "There is no room at this moment",
             Self::StoreUnavailable => "The database does not answer",
             Self::Internal => "Something went wrong here",
         }
@@ -149,7 +154,8 @@ pub(super) struct ProblemBody {
 impl Problem {
     /// A problem of the given kind.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        let retry_after = (kind == ProblemKind::StoreUnavailable).then_some(RETRY_AFTER_SECONDS);
+        let later = matches!(kind, ProblemKind::Overloaded | ProblemKind::StoreUnavailable);
+        let retry_after = later.then_some(RETRY_AFTER_SECONDS);
         Self { kind, detail: detail.into(), parameter: None, retry_after }
     }
 

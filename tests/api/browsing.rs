@@ -9,6 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http_body_util::BodyExt;
 use jetbridge::config::Secrets;
+use jetbridge::live::Live;
 use jetbridge::queue::Wake;
 use jetbridge::web::state::{SecretState, WebState};
 use jetbridge::web::{api, auth, error, health};
@@ -71,6 +72,7 @@ impl Site {
             admin_token_file: "jetbridge-data/admin-token".into(),
             plane_secret: SecretState::Set,
             wake: Wake::default(),
+            live: Live::new(app.store.clone(), tokio::sync::watch::channel(false).1),
             metrics: Arc::clone(&app.metrics),
         };
         let routes = routes(&state);

@@ -8,6 +8,7 @@
 mod body;
 mod cursor;
 pub(super) mod deliveries;
+pub(super) mod live;
 mod parameters;
 pub(super) mod replay;
 pub(super) mod repositories;
@@ -62,6 +63,7 @@ pub fn routes() -> Router<WebState> {
                 .delete(repositories::remove)
                 .fallback(fallback_method),
         )
+        .route("/api/v1/live", get(live::follow).fallback(fallback_method))
         .route("/api/v1/stats", get(stats::show).fallback(fallback_method))
         .route("/api/openapi.json", get(openapi::document).fallback(fallback_method))
         .route("/api/docs", get(openapi::page).fallback(fallback_method))

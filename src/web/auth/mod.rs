@@ -81,6 +81,35 @@ pub async fn require_page(State(state): State<WebState>, request: Request, next:
     }
 }
 
+/// What a long connection keeps of its request, to be asked again with [`may_stay`].
+pub(super) fn credentials(headers: &HeaderMap) -> HeaderMap {
+    let ours = [header::AUTHORIZATION, header::COOKIE];
+    let kept = ours.iter().flat_map(|name| {
+        headers.get_all(name).iter().map(move |value| (name.clone(), value.clone()))
+    });
+    let mut credentials = HeaderMap::new();
+    for (name, value) in kept {
+        credentials.append(name, value);
+    }
+    credentials
+}
+
+/// Whether these credentials are still good. A database that does not answer throws nobody out.
+pub(super) async fn may_stay(state: &WebState, credentials: &HeaderMap) -> bool {
+    let refused = api_caller(state, credentials, &Method::GET).await.err();
+    refused.is_none_or(|problem| problem.kind != ProblemKind::Unauthorized)
+}
+
+/// For what a browser lets any page do with our cookie: refuses what no page of ours asks for.
+pub(super) fn refuse_foreign_pages(state: &WebState, headers: &HeaderMap) -> Result<(), Problem> {
+    let by_token = headers.contains_key(header::AUTHORIZATION);
+    if by_token || is_same_origin(headers, &state.public_url) {
+        Ok(())
+    } else {
+        Err(foreign_origin())
+    }
+}
+
 /// Layer for everything but the webhook endpoints: what browsers may do with the answer.
 pub async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;

@@ -12,6 +12,7 @@ mod boards;
 mod deliveries;
 mod delivery;
 mod json_text;
+mod live;
 mod query;
 mod spans;
 mod welcome;
@@ -37,6 +38,7 @@ pub fn routes() -> Router<WebState> {
         .route("/boards", get(boards::show))
         .route("/work-items/{item}", get(work_item::show))
         .route("/work-items/{item}/timeline", get(work_item::show_timeline))
+        .route("/live", get(live::events))
         .route("/deliveries", get(deliveries::show))
         .route("/deliveries/{source}/{id}", get(delivery::show))
         .route("/deliveries/{source}/{id}/replay", post(delivery::replay))
