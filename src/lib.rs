@@ -32,6 +32,8 @@ pub mod work_items;
 
 pub mod store;
 
+pub mod live;
+
 pub mod web;
 
 pub mod sim;

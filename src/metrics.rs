@@ -27,6 +27,13 @@ pub struct Attempt {
     pub outcome: &'static str,
 }
 
+/// Labels of live connections.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LiveKind {
+    /// `websocket` for programs, `events` for pages.
+    pub kind: &'static str,
+}
+
 /// All figures, each with the registry that prints it.
 #[derive(Debug)]
 pub struct Metrics {
@@ -45,6 +52,10 @@ pub struct Metrics {
     pub attempts: Family<Attempt, Counter>,
     /// Seconds from a delivery's commit to the end of its attempt.
     pub lag_seconds: Histogram,
+    /// Live connections that are open.
+    pub live_connections: Family<LiveKind, Gauge>,
+    /// Messages sent over live connections.
+    pub live_messages: Family<LiveKind, Counter>,
     /// Jobs queued, as of the last scrape.
     pub queue_queued: Gauge,
     /// Jobs being worked on, as of the last scrape.
@@ -69,6 +80,8 @@ impl Default for Metrics {
             bytes_in_flight: Gauge::default(),
             attempts: Family::default(),
             lag_seconds: Histogram::new(SECONDS),
+            live_connections: Family::default(),
+            live_messages: Family::default(),
             queue_queued: Gauge::default(),
             queue_claimed: Gauge::default(),
             queue_dead: Gauge::default(),
@@ -111,6 +124,16 @@ impl Metrics {
             "From a delivery's commit to the end of its attempt",
             Unit::Seconds,
             self.lag_seconds.clone(),
+        );
+        r.register(
+            "live_connections",
+            "Live connections that are open",
+            self.live_connections.clone(),
+        );
+        r.register(
+            "live_messages",
+            "Messages sent over live connections",
+            self.live_messages.clone(),
         );
         r.register("queue_jobs_queued", "Jobs that wait", self.queue_queued.clone());
         r.register("queue_jobs_claimed", "Jobs being worked on", self.queue_claimed.clone());

@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use jetbridge::config::Secrets;
+use jetbridge::live::Live;
 use jetbridge::queue::Wake;
 use jetbridge::store::sessions::TokenKind;
 use jetbridge::web;
@@ -57,6 +58,7 @@ impl Site {
             admin_token_file: "admin-token".into(),
             plane_secret,
             wake: Wake::default(),
+            live: Live::new(app.store.clone(), tokio::sync::watch::channel(false).1),
             metrics: app.metrics.clone(),
         };
         let now = app.clock.now();

@@ -24,9 +24,11 @@ use crate::config::{Config, ConfigError, Secrets, UnsignedWebhooks, load_or_make
 use crate::inbox::Inbox;
 use crate::jobs::directory::Directory;
 use crate::jobs::process_delivery::{PlaneAddress, Processor};
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::queue::worker::Worker;
 use crate::queue::{Wake, hints};
+use crate::store::announcements::Topic;
 use crate::store::jobs::Stage;
 use crate::store::{DatabaseUrl, Store, StoreError};
 use crate::web;
@@ -35,6 +37,8 @@ use crate::web::webhooks::{GithubEndpoint, Intake, KnownRepositories, Limits, Pl
 
 /// Issues that are brought in step at a time: Plane gives one request a second.
 const SYNCS: usize = 4;
+/// How long live connections may take to say good-bye.
+const LIVE_LIMIT: Duration = Duration::from_secs(2);
 /// All of stopping, from the signal to the end of the process.
 const STOP_LIMIT: Duration = Duration::from_secs(9);
 
@@ -141,6 +145,7 @@ pub struct App {
     pub sign_in_link: String,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
+    live: Live,
     working: Vec<JoinHandle<()>>,
     committers: Vec<JoinHandle<()>>,
     hinting: Vec<JoinHandle<()>>,
@@ -178,17 +183,9 @@ impl App {
                 working.push(tokio::spawn(worker.run(stopped.clone())));
             }
         }
-        let mut hinting = Vec::new();
-        if role.receives() {
-            hinting.push(tokio::spawn(hints::announce(
-                store.clone(),
-                wake.clone(),
-                stopped.clone(),
-            )));
-        }
-        if role.works() {
-            hinting.push(tokio::spawn(hints::listen(store.clone(), wake.clone(), stopped.clone())));
-        }
+        let live = Live::new(store.clone(), stopped.clone());
+        let mut hinting = between_processes(&store, &wake, &live, &stopped);
+        hinting.push(tokio::spawn(live.clone().follow()));
         let state = WebState {
             store: store.clone(),
             clock: clock.clone(),
@@ -197,6 +194,7 @@ impl App {
             admin_token_file: admin_token_file(&config.data_dir).display().to_string().into(),
             plane_secret: secret_state(&config.plane.webhook_secret),
             wake: wake.clone(),
+            live: live.clone(),
             metrics: Arc::clone(&metrics),
         };
         let sign_in_link = web::auth::one_time_link(&state).await?;
@@ -215,7 +213,17 @@ impl App {
         };
         let server =
             tokio::spawn(web::server::serve(listener, web::routes(&state, intake), stopped));
-        Ok(Self { store, sign_in_link, stop, server, working, committers, hinting, _lock: lock })
+        Ok(Self {
+            store,
+            sign_in_link,
+            stop,
+            server,
+            live,
+            working,
+            committers,
+            hinting,
+            _lock: lock,
+        })
     }
 
     /// Stops: no new requests, those in work are answered, batches in work are finished.
@@ -223,6 +231,7 @@ impl App {
         let _ = self.stop.send(true);
         let orderly = async {
             let _ = self.server.await;
+            let _ = timeout(LIVE_LIMIT, self.live.drained()).await;
             for committer in self.committers {
                 let _ = committer.await;
             }
@@ -240,6 +249,28 @@ impl App {
             );
         }
     }
+}
+
+/// Tells other processes what this one commits, and hears what they say.
+fn between_processes(
+    store: &Store,
+    wake: &Wake,
+    live: &Live,
+    stopped: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let announce = |topic, committed| {
+        tokio::spawn(hints::announce(store.clone(), topic, committed, stopped.clone()))
+    };
+    let (wake_up, look) = (wake.clone(), live.clone());
+    let pass_on = move |topic| match topic {
+        Topic::Work => wake_up.work_is_due_elsewhere(),
+        Topic::Changes => look.look(),
+    };
+    vec![
+        announce(Topic::Work, wake.work_to_announce()),
+        announce(Topic::Changes, store.changes_to_announce()),
+        tokio::spawn(hints::listen(store.clone(), pass_on, stopped.clone())),
+    ]
 }
 
 /// What each webhook endpoint goes by.

@@ -1,6 +1,6 @@
 //! From committed deliveries to worked-off ones: who works on what, and when again.
 //!
-//! `retry` decides (pure), `worker` acts, `hints` wakes the workers of other processes; the table
+//! `retry` decides (pure), `worker` acts, `hints` carries word to other processes; the table
 //! itself is in `store/jobs`.
 
 pub mod hints;
@@ -22,7 +22,7 @@ pub struct Wake(Arc<Hinted>);
 struct Hinted {
     reader: Notify,
     syncer: Notify,
-    announcer: Notify,
+    announcer: Arc<Notify>,
 }
 
 impl Wake {
@@ -50,8 +50,8 @@ impl Wake {
         }
     }
 
-    /// Waits until this process commits something.
-    pub async fn committed(&self) {
-        self.0.announcer.notified().await;
+    /// Rings when this process committed something that is due.
+    pub fn work_to_announce(&self) -> Arc<Notify> {
+        Arc::clone(&self.0.announcer)
     }
 }

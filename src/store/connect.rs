@@ -9,6 +9,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use super::changes::Changed;
 use super::{Database, Store, StoreError, StoreResult, on_writer};
 
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -131,7 +132,7 @@ impl Store {
             DatabaseUrl::Sqlite(path) => connect_sqlite(path, missing).await?,
             DatabaseUrl::Postgres(url) => connect_postgres(url).await?,
         };
-        Ok(Self { database })
+        Ok(Self { database, changed: Changed::default() })
     }
 
     async fn migrate(&self) -> StoreResult<()> {

@@ -1,6 +1,11 @@
 //! Finishing a batch: the ends of its jobs, what they changed, and their timeline in one commit,
 //! under the lease that was claimed. The rules of leases stand in `store/jobs`.
+//!
+//! An item has changed, too, when a delivery about it was tried again or failed for good.
 
+use std::collections::BTreeSet;
+
+use super::changes::REVISE;
 use super::finished_rows::{comment_row, entry_row, finished_row, item_row};
 use super::jobs::{Finish, Finished};
 use super::rows::{Statement, statement, to_json};
@@ -38,7 +43,8 @@ const FINISH_PLANE: Statement = statement!(
         work_item_ref = COALESCE(r.work_item_ref, plane_webhook_deliveries.work_item_ref), processed_at = r.finished_at
      FROM ",
     rows(source "text", delivery_id "text", delivery_status "text", counted "bigint", error "text", result "text", work_item_ref "text", finished_at "timestamptz"),
-    " WHERE plane_webhook_deliveries.delivery_id = r.delivery_id AND r.source = 'plane'"
+    " WHERE plane_webhook_deliveries.delivery_id = r.delivery_id AND r.source = 'plane'
+     RETURNING plane_webhook_deliveries.work_item_ref"
 );
 
 const FINISH_GITHUB: Statement = statement!(
@@ -50,7 +56,8 @@ const FINISH_GITHUB: Statement = statement!(
         work_item_ref = COALESCE(r.work_item_ref, github_webhook_events.work_item_ref), processed_at = r.finished_at
      FROM ",
     rows(source "text", delivery_id "text", delivery_status "text", counted "bigint", error "text", result "text", work_item_ref "text", finished_at "timestamptz"),
-    " WHERE github_webhook_events.delivery_id = r.delivery_id AND r.source = 'github'"
+    " WHERE github_webhook_events.delivery_id = r.delivery_id AND r.source = 'github'
+     RETURNING github_webhook_events.work_item_ref"
 );
 
 const UPSERT_ITEMS: Statement = statement!(
@@ -112,11 +119,23 @@ macro_rules! finish {
             transaction.rollback().await?;
             return Ok(Finish::Lost(lost($finished, &kept)));
         }
+        let mut revised = rows.revised;
+        for (statement, rows) in rows.deliveries {
+            let about: Vec<Option<String>> = sqlx::query_scalar(statement.$dialect)
+                .bind(rows)
+                .fetch_all(&mut *transaction)
+                .await?;
+            revised.extend(about.into_iter().flatten());
+        }
         for (statement, rows) in rows.writes {
             sqlx::query(statement.$dialect).bind(rows).execute(&mut *transaction).await?;
         }
+        if !revised.is_empty() {
+            let items = to_json(&Vec::from_iter(&revised))?;
+            sqlx::query(REVISE.$dialect).bind(items).execute(&mut *transaction).await?;
+        }
         transaction.commit().await?;
-        Ok(Finish::Committed)
+        Finish::Committed
     }};
 }
 impl Store {
@@ -129,14 +148,16 @@ impl Store {
         changed: Changed<'_>,
     ) -> StoreResult<Finish> {
         let rows = Rows::of(finished, changed)?;
-        match &self.database {
+        let finish = match &self.database {
             Database::Postgres(pool) => {
                 finish!(pool.begin().await?, postgres, lease, finished, rows)
             }
             Database::Sqlite { writer, .. } => {
                 finish!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite, lease, finished, rows)
             }
-        }
+        };
+        self.tell_changed();
+        Ok(finish)
     }
 }
 
@@ -149,6 +170,7 @@ impl Store {
             sqlite: "SELECT 1 FROM work_items WHERE work_item_ref = $1 AND ingested_at = $2",
         };
         let row = to_json(&[item_row(item)])?;
+        let revised = to_json(&[&item.item])?;
         macro_rules! improve {
             ($transaction:expr, $dialect:ident) => {{
                 let mut transaction = $transaction;
@@ -162,36 +184,44 @@ impl Store {
                     return Ok(false);
                 }
                 sqlx::query(UPSERT_ITEMS.$dialect).bind(row).execute(&mut *transaction).await?;
+                sqlx::query(REVISE.$dialect).bind(revised).execute(&mut *transaction).await?;
                 transaction.commit().await?;
-                Ok(true)
             }};
         }
         match &self.database {
             Database::Postgres(pool) => improve!(pool.begin().await?, postgres),
             Database::Sqlite { writer, .. } => {
-                improve!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite)
+                improve!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite);
             }
         }
+        self.tell_changed();
+        Ok(true)
     }
 }
 
 /// The batch as the statements take it.
 struct Rows {
     jobs: String,
-    /// What follows once all jobs are known to be ours, in this order.
+    /// What follows once all jobs are known to be ours, in this order: their deliveries, each with
+    /// the item that it is about,
+    deliveries: Vec<(Statement, String)>,
+    /// and what else there is.
     writes: Vec<(Statement, String)>,
+    /// The items that changed, those of the deliveries aside.
+    revised: BTreeSet<String>,
 }
 
 impl Rows {
     fn of(finished: &[Finished], changed: Changed<'_>) -> StoreResult<Self> {
         let jobs = to_json(&finished.iter().map(finished_row).collect::<Vec<_>>())?;
-        let mut writes = Vec::new();
+        let mut deliveries = Vec::new();
         for (source, statement) in [(Source::Plane, FINISH_PLANE), (Source::Github, FINISH_GITHUB)]
         {
             if finished.iter().any(|f| f.entry.source == source) {
-                writes.push((statement, jobs.clone()));
+                deliveries.push((statement, jobs.clone()));
             }
         }
+        let mut writes = Vec::new();
         if !changed.items.is_empty() {
             let items: Vec<_> = changed.items.iter().map(|item| item_row(item)).collect();
             writes.push((UPSERT_ITEMS, to_json(&items)?));
@@ -202,7 +232,10 @@ impl Rows {
         }
         let entries: Vec<_> = finished.iter().map(|f| entry_row(&f.entry)).collect();
         writes.push((APPEND_TIMELINE, to_json(&entries)?));
-        Ok(Self { jobs, writes })
+        let items = changed.items.iter().map(|item| &item.item);
+        let revised = items.chain(changed.comments.iter().map(|comment| &comment.said.item));
+        let revised = revised.map(ToString::to_string).collect();
+        Ok(Self { jobs, deliveries, writes, revised })
     }
 }
 

@@ -9,6 +9,7 @@
 
 use sqlx::Row;
 
+use super::changes::REVISE;
 use super::finish::APPEND_TIMELINE;
 use super::finished_rows::EntryRow;
 use super::rows::{Statement, to_json};
@@ -259,6 +260,10 @@ impl Store {
                     .bind(to_json(&[entry])?)
                     .execute(&mut *transaction)
                     .await?;
+                if let Some(item) = &item {
+                    let revise = sqlx::query(REVISE.$dialect).bind(to_json(&[item])?);
+                    revise.execute(&mut *transaction).await?;
+                }
                 transaction.commit().await?;
             }};
         }
@@ -268,6 +273,7 @@ impl Store {
                 requeue!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite);
             }
         }
+        self.tell_changed();
         Ok(true)
     }
 }

@@ -16,6 +16,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 use sqlx::types::Json;
 
+use super::changes::REVISE;
 use super::intents::{END_INTENTS, IntentEnd, end_row};
 use super::rows::{Statement, statement, to_json};
 use super::time::{At, to_text};
@@ -190,6 +191,9 @@ const HOLD: &str = concat!(
 pub(super) const FENCE: &str =
     "UPDATE issue_links SET revision = revision + 1 WHERE id = $1 AND lease = $2";
 
+/// The items of both sides.
+const REFS: &str = "SELECT github_ref, plane_ref FROM issue_links WHERE id = $1";
+
 const FORGET_MIRRORS: &str = "
     UPDATE comment_links SET plane_comment_id = NULL, status = 'pending'
     WHERE issue_link = $1 AND status <> 'deleted' AND EXISTS (
@@ -231,10 +235,39 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<Held> {
         let (issue, number) = (database_id(key.github_issue)?, database_id(key.number)?);
-        let row: Option<Row> = on_writer!(self, pool => sqlx::query_as(HOLD)
-            .bind(&key.repository).bind(issue).bind(number).bind(github_ref(key.github_issue).as_str())
-            .bind(&key.plane_project).bind(lease.0.to_string()).bind(At(until)).bind(At(now))
-            .fetch_optional(pool).await?);
+        let github = github_ref(key.github_issue);
+        macro_rules! hold {
+            ($transaction:expr, $dialect:ident) => {{
+                let mut transaction = $transaction;
+                let row: Option<Row> = sqlx::query_as(HOLD)
+                    .bind(&key.repository)
+                    .bind(issue)
+                    .bind(number)
+                    .bind(github.as_str())
+                    .bind(&key.plane_project)
+                    .bind(lease.0.to_string())
+                    .bind(At(until))
+                    .bind(At(now))
+                    .fetch_optional(&mut *transaction)
+                    .await?;
+                // Nobody sees who holds a link, but that there is one now.
+                if row.as_ref().is_some_and(|row| row.revision == 0) {
+                    let revise = sqlx::query(REVISE.$dialect).bind(to_json(&[&github])?);
+                    revise.execute(&mut *transaction).await?;
+                }
+                transaction.commit().await?;
+                row
+            }};
+        }
+        let row = match &self.database {
+            Database::Postgres(pool) => hold!(pool.begin().await?, postgres),
+            Database::Sqlite { writer, .. } => {
+                hold!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite)
+            }
+        };
+        if row.as_ref().is_some_and(|row| row.revision == 0) {
+            self.tell_changed();
+        }
         Ok(match row {
             Some(row) => Held::Ours(Box::new(row.try_into()?)),
             None => Held::Busy,
@@ -295,6 +328,8 @@ impl Store {
                     transaction.rollback().await?;
                     return Ok(Save::Lost);
                 }
+                let before: (String, Option<String>) =
+                    sqlx::query_as(REFS).bind(link.0).fetch_one(&mut *transaction).await?;
                 if let Some(item) = update.item {
                     let forget = sqlx::query(FORGET_MIRRORS).bind(link.0).bind(item);
                     forget.execute(&mut *transaction).await?;
@@ -304,6 +339,12 @@ impl Store {
                 {
                     sqlx::query(statement.$dialect).bind(rows).execute(&mut *transaction).await?;
                 }
+                let after: (String, Option<String>) =
+                    sqlx::query_as(REFS).bind(link.0).fetch_one(&mut *transaction).await?;
+                let both: Vec<_> =
+                    [Some(after.0), before.1, after.1].into_iter().flatten().collect();
+                let revise = sqlx::query(REVISE.$dialect).bind(to_json(&both)?);
+                revise.execute(&mut *transaction).await?;
                 transaction.commit().await?;
             }};
         }
@@ -313,6 +354,7 @@ impl Store {
                 save!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite);
             }
         }
+        self.tell_changed();
         Ok(Save::Committed)
     }
 

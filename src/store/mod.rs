@@ -9,6 +9,7 @@
 //! read. Nothing here waits for the network while a transaction is open.
 
 pub mod announcements;
+pub mod changes;
 pub mod claim;
 mod comments;
 mod connect;
@@ -57,6 +58,7 @@ use {on_reader, on_writer};
 #[derive(Debug, Clone)]
 pub struct Store {
     database: Database,
+    changed: changes::Changed,
 }
 
 #[derive(Debug, Clone)]

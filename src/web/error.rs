@@ -41,6 +41,8 @@ pub enum ProblemKind {
     TooLarge,
     /// Too many attempts.
     TooManyAttempts,
+    /// As many as there is room for are here already.
+    Overloaded,
     /// The database does not answer.
     StoreUnavailable,
     /// A mistake of ours.
@@ -49,7 +51,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// All of them, for the documentation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -59,6 +61,7 @@ impl ProblemKind {
         Self::Conflict,
         Self::TooLarge,
         Self::TooManyAttempts,
+        Self::Overloaded,
         Self::StoreUnavailable,
         Self::Internal,
     ];
@@ -75,7 +78,7 @@ impl ProblemKind {
             Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
-            Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -92,6 +95,7 @@ impl ProblemKind {
             Self::Conflict => "conflict",
             Self::TooLarge => "too-large",
             Self::TooManyAttempts => "too-many-attempts",
+            Self::Overloaded => "overloaded",
             Self::StoreUnavailable => "store-unavailable",
             Self::Internal => "internal",
         }
@@ -109,6 +113,7 @@ impl ProblemKind {
             Self::Conflict => "Not possible at this moment",
             Self::TooLarge => "The body is too large",
             Self::TooManyAttempts => "Too many attempts",
+            Self::Overloaded => "There is no room at this moment",
             Self::StoreUnavailable => "The database does not answer",
             Self::Internal => "Something went wrong here",
         }
@@ -155,7 +160,8 @@ pub(super) struct ProblemBody {
 impl Problem {
     /// A problem of the given kind.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        let retry_after = (kind == ProblemKind::StoreUnavailable).then_some(RETRY_AFTER_SECONDS);
+        let later = matches!(kind, ProblemKind::Overloaded | ProblemKind::StoreUnavailable);
+        let retry_after = later.then_some(RETRY_AFTER_SECONDS);
         Self { kind, detail: detail.into(), parameter: None, retry_after, scope: None }
     }
 

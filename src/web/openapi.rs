@@ -8,7 +8,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr};
 use utoipa::{Modify, OpenApi};
 
-use super::api::{deliveries, replay, repositories, stats, work_items};
+use super::api::{deliveries, live, replay, repositories, stats, work_items};
 use super::error::{Problem, ProblemKind};
 
 #[derive(OpenApi)]
@@ -22,6 +22,7 @@ use super::error::{Problem, ProblemKind};
         work_items::show,
         work_items::timeline,
         work_items::comments,
+        live::follow,
         deliveries::list,
         deliveries::show,
         replay::one,
@@ -60,7 +61,7 @@ struct DocsPage {
     version: String,
     description: String,
     operations: Vec<DocumentedOperation>,
-    problems: [ProblemKind; 11],
+    problems: [ProblemKind; 12],
 }
 
 struct DocumentedOperation {

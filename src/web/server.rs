@@ -90,7 +90,9 @@ async fn drive(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(HYPER_HEADERS)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        // A WebSocket leaves hyper, and its place here; `live` counts those.
+        .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::Secrets;
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::queue::Wake;
 use crate::store::Store;
@@ -25,6 +26,8 @@ pub struct WebState {
     pub plane_secret: SecretState,
     /// Tells the worker of this process that a replay is due.
     pub wake: Wake,
+    /// Tells pages and programs what changes.
+    pub live: Live,
     /// The figures of this process.
     pub metrics: Arc<Metrics>,
 }

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use jetbridge::config::Secrets;
+use jetbridge::live::Live;
 use jetbridge::queue::Wake;
 use jetbridge::web;
 use jetbridge::web::state::{SecretState, WebState};
@@ -69,6 +70,7 @@ impl Site {
             admin_token_file: "jetbridge-data/admin-token".into(),
             plane_secret: SecretState::Set,
             wake: Wake::default(),
+            live: Live::new(app.store.clone(), tokio::sync::watch::channel(false).1),
             metrics: Arc::clone(&app.metrics),
         };
         let routes = web::routes(&state, None);

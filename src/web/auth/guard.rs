@@ -17,7 +17,7 @@ use super::{
     unauthorized,
 };
 use crate::access::{Caller, CallerKind, Scope};
-use crate::web::error::{Problem, fallback_method};
+use crate::web::error::{Problem, ProblemKind, fallback_method};
 use crate::web::route_table::Route;
 use crate::web::state::WebState;
 
@@ -48,6 +48,15 @@ impl Post {
     /// For one row of a table.
     pub fn new(guard: &Arc<Guard>, route: Route) -> Self {
         Self { guard: Arc::clone(guard), route: Arc::new(route) }
+    }
+}
+
+/// Whether these credentials are still good, for a connection that stays open. A database that
+/// does not answer throws nobody out.
+pub async fn may_stay(state: &WebState, credentials: &HeaderMap) -> bool {
+    match Guard::new(state, Audience::Programs).identify(credentials).await {
+        Ok(caller) => caller.is_some(),
+        Err(problem) => problem.kind != ProblemKind::Unauthorized,
     }
 }
 

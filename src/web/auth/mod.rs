@@ -44,6 +44,19 @@ pub fn routes() -> Router<WebState> {
     sign_in::routes()
 }
 
+/// What a long connection keeps of its request, to be asked again with [`guard::may_stay`].
+pub(super) fn credentials(headers: &HeaderMap) -> HeaderMap {
+    let ours = [header::AUTHORIZATION, header::COOKIE];
+    let kept = ours.iter().flat_map(|name| {
+        headers.get_all(name).iter().map(move |value| (name.clone(), value.clone()))
+    });
+    let mut credentials = HeaderMap::new();
+    for (name, value) in kept {
+        credentials.append(name, value);
+    }
+    credentials
+}
+
 /// Layer for everything but the webhook endpoints: what browsers may do with the answer.
 pub async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;

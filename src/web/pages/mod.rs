@@ -13,6 +13,7 @@ mod boards;
 mod deliveries;
 mod delivery;
 mod json_text;
+mod live;
 mod query;
 mod spans;
 mod welcome;
@@ -38,6 +39,7 @@ pub fn viewer() -> Routes {
         .get("/boards", boards::show)
         .get("/work-items/{item}", work_item::show)
         .get("/work-items/{item}/timeline", work_item::show_timeline)
+        .get("/live", live::events)
         .get("/deliveries", deliveries::show)
         .get("/deliveries/{source}/{id}", delivery::show)
 }

@@ -1,0 +1,253 @@
+// The open page follows the server. Told over a stream of events that something changed, it fetches itself and takes
+// over what differs in the parts marked data-live; where no stream can be had it looks every few seconds instead.
+// data-live="ADDRESS" names another page that a part comes from. A page about deliveries says data-live-activity on
+// its main: it follows everything that is received or worked off, others only what changes items.
+(() => {
+  const live = document.getElementById("live");
+  if (!live) return;
+  const again = 250; // least time between two fetches, or twice what the last one took
+  const calm = 5000; // for what is not the page's subject, and without a stream
+  const ages = 60000; // they grow without any event
+  const silence = 40000; // the server says something every 15 s
+  const patience = 30000; // then it is no longer reconnecting
+  const fresh = 60000; // how long a card is shown as moved
+  const main = () => document.querySelector("main");
+
+  // ── the mark ─────────────────────────────────────────────────────────────────────────────────────
+  let seen = new Date();
+  let lost = 0;
+  const clock = (parts) => seen.toLocaleTimeString([], { hourCycle: "h23", hour: "2-digit", minute: "2-digit", ...parts });
+  const mark = (state, word, rest = "") => {
+    live.hidden = false;
+    if (live.dataset.state === state && live.textContent === word + rest) return;
+    live.dataset.state = state;
+    const text = document.createElement("span");
+    const more = document.createElement("span");
+    more.className = "wide";
+    more.textContent = rest;
+    text.append(word, ...(rest ? [more] : []));
+    live.replaceChildren(text);
+  };
+  const markLive = () => { lost = 0; mark("connected", "Live"); };
+  const markLost = () => {
+    lost ||= Date.now();
+    if (!navigator.onLine || Date.now() - lost > patience) mark("offline", `Offline since ${clock()}`);
+    else mark("reconnecting", "Reconnecting", `, data as of ${clock({ second: "2-digit" })}`);
+  };
+
+  // ── taking over what differs: elements stay the same ones, and with them focus, selection, scroll and open folds ──
+  const key = (node) => {
+    if (node.nodeType !== Node.ELEMENT_NODE) return "";
+    if (node.id || node.dataset.key) return node.id || node.dataset.key;
+    const inner = node.matches("li, tr, article, details") && node.querySelector("[id]");
+    return inner ? `around ${inner.id}` : "";
+  };
+  // What people or scripts have set on this page, not the server.
+  const isOurs = (node, name) => (name === "open" && node.matches("details")) || (name === "hidden" && node.matches("[data-copy]"));
+  const morph = (from, to) => {
+    if (from.nodeType !== Node.ELEMENT_NODE) {
+      if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
+      return;
+    }
+    if (from.isEqualNode(to)) return;
+    for (const { name } of [...from.attributes]) if (!to.hasAttribute(name) && !isOurs(from, name)) from.removeAttribute(name);
+    for (const { name, value } of to.attributes) if (from.getAttribute(name) !== value && !isOurs(from, name)) from.setAttribute(name, value);
+    morphChildren(from, to);
+  };
+  const morphChildren = (from, to) => {
+    const wanted = new Set([...to.childNodes].map(key));
+    const keyed = new Map();
+    for (const child of [...from.childNodes]) {
+      const name = key(child);
+      if (!name) continue;
+      if (!wanted.has(name) || keyed.has(name)) child.remove();
+      else keyed.set(name, child);
+    }
+    let at = from.firstChild;
+    for (const next of [...to.childNodes]) {
+      const name = key(next);
+      const known = name ? keyed.get(name) : at && !key(at) ? at : null;
+      if (known?.nodeName !== next.nodeName) { from.insertBefore(next, at); continue; }
+      if (known === at) at = at.nextSibling;
+      else from.insertBefore(known, at);
+      // A part with an address of its own is not this page's to say.
+      if (!(next.dataset?.live && known.dataset?.live)) morph(known, next);
+    }
+    while (at) { const rest = at.nextSibling; at.remove(); at = rest; }
+  };
+
+  // ── cards ────────────────────────────────────────────────────────────────────────────────────────
+  const changed = new Map(); // item → until when a card of it that appears is new
+  const moved = new Map(); // card → until when it is shown as moved
+  const columnOf = (card) => card.closest("ul")?.getAttribute("aria-label") ?? "";
+  const itemOf = (card) => decodeURIComponent(card.id.slice("card-".length));
+  const cards = (root) => [...root.querySelectorAll("[id^='card-']")];
+  const drop = (map) => map.forEach((until, name) => { if (until < Date.now()) map.delete(name); });
+  const markMoved = (page) => {
+    const before = new Map(cards(document).map((card) => [card.id, columnOf(card)]));
+    const until = Date.now() + fresh;
+    const count = { moved: 0, new: 0, gone: 0 };
+    drop(moved);
+    drop(changed);
+    for (const card of cards(page)) {
+      const was = before.get(card.id);
+      before.delete(card.id);
+      if (was === undefined && changed.has(itemOf(card))) { count.new += 1; moved.set(card.id, until); }
+      else if (was !== undefined && was !== columnOf(card)) { count.moved += 1; moved.set(card.id, until); }
+      if (moved.has(card.id)) card.closest(".card")?.classList.add("card-moved");
+    }
+    for (const id of before.keys()) if (changed.has(itemOf({ id }))) count.gone += 1;
+    return count;
+  };
+
+  // ── said once, for those who hear the page ───────────────────────────────────────────────────────
+  const said = document.createElement("p");
+  said.className = "sr";
+  said.setAttribute("role", "status");
+  said.id = "said";
+  document.body.append(said);
+  let total = null;
+  let told = false; // whether an item of this page changed since the last word
+  const tell = (count) => {
+    if (total) { for (const name of Object.keys(count)) total[name] += count[name]; return; }
+    total = count;
+    setTimeout(() => {
+      const parts = Object.entries(total).filter(([, n]) => n > 0).map(([name, n]) => `${n} ${name}`);
+      said.textContent = parts.length ? `The board changed: ${parts.join(", ")}.` : "The page changed.";
+      total = null;
+    }, 1000);
+  };
+
+  // ── fetching ─────────────────────────────────────────────────────────────────────────────────────
+  const fetchPage = async (address) => {
+    const answer = await fetch(address, { cache: "no-store", headers: { accept: "text/html" }, signal: AbortSignal.timeout(10000) });
+    if (answer.redirected) { location.reload(); throw new Error("signed out"); }
+    if (!answer.ok) throw new Error(String(answer.status));
+    return new DOMParser().parseFromString(await answer.text(), "text/html");
+  };
+  const takeOver = (page, parts) => {
+    const focused = document.activeElement?.id;
+    const differs = parts.filter((part) => {
+      const next = page.getElementById(part.id);
+      if (!next || part.isEqualNode(next)) return false;
+      morph(part, next);
+      return true;
+    });
+    if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    return differs.length > 0;
+  };
+  const refresh = async () => {
+    const page = await fetchPage(location.href);
+    if (page.querySelector("main")?.dataset.page !== main()?.dataset.page) return location.reload();
+    const parts = [...document.querySelectorAll("[data-live]")];
+    const count = markMoved(page);
+    let differs = takeOver(page, parts.filter((part) => !part.dataset.live));
+    for (const part of parts.filter((part) => part.dataset.live && part.isConnected)) {
+      differs = takeOver(await fetchPage(part.dataset.live), [part]) || differs;
+    }
+    if (told && differs) tell(count);
+    told = false;
+  };
+
+  let due = Infinity;
+  let timer = 0;
+  let busy = false;
+  let notBefore = 0;
+  const ask = (wait) => {
+    const at = Math.max(Date.now() + wait, notBefore);
+    if (at >= due || document.hidden) return;
+    due = at;
+    clearTimeout(timer);
+    timer = setTimeout(turn, at - Date.now());
+  };
+  const turn = async () => {
+    due = Infinity;
+    if (document.hidden) return;
+    if (busy) return ask(again);
+    busy = true;
+    const begun = Date.now();
+    let next = up ? ages : calm;
+    try {
+      await refresh();
+      seen = new Date();
+      markLive();
+    } catch {
+      markLost();
+      next = lost && Date.now() - lost > patience ? calm : 1500;
+    }
+    busy = false;
+    notBefore = Date.now() + Math.min(Math.max(again, 2 * (Date.now() - begun)), calm);
+    ask(next);
+  };
+
+  // ── the stream ───────────────────────────────────────────────────────────────────────────────────
+  let stream = null;
+  let up = false;
+  let heard = 0;
+  let tries = 0;
+  let retry = 0;
+  let revision = "";
+  const concerns = ({ refs, more }) => {
+    const own = /^\/work-items\/([^/]+)/.exec(location.pathname);
+    if (!own || more) return true;
+    const linked = [...document.querySelectorAll("main a[href^='/work-items/']")].map((link) => decodeURIComponent(link.pathname.split("/")[2]));
+    return refs.some((ref) => ref === decodeURIComponent(own[1]) || linked.includes(ref));
+  };
+  const close = () => {
+    clearTimeout(retry);
+    stream?.close();
+    stream = null;
+    up = false;
+  };
+  const reopen = () => {
+    close();
+    const wait = Math.min(1000 * 2 ** tries++, 15000);
+    retry = setTimeout(open, wait * (0.5 + Math.random() / 2));
+  };
+  const open = () => {
+    close();
+    if (document.hidden || !window.EventSource) return;
+    heard = Date.now();
+    const source = new EventSource(revision ? `/live?since=${revision}` : "/live");
+    stream = source;
+    const on = (name, then) => source.addEventListener(name, (event) => {
+      heard = Date.now();
+      if (event.lastEventId) revision = event.lastEventId;
+      then(event.data);
+    });
+    // The page may be older than the stream.
+    const begin = () => { up = true; tries = 0; ask(0); };
+    on("hello", begin);
+    on("reset", begin);
+    on("work-items", (data) => {
+      const news = JSON.parse(data);
+      if (!concerns(news)) return;
+      for (const ref of news.refs) changed.set(ref, Date.now() + calm);
+      told = true;
+      ask(0);
+    });
+    on("activity", () => ask(main()?.dataset.liveActivity === undefined ? calm : 0));
+    on("stalled", () => { markLost(); ask(calm); });
+    on("beat", () => { if (!lost) seen = new Date(); });
+    source.onerror = () => {
+      if (source !== stream) return;
+      up = false;
+      ask(0);
+      if (source.readyState === EventSource.CLOSED) reopen();
+    };
+  };
+
+  markLive();
+  open();
+  if (!stream) ask(calm);
+  setInterval(() => {
+    if (lost) markLost();
+    if (stream && Date.now() - heard > silence) reopen();
+  }, 5000);
+  const wake = () => { open(); ask(0); };
+  document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else wake(); });
+  addEventListener("online", wake);
+  addEventListener("offline", markLost);
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
+})();
