@@ -8,6 +8,7 @@
 mod body;
 mod cursor;
 pub(super) mod deliveries;
+pub(super) mod health;
 mod parameters;
 pub(super) mod replay;
 pub(super) mod repositories;
@@ -63,6 +64,7 @@ pub fn routes() -> Router<WebState> {
                 .fallback(fallback_method),
         )
         .route("/api/v1/stats", get(stats::show).fallback(fallback_method))
+        .route("/api/v1/health", get(health::show).fallback(fallback_method))
         .route("/api/openapi.json", get(openapi::document).fallback(fallback_method))
         .route("/api/docs", get(openapi::page).fallback(fallback_method))
 }

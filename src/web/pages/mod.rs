@@ -11,6 +11,7 @@ mod assets;
 mod boards;
 mod deliveries;
 mod delivery;
+mod health;
 mod json_text;
 mod query;
 mod spans;
@@ -38,6 +39,7 @@ pub fn routes() -> Router<WebState> {
         .route("/work-items/{item}", get(work_item::show))
         .route("/work-items/{item}/timeline", get(work_item::show_timeline))
         .route("/deliveries", get(deliveries::show))
+        .route("/health", get(health::show))
         .route("/deliveries/{source}/{id}", get(delivery::show))
         .route("/deliveries/{source}/{id}/replay", post(delivery::replay))
 }
@@ -47,6 +49,7 @@ pub fn routes() -> Router<WebState> {
 enum Section {
     Boards,
     Deliveries,
+    Health,
 }
 
 /// What stands around every page.
@@ -54,18 +57,22 @@ struct Frame {
     section: Section,
     /// Deliveries that failed for good.
     failed: i64,
+    /// Alarms that are raised.
+    alarms: i64,
 }
 
 impl Frame {
     async fn read(web: &WebState, section: Section) -> StoreResult<Self> {
         let queue = web.store.queue_stats(web.clock.now()).await?;
-        Ok(Self { section, failed: queue.dead })
+        Ok(Self { section, failed: queue.dead, alarms: web.store.alarm_count().await? })
     }
 
     fn current(&self, section: &str) -> bool {
         matches!(
             (self.section, section),
-            (Section::Boards, "boards") | (Section::Deliveries, "deliveries")
+            (Section::Boards, "boards")
+                | (Section::Deliveries, "deliveries")
+                | (Section::Health, "health")
         )
     }
 
