@@ -16,6 +16,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tracing::{error, warn};
@@ -129,7 +130,11 @@ impl Committer {
         let mut ids = HashSet::with_capacity(batch.len());
         let firsts: Vec<&Verified> =
             batch.iter().map(|w| &w.delivery).filter(|d| ids.insert(d.delivery_id())).collect();
-        match self.store.insert_deliveries(&firsts, now).await {
+        let begun = Instant::now();
+        let inserted = self.store.insert_deliveries(&firsts, now).await;
+        self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
+        self.metrics.commit_times.observe(begun.elapsed());
+        match inserted {
             Ok(fresh) => {
                 if !fresh.is_empty() {
                     self.wake.work_is_due();

@@ -19,18 +19,23 @@ pub mod inbox;
 
 pub mod queue;
 
+pub mod figures;
+
 pub mod jobs;
 
 pub mod sync;
 
 pub mod clients;
 
+pub mod alarms;
 pub mod board;
 pub mod comments;
 pub mod timeline;
 pub mod work_items;
 
 pub mod store;
+
+pub mod health;
 
 pub mod live;
 

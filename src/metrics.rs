@@ -1,13 +1,19 @@
 //! The figures of this process for `/metrics`. What the database knows (queue depth, dead jobs)
 //! is asked when they are scraped, so that it is right whichever process is asked.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::figures::{LagBucket, Lags};
 
 /// Labels of requests at a webhook endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -34,6 +40,98 @@ pub struct LiveKind {
     pub kind: &'static str,
 }
 
+/// Labels of deliveries that ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndedAs {
+    /// Whose delivery.
+    pub source: &'static str,
+    /// `done`, `ignored`, `retried` or `failed`.
+    pub outcome: &'static str,
+}
+
+/// A source as the only label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfSource {
+    /// Whose.
+    pub source: &'static str,
+}
+
+/// Labels of requests to other systems.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Remote {
+    /// `plane` or `github`.
+    pub client: &'static str,
+    /// `ok`, `refused` (4xx), `limited` (a rate limit), `failed` (5xx) or `no_answer`.
+    pub result: &'static str,
+}
+
+/// A client as the only label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfClient {
+    /// Whose limit.
+    pub client: String,
+}
+
+/// A kind as the only label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfKind {
+    /// Of what kind.
+    pub kind: &'static str,
+}
+
+/// Labels of waiting jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfStage {
+    /// `read` or `sync`.
+    pub stage: &'static str,
+}
+
+/// Labels of database connections.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfState {
+    /// `open`, `idle` or `most`.
+    pub state: &'static str,
+}
+
+/// Requests to other systems, counted by whoever makes them.
+pub type RemoteRequests = Family<Remote, Counter>;
+
+/// A histogram for each value of a label.
+pub type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// Times that are counted so that percentiles of the last minutes can be told.
+#[derive(Debug)]
+pub struct Times([AtomicU64; 64]);
+
+impl Default for Times {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; 64])
+    }
+}
+
+impl Times {
+    /// Counts one.
+    pub fn observe(&self, time: Duration) {
+        let at = usize::from(LagBucket::of(time).index()).min(self.0.len() - 1);
+        self.0[at].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// All since the start, less those of `before`.
+    pub fn since(&self, before: &[u64; 64]) -> Lags {
+        let mut lags = Lags::default();
+        for (at, (now, before)) in self.counts().iter().zip(before).enumerate() {
+            let index = i64::try_from(at).unwrap_or(i64::MAX);
+            lags.add(LagBucket::from_index(index), now.saturating_sub(*before));
+        }
+        lags
+    }
+
+    /// All since the start, to be subtracted later.
+    pub fn counts(&self) -> [u64; 64] {
+        std::array::from_fn(|at| self.0[at].load(Ordering::Relaxed))
+    }
+}
+
 /// All figures, each with the registry that prints it.
 #[derive(Debug)]
 pub struct Metrics {
@@ -44,18 +142,52 @@ pub struct Metrics {
     pub conflicting_ids: Counter,
     /// Deliveries in one commit.
     pub commit_rows: Histogram,
+    /// Seconds that a commit of deliveries took.
+    pub commit_seconds: Histogram,
     /// Seconds from a request's head to its answer, for stored deliveries.
     pub accept_seconds: Histogram,
+    /// The same times, for the health page.
+    pub accept_times: Times,
+    /// The same times as in `commit_seconds`, for the health page.
+    pub commit_times: Times,
+    /// Requests that were refused, for the health page.
+    pub refused: AtomicU64,
     /// Bytes of bodies being received or committed.
     pub bytes_in_flight: Gauge,
     /// Finished attempts.
     pub attempts: Family<Attempt, Counter>,
-    /// Seconds from a delivery's commit to the end of its attempt.
-    pub lag_seconds: Histogram,
     /// Live connections that are open.
     pub live_connections: Family<LiveKind, Gauge>,
     /// Messages sent over live connections.
     pub live_messages: Family<LiveKind, Counter>,
+    /// Deliveries that ended.
+    pub ended: Family<EndedAs, Counter>,
+    /// Seconds from a delivery's commit, or the wish to run it again, to its end.
+    pub lag_seconds: Histograms<OfSource>,
+    /// Jobs that one commit finished.
+    pub finish_rows: Histogram,
+    /// Seconds that deciding and finishing a batch took.
+    pub finish_seconds: Histogram,
+    /// Batches in work.
+    pub batches_in_work: Gauge,
+    /// Writes to Plane.
+    pub sync_writes: Family<OfKind, Counter>,
+    /// Requests to other systems.
+    pub remote_requests: RemoteRequests,
+    /// Jobs that wait, as of the last scrape.
+    pub queue_waiting: Family<OfStage, Gauge>,
+    /// Age of the oldest due job in seconds, as of the last scrape.
+    pub queue_oldest_seconds: Family<OfStage, Gauge>,
+    /// Requests left, as last told to any process.
+    pub quota_remaining: Family<OfClient, Gauge>,
+    /// Whether nothing may be asked, as last told to any process.
+    pub quota_used_up: Family<OfClient, Gauge>,
+    /// Alarms that are raised.
+    pub alarms: Family<OfKind, Gauge>,
+    /// Database connections of this process.
+    pub connections: Family<OfState, Gauge>,
+    /// When the process started, seconds since 1970.
+    pub started: Gauge,
     /// Jobs queued, as of the last scrape.
     pub queue_queued: Gauge,
     /// Jobs being worked on, as of the last scrape.
@@ -67,7 +199,11 @@ pub struct Metrics {
 }
 
 const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
-const ROWS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+const ROWS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+fn seconds() -> Histogram {
+    Histogram::new(SECONDS)
+}
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -76,73 +212,98 @@ impl Default for Metrics {
             received: Family::default(),
             conflicting_ids: Counter::default(),
             commit_rows: Histogram::new(ROWS),
-            accept_seconds: Histogram::new(SECONDS),
+            commit_seconds: seconds(),
+            accept_seconds: seconds(),
+            accept_times: Times::default(),
+            commit_times: Times::default(),
+            refused: AtomicU64::default(),
             bytes_in_flight: Gauge::default(),
             attempts: Family::default(),
-            lag_seconds: Histogram::new(SECONDS),
             live_connections: Family::default(),
             live_messages: Family::default(),
+            ended: Family::default(),
+            lag_seconds: Family::new_with_constructor(seconds),
+            finish_rows: Histogram::new(ROWS),
+            finish_seconds: seconds(),
+            batches_in_work: Gauge::default(),
+            sync_writes: Family::default(),
+            remote_requests: Family::default(),
+            queue_waiting: Family::default(),
+            queue_oldest_seconds: Family::default(),
+            quota_remaining: Family::default(),
+            quota_used_up: Family::default(),
+            alarms: Family::default(),
+            connections: Family::default(),
+            started: Gauge::default(),
             queue_queued: Gauge::default(),
             queue_claimed: Gauge::default(),
             queue_dead: Gauge::default(),
             queue_oldest_ms: Gauge::default(),
         };
-        metrics.register();
+        metrics.register_receiving();
+        metrics.register_working();
+        metrics.register_state();
         metrics
     }
 }
 
 impl Metrics {
-    fn register(&mut self) {
+    fn register_receiving(&mut self) {
         let r = &mut self.registry;
         r.register("webhook_requests", "Requests at the webhook endpoints", self.received.clone());
-        r.register(
-            "delivery_id_conflicts",
-            "Deliveries whose id was known with another body",
-            self.conflicting_ids.clone(),
-        );
-        r.register(
-            "commit_deliveries",
-            "Deliveries that shared one commit",
-            self.commit_rows.clone(),
-        );
-        r.register_with_unit(
-            "accept",
-            "From a request's head to its answer",
-            Unit::Seconds,
-            self.accept_seconds.clone(),
-        );
-        r.register_with_unit(
-            "in_flight",
-            "Bodies being received or committed",
-            Unit::Bytes,
-            self.bytes_in_flight.clone(),
-        );
+        let help = "Deliveries whose id was known with another body";
+        r.register("delivery_id_conflicts", help, self.conflicting_ids.clone());
+        let help = "Deliveries that shared one commit";
+        r.register("commit_deliveries", help, self.commit_rows.clone());
+        let help = "What a commit of deliveries took";
+        r.register_with_unit("commit", help, Unit::Seconds, self.commit_seconds.clone());
+        let help = "From a request's head to its answer";
+        r.register_with_unit("accept", help, Unit::Seconds, self.accept_seconds.clone());
+        let help = "Bodies being received or committed";
+        r.register_with_unit("in_flight", help, Unit::Bytes, self.bytes_in_flight.clone());
+    }
+
+    fn register_working(&mut self) {
+        let r = &mut self.registry;
         r.register("attempts", "Finished attempts at deliveries", self.attempts.clone());
-        r.register_with_unit(
-            "lag",
-            "From a delivery's commit to the end of its attempt",
-            Unit::Seconds,
-            self.lag_seconds.clone(),
-        );
-        r.register(
-            "live_connections",
-            "Live connections that are open",
-            self.live_connections.clone(),
-        );
-        r.register(
-            "live_messages",
-            "Messages sent over live connections",
-            self.live_messages.clone(),
-        );
+        r.register("deliveries_ended", "Deliveries by how they ended", self.ended.clone());
+        let help = "From a delivery's commit, or the wish to run it again, to its end";
+        r.register_with_unit("lag", help, Unit::Seconds, self.lag_seconds.clone());
+        r.register("finish_jobs", "Jobs that one commit finished", self.finish_rows.clone());
+        let help = "What deciding and finishing a batch took";
+        r.register_with_unit("finish", help, Unit::Seconds, self.finish_seconds.clone());
+        r.register("batches_in_work", "Batches being worked on", self.batches_in_work.clone());
+        r.register("sync_writes", "Writes to Plane", self.sync_writes.clone());
+        let help = "Requests to other systems by what came of them";
+        r.register("remote_requests", help, self.remote_requests.clone());
+    }
+
+    fn register_state(&mut self) {
+        let r = &mut self.registry;
+        let help = "Live connections that are open";
+        r.register("live_connections", help, self.live_connections.clone());
+        let help = "Messages sent over live connections";
+        r.register("live_messages", help, self.live_messages.clone());
         r.register("queue_jobs_queued", "Jobs that wait", self.queue_queued.clone());
         r.register("queue_jobs_claimed", "Jobs being worked on", self.queue_claimed.clone());
         r.register("queue_jobs_dead", "Jobs that failed for good", self.queue_dead.clone());
-        r.register(
-            "queue_oldest_due_milliseconds",
-            "Age of the oldest due job",
-            self.queue_oldest_ms.clone(),
-        );
+        let help = "Age of the oldest due job";
+        r.register("queue_oldest_due_milliseconds", help, self.queue_oldest_ms.clone());
+        r.register("queue_waiting", "Jobs that wait, by stage", self.queue_waiting.clone());
+        let help = "Age of the oldest due job, by stage";
+        let ages = self.queue_oldest_seconds.clone();
+        r.register_with_unit("queue_oldest_due", help, Unit::Seconds, ages);
+        let help = "Requests that another system still allows, as last told to any process";
+        r.register("quota_remaining", help, self.quota_remaining.clone());
+        let help = "Whether another system allows no request at present";
+        r.register("quota_used_up", help, self.quota_used_up.clone());
+        r.register("alarms", "Alarms that are raised", self.alarms.clone());
+        let help = "Database connections of this process";
+        r.register("database_connections", help, self.connections.clone());
+        let help = "When the process started, since 1970";
+        r.register_with_unit("process_start_time", help, Unit::Seconds, self.started.clone());
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        r.register("build", "Which Jetbridge this is", version);
     }
 
     /// All figures in the `OpenMetrics` text form.

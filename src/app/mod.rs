@@ -18,12 +18,15 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use crate::clients::alarm_webhook::AlarmWebhook;
 use crate::clock::Clock;
 use crate::config::admin_token::admin_token_file;
 use crate::config::{Config, ConfigError, Secrets, UnsignedWebhooks, load_or_make_admin_token};
 use crate::inbox::Inbox;
 use crate::jobs::directory::Directory;
 use crate::jobs::process_delivery::{PlaneAddress, Processor};
+use crate::jobs::sync_issue::IssueSync;
+use crate::jobs::watch::{Watch, Watcher};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::queue::worker::Worker;
@@ -178,10 +181,16 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let wake = Wake::default();
         let mut working = Vec::new();
+        let watch = Watch::new(watcher(config, role), &store, &clock, &metrics);
         if role.works() {
-            for worker in workers(config, &store, &clock, &wake, &metrics) {
+            let sync = outside::issue_sync(config, &store, &clock).counting(&metrics);
+            let watch = watch.hearing(&sync);
+            working.push(tokio::spawn(watch.run(stopped.clone())));
+            for worker in workers(config, &store, &clock, &wake, &metrics, sync) {
                 working.push(tokio::spawn(worker.run(stopped.clone())));
             }
+        } else {
+            working.push(tokio::spawn(watch.run(stopped.clone())));
         }
         let live = Live::new(store.clone(), stopped.clone());
         let mut hinting = between_processes(&store, &wake, &live, &stopped);
@@ -294,6 +303,21 @@ fn endpoints(config: &Config, repositories: KnownRepositories) -> (PlaneEndpoint
     (plane, github)
 }
 
+/// What this process is for whoever looks after all of them.
+fn watcher(config: &Config, role: Role) -> Watcher {
+    let workers = if role.works() { config.workers + config.workers.min(SYNCS) } else { 0 };
+    Watcher {
+        role: match role {
+            Role::All => "all",
+            Role::Receiver => "receiver",
+            Role::Worker => "worker",
+        },
+        workers,
+        alarms: AlarmWebhook::new(&config.alarm_webhook_url),
+        public_url: config.public_url.clone(),
+    }
+}
+
 /// A worker for each stage of the queue, over one processor.
 fn workers(
     config: &Config,
@@ -301,8 +325,8 @@ fn workers(
     clock: &Clock,
     wake: &Wake,
     metrics: &Arc<Metrics>,
+    sync: IssueSync,
 ) -> [Worker; 2] {
-    let sync = outside::issue_sync(config, store, clock);
     let processor = Arc::new(Processor {
         store: store.clone(),
         clock: clock.clone(),

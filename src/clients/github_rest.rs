@@ -18,9 +18,11 @@ use super::github::payload::{AccountPayload, CommentPayload, IssuePayload};
 use super::github::refusal::{Refusal, Signs};
 use super::github::{Comments, Fetched, Fidelity, InvalidAddress, ReadGitHub};
 use super::http_client::{NoAnswer, cause, http_client, read_whole};
+use super::limits::{LastSeen, LimitSeen, Tally};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{RepositoryName, Secrets};
 use crate::failure::Failure;
+use crate::metrics::RemoteRequests;
 use crate::sync::github::{Account, Comment};
 
 /// The API's version that these shapes are of.
@@ -36,6 +38,8 @@ const MOST_REDIRECTS: usize = 5;
 #[derive(Clone)]
 pub struct GitHubRest {
     inner: Arc<Inner>,
+    seen: Arc<LastSeen>,
+    tally: Tally,
 }
 
 struct Inner {
@@ -97,7 +101,18 @@ impl GitHubRest {
         let api_url = address(api_url).ok_or(wrong)?;
         let Some(token) = tokens.expose().next().map(SecretString::from) else { return Ok(None) };
         let inner = Inner { api_url, token, clock, timeout, http: OnceLock::new() };
-        Ok(Some(Self { inner: Arc::new(inner) }))
+        Ok(Some(Self { inner: Arc::new(inner), seen: Arc::default(), tally: Tally::of("github") }))
+    }
+
+    /// Counting its requests.
+    #[must_use]
+    pub fn counting(self, requests: &RemoteRequests) -> Self {
+        Self { tally: self.tally.into(requests), ..self }
+    }
+
+    /// What GitHub last said of the token's limit.
+    pub fn limit_seen(&self) -> Option<LimitSeen> {
+        self.seen.last()
     }
 
     /// Whether the token may read a repository's issues: one small question.
@@ -215,13 +230,39 @@ impl GitHubRest {
         let token = format!("Bearer {}", self.inner.token.expose_secret());
         let mut token = HeaderValue::from_str(&token).map_err(|_| Refusal::BadToken)?;
         token.set_sensitive(true);
-        http.get(url)
+        let request = http
+            .get(url)
             .header(header::AUTHORIZATION, token)
             .header(header::ACCEPT, "application/vnd.github+json")
-            .header("X-GitHub-Api-Version", API_VERSION)
-            .send()
-            .await
-            .map_err(|e| unavailable(&e))
+            .header("X-GitHub-Api-Version", API_VERSION);
+        let answer = request.send().await.map_err(|e| {
+            self.tally.unanswered();
+            unavailable(&e)
+        })?;
+        self.note(&answer);
+        Ok(answer)
+    }
+
+    /// Takes note of what an answer says of the limit.
+    fn note(&self, answer: &Response) {
+        let (status, headers, now) =
+            (answer.status().as_u16(), answer.headers(), self.inner.clock.now());
+        let number = |name| text(headers, name).and_then(|v| v.parse().ok());
+        let wait = wait(headers, now);
+        let limited = status == 429 || (status == 403 && wait.is_some());
+        self.tally.answered(status, limited);
+        let remaining = number("x-ratelimit-remaining");
+        if remaining.is_none() && !limited {
+            return;
+        }
+        let reset = text(headers, "x-ratelimit-reset").and_then(|v| v.parse().ok());
+        self.seen.put(LimitSeen {
+            remaining,
+            most: number("x-ratelimit-limit"),
+            resets_at: reset.and_then(|seconds| Timestamp::from_timestamp(seconds, 0)),
+            used_up_until: wait.map(|wait| now + wait),
+            seen_at: now,
+        });
     }
 
     fn signs(&self, headers: &HeaderMap, body: &[u8]) -> Signs {

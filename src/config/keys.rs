@@ -31,6 +31,7 @@ pub(super) struct Layer {
     pub(super) retry: RetryLayer,
     pub(super) workers: Set<Workers>,
     pub(super) max_body: Set<ByteSize>,
+    pub(super) alarm_webhook_url: Set<SecretSetting>,
     pub(super) repositories: Vec<RepositoryConfig>,
 }
 
@@ -113,6 +114,7 @@ keys! {
     "retry.cap" "JETBRIDGE_RETRY_CAP" => retry.cap;
     "workers" "JETBRIDGE_WORKERS" => workers;
     "max_body" "JETBRIDGE_MAX_BODY" => max_body;
+    "alarm_webhook_url" "JETBRIDGE_ALARM_WEBHOOK_URL" => alarm_webhook_url;
 }
 
 /// The keys of one `[[repositories]]`.

@@ -103,6 +103,7 @@ pub struct Settings {
     plane_api_key: SecretSetting,
     github_webhook_secret: SecretSetting,
     github_token: SecretSetting,
+    alarm_webhook_url: SecretSetting,
     file: Option<PathBuf>,
     warnings: Vec<String>,
 }
@@ -155,7 +156,7 @@ impl Settings {
     /// # Errors
     /// When one is not where its key says.
     pub async fn resolve(&self, environment: &Environment) -> Result<Config, ConfigError> {
-        let mut fetched = [const { Secrets::none() }; 5];
+        let mut fetched = [const { Secrets::none() }; 6];
         for ((key, setting), place) in self.secrets().into_iter().zip(&mut fetched) {
             let secrets = setting.fetch(environment).await;
             *place = secrets.map_err(|why| ConfigError::Secret { key, why })?;
@@ -167,18 +168,20 @@ impl Settings {
             config.plane.api_key,
             config.github.webhook_secret,
             config.github.token,
+            config.alarm_webhook_url,
         ] = fetched;
         Ok(config)
     }
 
     /// Every secret's key and setting, always in this order.
-    pub fn secrets(&self) -> [(&'static str, &SecretSetting); 5] {
+    pub fn secrets(&self) -> [(&'static str, &SecretSetting); 6] {
         [
             ("admin_token", &self.admin_token),
             ("plane.webhook_secret", &self.plane_webhook_secret),
             ("plane.api_key", &self.plane_api_key),
             ("github.webhook_secret", &self.github_webhook_secret),
             ("github.token", &self.github_token),
+            ("alarm_webhook_url", &self.alarm_webhook_url),
         ]
     }
 }
@@ -288,6 +291,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         retry,
         workers,
         max_body,
+        alarm_webhook_url,
         repositories,
     } = layer;
     let listen = listen.0.unwrap_or(DEFAULT_LISTEN);
@@ -322,6 +326,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         retry: retry_policy(&retry)?,
         workers: workers.0.map_or_else(twice_the_cores, |workers| workers.0),
         max_body: max_body.0.map_or(DEFAULT_MAX_BODY, |size| size.0),
+        alarm_webhook_url: Secrets::none(),
         repositories,
     };
     Ok(Settings {
@@ -331,6 +336,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         plane_api_key: plane.api_key.0.unwrap_or_default(),
         github_webhook_secret: github.webhook_secret.0.unwrap_or_default(),
         github_token: github.token.0.unwrap_or_default(),
+        alarm_webhook_url: alarm_webhook_url.0.unwrap_or_default(),
         file: None,
         warnings: Vec::new(),
     })

@@ -50,6 +50,8 @@ pub struct Config {
     pub workers: usize,
     /// Longest body accepted, bytes.
     pub max_body: usize,
+    /// Where alarms are told; the first is used.
+    pub alarm_webhook_url: Secrets,
     /// `[[repositories]]`, in the file's order.
     pub repositories: Vec<RepositoryConfig>,
 }

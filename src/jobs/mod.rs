@@ -3,3 +3,4 @@
 pub mod directory;
 pub mod process_delivery;
 pub mod sync_issue;
+pub mod watch;

@@ -14,6 +14,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -155,6 +156,7 @@ async fn work(
     jobs: Vec<ClaimedJob>,
 ) {
     let count = jobs.len();
+    let _in_work = InWork::begin(&processor.metrics.batches_in_work);
     let alive = async {
         loop {
             sleep(RENEW).await;
@@ -178,5 +180,21 @@ async fn work(
             error!(count, "a batch of {count} jobs took longer than {limit:?} and was given up; its jobs run again when their lease ends");
         },
         () = alive => {}
+    }
+}
+
+/// A batch in work, however it ends.
+struct InWork(Gauge);
+
+impl InWork {
+    fn begin(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for InWork {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }

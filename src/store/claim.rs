@@ -33,7 +33,7 @@ const CLAIM: Statement = Statement {
             ORDER BY d.available_at, d.id LIMIT $4 FOR UPDATE SKIP LOCKED
         ) due
         WHERE q.id = due.id AND q.status = 'queued'
-        RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts",
+        RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts, q.requeued_at",
     sqlite: "
         UPDATE work_queue
         SET status = 'claimed', attempts = attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
@@ -43,7 +43,7 @@ const CLAIM: Statement = Statement {
               AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = d.lane)
             ORDER BY d.available_at, d.id LIMIT $4
         ) AND status = 'queued'
-        RETURNING id, source, delivery_id, lane, attempts",
+        RETURNING id, source, delivery_id, lane, attempts, requeued_at",
 };
 
 /// All due jobs of one lane, that of the oldest.
@@ -61,7 +61,7 @@ const CLAIM_SYNC: Statement = Statement {
             ORDER BY d.id LIMIT $4 FOR UPDATE SKIP LOCKED
         ) due
         WHERE q.id = due.id AND q.status = 'queued'
-        RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts",
+        RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts, q.requeued_at",
     sqlite: "
         UPDATE work_queue
         SET status = 'claimed', attempts = attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
@@ -74,7 +74,7 @@ const CLAIM_SYNC: Statement = Statement {
                 ORDER BY f.available_at, f.id LIMIT 1)
             ORDER BY d.id LIMIT $4
         ) AND status = 'queued'
-        RETURNING id, source, delivery_id, lane, attempts",
+        RETURNING id, source, delivery_id, lane, attempts, requeued_at",
 };
 
 const BODIES: Statement = Statement {
@@ -95,7 +95,7 @@ const MARK_PROCESSING: Statement = Statement {
         UPDATE github_webhook_events SET status = 'processing'
         WHERE delivery_id IN (SELECT value FROM json_each($1))",
 };
-type ClaimRow = (i64, String, String, Option<String>, i64);
+type ClaimRow = (i64, String, String, Option<String>, i64, Option<At>);
 type BodyRow = (String, String, String, String, Option<Vec<u8>>, At, Option<String>);
 
 impl Store {
@@ -167,7 +167,7 @@ impl Store {
             })
             .collect();
         rows.into_iter()
-            .map(|(id, source, delivery_id, lane, attempts)| {
+            .map(|(id, source, delivery_id, lane, attempts, requeued_at)| {
                 let Some((event_type, encoding, body, received_at, repository)) =
                     by_id.remove(&(source.clone(), delivery_id.clone()))
                 else {
@@ -184,6 +184,7 @@ impl Store {
                     encoding,
                     body,
                     received_at: received_at.0,
+                    since: requeued_at.unwrap_or(received_at).0,
                 })
             })
             .collect()

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::changes::REVISE;
+use super::figures::{ADD_FIGURES, figure_rows};
 use super::finished_rows::{comment_row, entry_row, finished_row, item_row};
 use super::jobs::{Finish, Finished};
 use super::rows::{Statement, statement, to_json};
@@ -13,6 +14,7 @@ use super::time::At;
 use super::{Database, Store, StoreResult};
 use crate::clock::Timestamp;
 use crate::comments::Comment;
+use crate::figures::Figure;
 use crate::ids::{JobId, Lease};
 use crate::sources::Source;
 use crate::work_items::WorkItem;
@@ -24,6 +26,8 @@ pub struct Changed<'a> {
     pub items: &'a [&'a WorkItem],
     /// Comments as they are now.
     pub comments: &'a [&'a Comment],
+    /// What its ends add to the figures.
+    pub figures: &'a [Figure],
 }
 
 const FINISH_JOBS: Statement = statement!(
@@ -232,6 +236,9 @@ impl Rows {
         }
         let entries: Vec<_> = finished.iter().map(|f| entry_row(&f.entry)).collect();
         writes.push((APPEND_TIMELINE, to_json(&entries)?));
+        if !changed.figures.is_empty() {
+            writes.push((ADD_FIGURES, figure_rows(changed.figures)?));
+        }
         let items = changed.items.iter().map(|item| &item.item);
         let revised = items.chain(changed.comments.iter().map(|comment| &comment.said.item));
         let revised = revised.map(ToString::to_string).collect();

@@ -43,6 +43,8 @@ pub struct ClaimedJob {
     pub body: Option<Vec<u8>>,
     /// When the delivery was committed.
     pub received_at: Timestamp,
+    /// Since when it waits for its end: its commit, or the last wish to run it again.
+    pub since: Timestamp,
 }
 
 /// How far a delivery is worked off.
@@ -282,7 +284,7 @@ impl Store {
 macro_rules! requeue_where {
     ($which:literal) => {
         concat!(
-            "UPDATE work_queue SET status = 'queued', attempts = 0, available_at = $3, finished_at = NULL,
+            "UPDATE work_queue SET status = 'queued', attempts = 0, available_at = $3, requeued_at = $3, finished_at = NULL,
                 lane = CASE WHEN stage = 'sync' THEN substr(lane, length('sync:') + 1) ELSE lane END, stage = 'read'
             WHERE source = $1 AND delivery_id = $2 AND ",
             $which

@@ -8,6 +8,7 @@
 //! SQLite has one writing connection, handed out in the order of asking, and a few that only
 //! read. Nothing here waits for the network while a transaction is open.
 
+pub mod alarms;
 pub mod announcements;
 pub mod changes;
 pub mod claim;
@@ -15,12 +16,17 @@ mod comments;
 mod connect;
 pub mod deliveries;
 pub mod directory;
+pub mod duties;
+pub mod figures;
 pub mod finish;
 mod finished_rows;
+pub mod flow;
 pub mod inbox;
 pub mod intents;
 pub mod jobs;
 pub mod links;
+pub mod queue_now;
+pub mod quotas;
 pub mod repositories;
 mod rows;
 pub mod sessions;

@@ -15,7 +15,13 @@ use super::error::{Problem, ProblemKind, fallback_method};
 use super::route_table::Routes;
 use super::state::WebState;
 use crate::access::Scope;
+use crate::alarms::Kind;
+use crate::clock::Timestamp;
+use crate::metrics::{Metrics, OfClient, OfKind, OfStage, OfState};
 use crate::store::StoreResult;
+use crate::store::alarms::RaisedAlarm;
+use crate::store::queue_now::Waiting;
+use crate::store::quotas::QuotaNow;
 use crate::store::stats::QueueStats;
 
 /// The database must answer within this.
@@ -55,21 +61,74 @@ async fn readyz(State(state): State<WebState>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
 }
 
-/// Figures of the process, and of the queue as it is now; without a database the scrape fails,
+/// Figures of the process, and of the database as it is now; without a database the scrape fails,
 /// so that an old depth is never taken for the present one.
 async fn metrics(State(state): State<WebState>) -> Result<Response, Problem> {
-    let Some(queue) = queue(&state).await else {
+    let Ok(stored) = timeout(PATIENCE, Stored::read(&state)).await else {
         return Err(Problem::new(ProblemKind::StoreUnavailable, "Scrape again later."));
     };
-    let queue = queue?;
-    let metrics = &state.metrics;
-    metrics.queue_queued.set(queue.queued);
-    metrics.queue_claimed.set(queue.claimed);
-    metrics.queue_dead.set(queue.dead);
-    let age = Duration::try_from_secs_f64(queue.oldest_due_seconds.unwrap_or_default());
-    let age = age.unwrap_or_default().as_millis();
-    metrics.queue_oldest_ms.set(i64::try_from(age).unwrap_or(i64::MAX));
-    Ok(([(header::CONTENT_TYPE, OPENMETRICS)], metrics.to_text()).into_response())
+    stored?.show(&state.metrics, state.clock.now());
+    show_connections(&state);
+    Ok(([(header::CONTENT_TYPE, OPENMETRICS)], state.metrics.to_text()).into_response())
+}
+
+/// What the database knows, whichever process did it.
+struct Stored {
+    queue: QueueStats,
+    waiting: Vec<Waiting>,
+    quotas: Vec<QuotaNow>,
+    alarms: Vec<RaisedAlarm>,
+}
+
+impl Stored {
+    async fn read(state: &WebState) -> StoreResult<Self> {
+        let (store, now) = (&state.store, state.clock.now());
+        Ok(Self {
+            queue: store.queue_stats(now).await?,
+            waiting: store.waiting_by_source().await?,
+            quotas: store.quotas(now - Duration::from_hours(1)).await?,
+            alarms: store.alarms().await?,
+        })
+    }
+
+    fn show(&self, metrics: &Metrics, now: Timestamp) {
+        metrics.queue_queued.set(self.queue.queued);
+        metrics.queue_claimed.set(self.queue.claimed);
+        metrics.queue_dead.set(self.queue.dead);
+        let age = Duration::try_from_secs_f64(self.queue.oldest_due_seconds.unwrap_or_default());
+        let age = age.unwrap_or_default().as_millis();
+        metrics.queue_oldest_ms.set(i64::try_from(age).unwrap_or(i64::MAX));
+        for stage in ["read", "sync"] {
+            let jobs = || self.waiting.iter().filter(|w| w.stage == stage);
+            let label = OfStage { stage };
+            let oldest = jobs().filter_map(|w| w.oldest).min().map(|at| (now - at).num_seconds());
+            metrics.queue_waiting.get_or_create(&label).set(jobs().map(|w| w.queued).sum());
+            metrics.queue_oldest_seconds.get_or_create(&label).set(oldest.unwrap_or(0).max(0));
+        }
+        metrics.quota_remaining.clear();
+        metrics.quota_used_up.clear();
+        for QuotaNow { seen, .. } in &self.quotas {
+            let label = OfClient { client: seen.client.clone() };
+            if let Some(remaining) = seen.remaining {
+                metrics.quota_remaining.get_or_create(&label).set(remaining);
+            }
+            let used_up = seen.used_up && seen.resets_at.is_none_or(|at| at > now);
+            metrics.quota_used_up.get_or_create(&label).set(i64::from(used_up));
+        }
+        for kind in Kind::ALL.map(Kind::as_str) {
+            let raised = self.alarms.iter().filter(|alarm| alarm.kind == kind).count();
+            let raised = i64::try_from(raised).unwrap_or(i64::MAX);
+            metrics.alarms.get_or_create(&OfKind { kind }).set(raised);
+        }
+    }
+}
+
+fn show_connections(state: &WebState) {
+    let (open, idle, most) = state.store.connections();
+    for (name, count) in [("open", open), ("idle", idle), ("most", most)] {
+        let label = OfState { state: name };
+        state.metrics.connections.get_or_create(&label).set(i64::from(count));
+    }
 }
 
 /// `None` when the database takes too long.

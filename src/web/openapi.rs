@@ -8,7 +8,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr};
 use utoipa::{Modify, OpenApi};
 
-use super::api::{deliveries, live, replay, repositories, stats, work_items};
+use super::api::{deliveries, health, live, replay, repositories, stats, work_items};
 use super::error::{Problem, ProblemKind};
 
 #[derive(OpenApi)]
@@ -33,6 +33,7 @@ use super::error::{Problem, ProblemKind};
         repositories::change,
         repositories::remove,
         stats::show,
+        health::show,
     ),
     modifiers(&Bearer),
     security(("bearer" = []))

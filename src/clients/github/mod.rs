@@ -17,6 +17,7 @@ use super::github_rest::GitHubRest;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{GithubConfig, RepositoryName};
 use crate::failure::Failure;
+use crate::metrics::RemoteRequests;
 use crate::sync::github::{Account, Comment, Issue, IssueState};
 
 /// What became of an issue.
@@ -141,6 +142,12 @@ impl GitHub {
     /// Of clients that are there.
     pub fn of(mcp: Option<GitHubMcp>, rest: Option<GitHubRest>) -> Option<Self> {
         (mcp.is_some() || rest.is_some()).then_some(Self { mcp, rest })
+    }
+
+    /// Counting what REST is asked.
+    #[must_use]
+    pub fn counting(self, requests: &RemoteRequests) -> Self {
+        Self { rest: self.rest.map(|rest| rest.counting(requests)), ..self }
     }
 
     /// The MCP client, where one is configured.

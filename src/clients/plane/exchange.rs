@@ -14,6 +14,7 @@ use super::quota::Quota;
 use super::refusal::{Refusal, existing_id, kind_of, refusal, says_gone};
 use super::{Creation, PlaneClient};
 use crate::clients::http_client::{NoAnswer, cause, read_whole};
+use crate::clients::limits::Tally;
 
 /// Entries a page: Plane's greatest.
 const PER_PAGE: &str = "1000";
@@ -161,7 +162,12 @@ impl PlaneClient {
         if let Some(body) = &body {
             request = request.json(body);
         }
-        let answer = request.send().await.map_err(|e| unavailable(&e))?;
+        let answer = request.send().await.map_err(|e| {
+            self.tally.unanswered();
+            unavailable(&e)
+        })?;
+        self.tally
+            .answered(answer.status().as_u16(), answer.status() == StatusCode::TOO_MANY_REQUESTS);
         let (status, headers) = (answer.status(), answer.headers().clone());
         let wait = number(&headers, "retry-after").map(u64::from).map(Duration::from_secs);
         let wait = wait.map(|wait| wait.max(Duration::from_secs(1)));
@@ -182,7 +188,7 @@ impl PlaneClient {
     }
 
     pub(super) fn with_quota(inner: Inner, quota: Quota) -> Self {
-        Self { inner: Arc::new(inner), quota: Arc::new(quota) }
+        Self { inner: Arc::new(inner), quota: Arc::new(quota), tally: Tally::of("plane") }
     }
 }
 

@@ -25,8 +25,10 @@ use self::quota::Quota;
 pub use self::quota::Remaining;
 pub use self::read::ProjectRole;
 pub use self::refusal::Refusal;
+use super::limits::{LimitSeen, Tally};
 use crate::clock::Clock;
 use crate::config::Secrets;
+use crate::metrics::RemoteRequests;
 use crate::sync::plane::Item;
 
 /// The window of Plane's rate limit, and the wait after a 429 that does not say how long.
@@ -118,6 +120,7 @@ pub struct InvalidApiUrl;
 pub struct PlaneClient {
     inner: Arc<Inner>,
     quota: Arc<Quota>,
+    tally: Tally,
 }
 
 impl fmt::Debug for PlaneClient {
@@ -160,6 +163,17 @@ impl PlaneClient {
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { quota: Arc::new(Quota::new(clock)), ..self }
+    }
+
+    /// Counting its requests.
+    #[must_use]
+    pub fn counting(self, requests: &RemoteRequests) -> Self {
+        Self { tally: self.tally.into(requests), ..self }
+    }
+
+    /// What Plane last said of the key's limit.
+    pub fn limit_seen(&self) -> Option<LimitSeen> {
+        self.quota.seen()
     }
 
     /// How many requests the key had left; `None` when Plane did not say so within a minute.

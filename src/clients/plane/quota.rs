@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::QUOTA_WINDOW;
 use super::refusal::Refusal;
+use crate::clients::limits::LimitSeen;
 use crate::clock::{Clock, Timestamp};
 
 /// Plane may count a request a little later than we do.
@@ -35,6 +36,12 @@ pub(super) struct Quota {
 #[derive(Default)]
 struct Known {
     remaining: Option<Remaining>,
+    /// The most that was ever left, and the request that was told so.
+    most: Option<u32>,
+    /// When anything was last told.
+    told_at: Option<Timestamp>,
+    /// Until when the key was last used up.
+    used_up_until: Option<Timestamp>,
     /// Not to be asked before.
     blocked_until: Option<Timestamp>,
     /// When we asked, within the window.
@@ -70,7 +77,11 @@ impl Quota {
     pub fn told(&self, remaining: Option<u32>, refused_for: Option<Duration>) {
         let now = self.clock.now();
         self.with(|known| {
+            if remaining.is_some() || refused_for.is_some() {
+                known.told_at = Some(now);
+            }
             if let Some(requests) = remaining {
+                known.most = known.most.max(requests.checked_add(1));
                 known.remaining = Some(Remaining { requests, seen_at: now });
             }
             let until = match (remaining, refused_for) {
@@ -81,6 +92,7 @@ impl Quota {
                 (_, None) => return,
             };
             known.blocked_until = known.blocked_until.max(Some(until));
+            known.used_up_until = known.blocked_until;
         });
     }
 
@@ -89,6 +101,19 @@ impl Quota {
         let now = self.clock.now();
         let remaining = self.with(|known| known.remaining);
         remaining.filter(|remaining| remaining.seen_at + QUOTA_WINDOW > now)
+    }
+
+    /// All that was told, whenever that was.
+    pub fn seen(&self) -> Option<LimitSeen> {
+        self.with(|known| {
+            Some(LimitSeen {
+                remaining: known.remaining.map(|remaining| remaining.requests),
+                most: known.most,
+                resets_at: known.used_up_until,
+                used_up_until: known.used_up_until,
+                seen_at: known.told_at?,
+            })
+        })
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Known) -> T) -> T {

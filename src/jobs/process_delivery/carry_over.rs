@@ -10,11 +10,12 @@ use std::task::Poll;
 
 use tracing::{error, warn};
 
-use super::{Known, Processor, Reading, entry, guarded, with_json};
+use super::{Known, Processor, Reading, ends, entry, guarded, with_json};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::ids::{CommentRef, JobId, Lane, Lease, WorkItemRef};
 use crate::jobs::sync_issue::{Report, Target, Told};
+use crate::metrics::OfKind;
 use crate::sources::Source;
 use crate::sources::github::normalize::{sync_comment, sync_issue};
 use crate::sources::github::payload::{CommentAction, Event, IssueAction, parse};
@@ -88,11 +89,19 @@ impl Processor {
             })
             .collect();
         wait_together(&mut finished);
+        if let Ok(report) = &carried {
+            for kind in &report.kinds {
+                self.metrics.sync_writes.get_or_create(&OfKind { kind }).inc();
+            }
+        }
         if let (Ok(report), Some(newest)) = (&carried, finished.last_mut()) {
             newest.entry.changes = self.show_asked(report).await;
         }
-        match self.store.finish_jobs(lease, &finished, Changed::default()).await {
+        let figures = ends::carried(jobs.iter().zip(&finished));
+        let changed = Changed { figures: &figures, ..Changed::default() };
+        match self.store.finish_jobs(lease, &finished, changed).await {
             Ok(Finish::Committed) => {
+                self.count(&figures);
                 for (job, finished) in jobs.iter().zip(&finished) {
                     self.report(job, finished);
                 }

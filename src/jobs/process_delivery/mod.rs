@@ -11,12 +11,14 @@
 mod asked_state;
 mod carry_over;
 mod echo;
+mod ends;
 mod github;
 mod plane;
 
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use tracing::{debug, error, warn};
 
@@ -25,8 +27,9 @@ use super::sync_issue::IssueSync;
 use crate::clock::{Clock, Timestamp};
 use crate::comments::{self, Comment, CommentDecision};
 use crate::failure::Failure;
+use crate::figures::Figure;
 use crate::ids::{CommentRef, Lease, WorkItemRef};
-use crate::metrics::{Attempt, Metrics};
+use crate::metrics::{Attempt, EndedAs, Metrics, OfSource};
 use crate::queue::Wake;
 use crate::queue::retry::{self, Next, RetryPolicy};
 use crate::sources::{Encoding, Source, Told};
@@ -137,8 +140,9 @@ impl Processor {
             };
             let failure = Failure::retry(format!("the result could not be stored: {error}"));
             let finished = self.failed(&reading.job, None, &failure);
-            if let Err(error) = self.store.finish_jobs(lease, &[finished], Changed::default()).await
-            {
+            let figures = ends::figures([(&reading.job, &finished)], |_| None);
+            let changed = Changed { figures: &figures, ..Changed::default() };
+            if let Err(error) = self.store.finish_jobs(lease, &[finished], changed).await {
                 error!(error = %error, job.id = %reading.job.id, "job {} could not be finished; it runs again when its lease ends", reading.job.id);
             }
         }
@@ -159,6 +163,7 @@ impl Processor {
     }
 
     async fn decide_and_finish(&self, lease: Lease, readings: &[Reading]) -> StoreResult<Finish> {
+        let begun = Instant::now();
         let mut known = self.known(readings).await?;
         let followed = self.followed(readings).await?;
         let ties = self.ties(readings).await?;
@@ -180,9 +185,16 @@ impl Processor {
         }
         let items: Vec<_> = items.iter().filter_map(|item| known.items.get(item)).collect();
         let comments: Vec<_> = comments.iter().filter_map(|c| known.comments.get(c)).collect();
-        let changed = Changed { items: &items, comments: &comments };
+        let jobs = readings.iter().map(|reading| &reading.job);
+        let figures = ends::figures(jobs.zip(&finished), |item| known.items.get(item));
+        let changed = Changed { items: &items, comments: &comments, figures: &figures };
         let finish = self.store.finish_jobs(lease, &finished, changed).await?;
         if finish == Finish::Committed {
+            self.count(&figures);
+            self.metrics
+                .finish_rows
+                .observe(f64::from(u32::try_from(finished.len()).unwrap_or(u32::MAX)));
+            self.metrics.finish_seconds.observe(begun.elapsed().as_secs_f64());
             for (reading, finished) in readings.iter().zip(&finished) {
                 self.report(&reading.job, finished);
             }
@@ -264,12 +276,21 @@ impl Processor {
         }
     }
 
+    /// Counts the ends of a batch that is committed.
+    fn count(&self, figures: &[Figure]) {
+        for figure in figures {
+            let source = figure.source.as_str();
+            let ended = EndedAs { source, outcome: figure.ended.as_str() };
+            self.metrics.ended.get_or_create(&ended).inc();
+            let lag = self.metrics.lag_seconds.get_or_create(&OfSource { source });
+            lag.observe(figure.lag.as_secs_f64());
+        }
+    }
+
     fn report(&self, job: &ClaimedJob, finished: &Finished) {
         let entry = &finished.entry;
         let labels = Attempt { source: job.source.as_str(), outcome: entry.outcome.as_str() };
         self.metrics.attempts.get_or_create(&labels).inc();
-        let lag = (entry.at - job.received_at).to_std().unwrap_or_default();
-        self.metrics.lag_seconds.observe(lag.as_secs_f64());
         let item = entry.item.as_ref().map_or("", WorkItemRef::as_str);
         let repository = job.repository.as_deref().unwrap_or_default();
         match entry.outcome {

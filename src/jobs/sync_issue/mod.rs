@@ -39,6 +39,7 @@ use crate::clock::Clock;
 use crate::config::{RepositoryConfig, RepositoryName};
 use crate::failure::Failure;
 use crate::ids::Lease;
+use crate::metrics::Metrics;
 use crate::store::links::{Held, IssueLink, LinkKey};
 use crate::store::{Store, StoreError};
 use crate::sync::mapping::Mapping;
@@ -76,6 +77,14 @@ pub struct IssueSync {
 }
 
 impl IssueSync {
+    /// Counting what its clients ask.
+    #[must_use]
+    pub fn counting(self, metrics: &Metrics) -> Self {
+        let requests = &metrics.remote_requests;
+        let plane = self.plane.map(|client| client.counting(requests));
+        Self { plane, github: self.github.map(|client| client.counting(requests)), ..self }
+    }
+
     /// Brings one issue and its comments in step now. `attempt` is for the record.
     ///
     /// # Errors

@@ -9,6 +9,8 @@ use crate::timeline::EntryOutcome;
 pub struct Report {
     /// The writes that were made, in their order, in words.
     pub writes: Vec<String>,
+    /// The kinds of these writes.
+    pub kinds: Vec<&'static str>,
     /// What Plane or a person did that differs from what was meant.
     pub findings: Vec<Finding>,
     /// The issue as GitHub told it when it was asked, for the board.
@@ -24,6 +26,7 @@ impl Report {
 
     pub(super) fn wrote(&mut self, write: &Write) {
         self.writes.push(write.to_string());
+        self.kinds.push(write.kind());
     }
 
     /// Whether Plane was not to be written to at all.

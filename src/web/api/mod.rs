@@ -9,6 +9,7 @@
 mod body;
 mod cursor;
 pub(super) mod deliveries;
+pub(super) mod health;
 pub(super) mod live;
 mod parameters;
 pub(super) mod replay;
@@ -42,6 +43,7 @@ pub fn viewer() -> Routes {
         .get("/api/v1/repositories/{owner}/{name}", repositories::show)
         .get("/api/v1/live", live::follow)
         .get("/api/v1/stats", stats::show)
+        .get("/api/v1/health", health::show)
         .get("/api/openapi.json", openapi::document)
         .get("/api/docs", openapi::page)
 }

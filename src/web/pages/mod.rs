@@ -12,6 +12,7 @@ mod assets;
 mod boards;
 mod deliveries;
 mod delivery;
+mod health;
 mod json_text;
 mod live;
 mod query;
@@ -41,6 +42,7 @@ pub fn viewer() -> Routes {
         .get("/work-items/{item}/timeline", work_item::show_timeline)
         .get("/live", live::events)
         .get("/deliveries", deliveries::show)
+        .get("/health", health::show)
         .get("/deliveries/{source}/{id}", delivery::show)
 }
 
@@ -63,6 +65,7 @@ pub fn admin() -> Routes {
 enum Section {
     Boards,
     Deliveries,
+    Health,
 }
 
 /// What stands around every page.
@@ -70,6 +73,8 @@ struct Frame {
     section: Section,
     /// Deliveries that failed for good.
     failed: i64,
+    /// Alarms that are raised.
+    alarms: i64,
     /// Who looks at it.
     caller: Caller,
 }
@@ -77,7 +82,8 @@ struct Frame {
 impl Frame {
     async fn read(web: &WebState, section: Section, caller: Caller) -> StoreResult<Self> {
         let queue = web.store.queue_stats(web.clock.now()).await?;
-        Ok(Self { section, failed: queue.dead, caller })
+        let alarms = web.store.alarm_count().await?;
+        Ok(Self { section, failed: queue.dead, alarms, caller })
     }
 
     /// Whether buttons that run something again are shown.
@@ -88,7 +94,9 @@ impl Frame {
     fn current(&self, section: &str) -> bool {
         matches!(
             (self.section, section),
-            (Section::Boards, "boards") | (Section::Deliveries, "deliveries")
+            (Section::Boards, "boards")
+                | (Section::Deliveries, "deliveries")
+                | (Section::Health, "health")
         )
     }
 

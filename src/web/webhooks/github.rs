@@ -1,6 +1,7 @@
 //! GitHub's endpoint. An event that nothing is done with is answered and counted, not stored: the
 //! hook's owner chose too much, and a redelivery would bring it again.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use axum::extract::{Request, State};
@@ -56,7 +57,7 @@ pub(super) async fn receive(State(intake): State<Intake>, request: Request) -> R
     let taken = timeout(limit, accept(&intake, request)).await.unwrap_or(Err(Refused::NotStorable));
     match taken {
         Ok(Taken::Stored { delivery_id, event, accepted }) => {
-            intake.metrics.accept_seconds.observe(begun.elapsed().as_secs_f64());
+            intake.accepted_within(begun.elapsed());
             intake.count(Source::Github, outcome_of(&accepted));
             acceptance(&delivery_id, Some(&event), &accepted)
         }
@@ -71,6 +72,7 @@ pub(super) async fn receive(State(intake): State<Intake>, request: Request) -> R
         }
         Err(refused) => {
             intake.count(Source::Github, refused.outcome());
+            intake.metrics.refused.fetch_add(1, Ordering::Relaxed);
             refused.into_answer(Source::Github)
         }
     }

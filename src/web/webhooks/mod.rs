@@ -11,6 +11,7 @@ mod repositories;
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::HeaderMap;
@@ -70,6 +71,11 @@ impl Intake {
 }
 
 impl Parts {
+    fn accepted_within(&self, time: Duration) {
+        self.metrics.accept_seconds.observe(time.as_secs_f64());
+        self.metrics.accept_times.observe(time);
+    }
+
     fn count(&self, source: Source, outcome: &'static str) {
         self.metrics.received.get_or_create(&Received { source: source.as_str(), outcome }).inc();
     }

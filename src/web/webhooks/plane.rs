@@ -1,5 +1,6 @@
 //! Plane's endpoint.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use axum::extract::{Request, State};
@@ -19,12 +20,13 @@ pub(super) async fn receive(State(intake): State<Intake>, request: Request) -> R
     let taken = timeout(limit, accept(&intake, request)).await.unwrap_or(Err(Refused::NotStorable));
     match taken {
         Ok((delivery_id, accepted)) => {
-            intake.metrics.accept_seconds.observe(begun.elapsed().as_secs_f64());
+            intake.accepted_within(begun.elapsed());
             intake.count(Source::Plane, outcome_of(&accepted));
             acceptance(&delivery_id, None, &accepted)
         }
         Err(refused) => {
             intake.count(Source::Plane, refused.outcome());
+            intake.metrics.refused.fetch_add(1, Ordering::Relaxed);
             refused.into_answer(Source::Plane)
         }
     }

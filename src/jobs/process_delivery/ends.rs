@@ -1,0 +1,63 @@
+//! What the ends of a batch add to the figures. An attempt that will be repeated, and a delivery
+//! that is handed on to the second stage, have not ended yet.
+
+use crate::figures::{Ended, Figure};
+use crate::ids::WorkItemRef;
+use crate::sources::Source;
+use crate::store::jobs::{ClaimedJob, End, Finished};
+use crate::timeline::EntryOutcome;
+use crate::work_items::WorkItem;
+
+/// The figures of deliveries that were read; `item` tells the project of Plane's.
+pub(super) fn figures<'a, 'b>(
+    ended: impl IntoIterator<Item = (&'a ClaimedJob, &'a Finished)>,
+    item: impl Fn(&WorkItemRef) -> Option<&'b WorkItem>,
+) -> Vec<Figure> {
+    let figure = |(job, finished): (&ClaimedJob, &Finished)| {
+        let project = || Some(item(finished.entry.item.as_ref()?)?.project_ref.clone());
+        let place = match job.source {
+            Source::Github => job.repository.clone(),
+            Source::Plane => project(),
+        };
+        let ended = match (&finished.end, finished.entry.outcome) {
+            (End::Done { .. }, EntryOutcome::Ignored) => Ended::Ignored,
+            (End::Done { .. }, _) => done(job),
+            (End::Dead { .. }, _) => Ended::Failed,
+            (End::Handed { .. } | End::Again { .. }, _) => return None,
+        };
+        Some(of(job, finished, place, ended))
+    };
+    ended.into_iter().filter_map(figure).collect()
+}
+
+/// The figures of deliveries that were carried over. Those that had nothing left to write are done
+/// all the same: their issue is in step.
+pub(super) fn carried<'a>(
+    ended: impl IntoIterator<Item = (&'a ClaimedJob, &'a Finished)>,
+) -> Vec<Figure> {
+    let figure = |(job, finished): (&ClaimedJob, &Finished)| {
+        let ended = match &finished.end {
+            End::Done { .. } => done(job),
+            End::Dead { .. } => Ended::Failed,
+            End::Handed { .. } | End::Again { .. } => return None,
+        };
+        Some(of(job, finished, job.repository.clone(), ended))
+    };
+    ended.into_iter().filter_map(figure).collect()
+}
+
+fn done(job: &ClaimedJob) -> Ended {
+    if job.attempt > 1 { Ended::Retried } else { Ended::Done }
+}
+
+fn of(job: &ClaimedJob, finished: &Finished, place: Option<String>, ended: Ended) -> Figure {
+    let at = finished.entry.at;
+    Figure {
+        at,
+        source: job.source,
+        place: place.unwrap_or_default(),
+        event: job.event_type.clone(),
+        ended,
+        lag: (at - job.since).to_std().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,96 @@
+//! What alarms are judged from, read from the database.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::alarms::{Dead, Ends, Quota, Situation, Stream, WINDOW, Workers};
+use crate::clock::Timestamp;
+use crate::figures::{BUCKET, Ended, floor};
+use crate::health::GONE_AFTER;
+use crate::store::flow::{Rhythm, Seen};
+use crate::store::{Store, StoreResult};
+
+/// Reads the situation; rhythms are learned now and then, and handed in.
+pub(super) async fn read(
+    store: &Store,
+    rhythms: &[Rhythm],
+    now: Timestamp,
+) -> StoreResult<Situation> {
+    let seen = store.last_seen().await?;
+    let waiting = store.waiting_by_source().await?;
+    let processes = store.processes(now - GONE_AFTER).await?;
+    let works = processes.iter().any(|process| process.facts.workers > 0);
+    let quotas = store.quotas(now - Duration::from_hours(1)).await?;
+    Ok(Situation {
+        streams: rhythms.iter().filter_map(|rhythm| stream(rhythm, &seen)).collect(),
+        ends: ends(store, now).await?,
+        dead: if waiting.iter().any(|w| w.dead > 0) { dead(store).await? } else { Vec::new() },
+        oldest_due: waiting.iter().filter_map(|w| w.oldest).min(),
+        workers: if works { Workers::Some } else { Workers::None },
+        quotas: quotas
+            .into_iter()
+            .map(|q| Quota { client: q.seen.client, minutes: q.minutes_used_up, most: q.seen.most })
+            .collect(),
+    })
+}
+
+/// `None` for what is no longer configured, or has no webhooks of its own.
+fn stream(rhythm: &Rhythm, seen: &[Seen]) -> Option<Stream> {
+    let is_it =
+        |s: &&Seen| s.source == rhythm.source && s.place.eq_ignore_ascii_case(&rhythm.place);
+    Some(Stream {
+        source: rhythm.source.clone(),
+        place: rhythm.place.clone(),
+        last: seen.iter().find(is_it)?.at,
+        first: Timestamp::from_timestamp(rhythm.first, 0)?,
+        events: u64::try_from(rhythm.events).unwrap_or_default(),
+        longest_gap: TimeDelta::try_seconds(rhythm.longest_gap).unwrap_or_default(),
+    })
+}
+
+async fn ends(store: &Store, now: Timestamp) -> StoreResult<Vec<Ends>> {
+    let mut ends: Vec<Ends> = Vec::new();
+    for sum in store.figures_by_place(floor(now - WINDOW, BUCKET)).await? {
+        let known = ends.iter().position(|e| e.source == sum.source);
+        let at = known.unwrap_or_else(|| {
+            ends.push(Ends { source: sum.source.clone(), all: 0, failed: 0 });
+            ends.len() - 1
+        });
+        ends[at].all += sum.count;
+        if sum.ended == Ended::Failed {
+            ends[at].failed += sum.count;
+        }
+    }
+    Ok(ends)
+}
+
+/// Dead jobs by repository, and those of no repository by source.
+async fn dead(store: &Store) -> StoreResult<Vec<Dead>> {
+    let errors = store.last_errors().await?;
+    let mut all = store.waiting_by_repository().await?;
+    for whole in store.waiting_by_source().await? {
+        let told: i64 = all
+            .iter()
+            .filter(|w| w.source == whole.source && !w.place.is_empty())
+            .map(|w| w.dead)
+            .sum();
+        all.push(crate::store::queue_now::Waiting { dead: whole.dead - told, ..whole });
+    }
+    let of = |waiting: crate::store::queue_now::Waiting| {
+        let is_its = |source: &str, place: &str| {
+            source == waiting.source && place.eq_ignore_ascii_case(&waiting.place)
+        };
+        let error = errors.iter().find(|e| is_its(&e.source, &e.place));
+        Some(Dead {
+            since: waiting.dead_since?,
+            error: error.map_or_else(String::new, |e| e.error.clone()),
+            source: waiting.source,
+            place: waiting.place,
+            count: waiting.dead,
+        })
+    };
+    let mut dead: Vec<_> = all.into_iter().filter(|w| w.dead > 0).filter_map(of).collect();
+    dead.sort_by_key(|d| std::cmp::Reverse(d.count));
+    Ok(dead)
+}

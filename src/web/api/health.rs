@@ -1,0 +1,348 @@
+//! How it goes over a range of time: the figures of the health page, for programs.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::parameters::Parameters;
+use crate::clock::Timestamp;
+use crate::figures::Ended;
+use crate::health::{self, Ends, Range, Stream};
+use crate::store::alarms::RaisedAlarm;
+use crate::store::duties::Process;
+use crate::store::quotas::QuotaNow;
+use crate::web::error::Problem;
+use crate::web::state::WebState;
+
+/// How it goes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web) struct Health {
+    /// `1h`, `24h`, `7d` or `30d`.
+    range: &'static str,
+    /// As of when.
+    #[schema(value_type = String)]
+    at: Timestamp,
+    /// What is wrong at present.
+    alarms: Vec<AlarmBody>,
+    /// The range, cut into slots, the oldest first.
+    slots: Vec<SlotBody>,
+    /// Each source.
+    sources: Vec<StreamBody>,
+    /// Each configured repository, those with trouble first.
+    repositories: Vec<StreamBody>,
+    /// Each of Plane’s projects from which something came.
+    plane_projects: Vec<StreamBody>,
+    /// What other systems last said of their limits.
+    quotas: Vec<QuotaBody>,
+    /// The processes that run.
+    processes: Vec<ProcessBody>,
+    /// The database’s size.
+    database_bytes: i64,
+    /// Events by kind, the most frequent first.
+    events: Vec<EventBody>,
+    /// Created to completed, and open work by age.
+    flow: Vec<FlowBody>,
+}
+
+/// Something that somebody should look at.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Alarm)]
+pub(in crate::web) struct AlarmBody {
+    /// `dead_jobs`, `failure_rate`, `queue_stuck`, `silence` or `quota_used_up`.
+    kind: String,
+    /// What it is about.
+    subject: String,
+    /// What is wrong.
+    title: String,
+    /// More of it.
+    detail: String,
+    /// The line to paste.
+    remedy: String,
+    /// Since when.
+    #[schema(value_type = String)]
+    since: Timestamp,
+}
+
+/// How deliveries ended.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Ends)]
+pub(in crate::web) struct EndsBody {
+    /// Worked off at the first attempt.
+    done: u64,
+    /// Nothing was to be done.
+    ignored: u64,
+    /// Worked off after a retry.
+    retried: u64,
+    /// Failed for good.
+    failed: u64,
+    /// Milliseconds from receipt to the end of work; null where none ended well.
+    #[schema(required)]
+    lag_p50_ms: Option<f64>,
+    /// The same of 95 in 100.
+    #[schema(required)]
+    lag_p95_ms: Option<f64>,
+    /// The same of 99 in 100.
+    #[schema(required)]
+    lag_p99_ms: Option<f64>,
+}
+
+/// One part of the range.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HealthSlot)]
+pub(in crate::web) struct SlotBody {
+    /// When it begins.
+    #[schema(value_type = String)]
+    start: Timestamp,
+    /// What ended in it.
+    ends: EndsBody,
+    /// The most jobs that waited; null where nobody looked.
+    #[schema(required)]
+    waiting: Option<i64>,
+    /// Seconds that the oldest of them had been due.
+    #[schema(required)]
+    oldest_seconds: Option<f64>,
+}
+
+/// Where deliveries come from.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HealthStream)]
+pub(in crate::web) struct StreamBody {
+    /// `plane` or `github`.
+    source: String,
+    /// `owner/name`, or Plane’s project; empty for a whole source.
+    place: String,
+    /// When something last came.
+    #[schema(required, value_type = Option<String>)]
+    last_seen: Option<Timestamp>,
+    /// What ended within the range.
+    ends: EndsBody,
+    /// The share that did not fail, 0 to 1; null while nothing ended.
+    #[schema(required)]
+    success: Option<f64>,
+    /// Jobs that wait.
+    queued: i64,
+    /// Jobs that failed and wait for another attempt.
+    retrying: i64,
+    /// Jobs that failed for good.
+    dead: i64,
+    /// When the oldest waiting job became due.
+    #[schema(required, value_type = Option<String>)]
+    oldest_due: Option<Timestamp>,
+    /// What the newest failed delivery died of.
+    #[schema(required)]
+    last_error: Option<String>,
+    /// How its linked issues stand.
+    links: LinksBody,
+}
+
+/// How linked issues stand, as the sync last wrote it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Links)]
+pub(in crate::web) struct LinksBody {
+    /// In step when they were last looked at.
+    in_sync: i64,
+    /// To be brought in step.
+    pending: i64,
+    /// Changed on both sides.
+    conflict: i64,
+    /// Can’t be kept in step.
+    broken: i64,
+}
+
+/// What another system said of its limit.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Quota)]
+pub(in crate::web) struct QuotaBody {
+    /// `plane` or `github`.
+    client: String,
+    /// Requests that are left.
+    #[schema(required)]
+    remaining: Option<i64>,
+    /// Requests of a whole window.
+    #[schema(required)]
+    limit: Option<i64>,
+    /// When the window ends.
+    #[schema(required, value_type = Option<String>)]
+    resets_at: Option<Timestamp>,
+    /// Whether nothing may be asked until then.
+    used_up: bool,
+    /// Minutes of the last hour in which it was used up.
+    minutes_used_up: i64,
+    /// When it was said.
+    #[schema(value_type = String)]
+    seen_at: Timestamp,
+}
+
+/// A process that runs.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Process)]
+pub(in crate::web) struct ProcessBody {
+    /// `all`, `receiver` or `worker`.
+    role: String,
+    /// Its version.
+    version: String,
+    /// Since when.
+    #[schema(value_type = String)]
+    started_at: Timestamp,
+    /// Batches that it may work on at once.
+    workers: u64,
+    /// Batches that it works on.
+    busy: i64,
+    /// Milliseconds in which 99 of 100 deliveries of the last minutes were accepted.
+    #[schema(required)]
+    accepted_p99_ms: Option<f64>,
+    /// Requests refused since it started.
+    refused: u64,
+}
+
+/// Events of one kind.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventCount)]
+pub(in crate::web) struct EventBody {
+    /// Who sent them.
+    source: String,
+    /// The sender’s word for what happened.
+    event: String,
+    /// How they ended.
+    ends: EndsBody,
+}
+
+/// How work flows through a project.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Flow)]
+pub(in crate::web) struct FlowBody {
+    /// `owner/name`, or the id of Plane’s project.
+    project: String,
+    /// Items completed within the range.
+    completed: usize,
+    /// Seconds from creation to completion of half of them.
+    #[schema(required)]
+    cycle_p50_seconds: Option<f64>,
+    /// The same of 9 in 10.
+    #[schema(required)]
+    cycle_p90_seconds: Option<f64>,
+    /// Open items younger than 1 day, 7 days, 28 days, and older.
+    open_by_age: [i64; 4],
+}
+
+/// How it goes over a range of time.
+#[utoipa::path(
+    get,
+    path = "/api/v1/health",
+    tag = "figures",
+    operation_id = "showHealth",
+    params(("range" = Option<String>, Query, description = "`1h`, `24h` (if not given), `7d` or `30d`")),
+    responses((status = 200, description = "The figures as of now.", body = Health))
+)]
+pub(in crate::web) async fn show(
+    State(state): State<WebState>,
+    uri: Uri,
+) -> Result<Json<Health>, Problem> {
+    let mut parameters = Parameters::parse(uri.query())?;
+    let range: Option<Range> = parameters.word("range")?;
+    parameters.finish("range")?;
+    let now = state.clock.now();
+    let health = health::read(&state.store, range.unwrap_or_default(), now).await?;
+    Ok(Json(body(health)))
+}
+
+fn body(health: health::Health) -> Health {
+    let event =
+        |e: health::EventCount| EventBody { source: e.source, event: e.event, ends: ends(&e.ends) };
+    Health {
+        range: health.range.as_str(),
+        at: health.now,
+        alarms: health.alarms.into_iter().map(alarm).collect(),
+        slots: health.slots.into_iter().map(slot).collect(),
+        sources: health.sources.into_iter().map(stream).collect(),
+        repositories: health.repositories.into_iter().map(stream).collect(),
+        plane_projects: health.projects.into_iter().map(stream).collect(),
+        quotas: health.quotas.into_iter().map(quota).collect(),
+        processes: health.processes.into_iter().map(process).collect(),
+        database_bytes: health.database_bytes,
+        events: health.events.into_iter().map(event).collect(),
+        flow: health.flows.into_iter().map(flow).collect(),
+    }
+}
+
+fn alarm(alarm: RaisedAlarm) -> AlarmBody {
+    let RaisedAlarm { kind, subject, title, detail, remedy, raised_at } = alarm;
+    AlarmBody { kind, subject, title, detail, remedy, since: raised_at }
+}
+
+fn ends(ends: &Ends) -> EndsBody {
+    let lag = |per_cent| {
+        let millis = |time: Duration| time.as_secs_f64() * 1000.0;
+        ends.lags.percentile(per_cent).map(millis)
+    };
+    EndsBody {
+        done: ends.count(Ended::Done),
+        ignored: ends.count(Ended::Ignored),
+        retried: ends.count(Ended::Retried),
+        failed: ends.count(Ended::Failed),
+        lag_p50_ms: lag(50),
+        lag_p95_ms: lag(95),
+        lag_p99_ms: lag(99),
+    }
+}
+
+fn slot(slot: health::Slot) -> SlotBody {
+    let health::Slot { start, ends: ended, waiting, oldest_seconds } = slot;
+    SlotBody { start, ends: ends(&ended), waiting, oldest_seconds }
+}
+
+fn stream(stream: Stream) -> StreamBody {
+    let health::Links { in_sync, pending, conflict, broken } = stream.links;
+    StreamBody {
+        ends: ends(&stream.ends),
+        success: stream.ends.success(),
+        source: stream.source,
+        place: stream.place,
+        last_seen: stream.last_seen,
+        queued: stream.queued,
+        retrying: stream.retrying,
+        dead: stream.dead,
+        oldest_due: stream.oldest,
+        last_error: stream.last_error.map(|error| error.error),
+        links: LinksBody { in_sync, pending, conflict, broken },
+    }
+}
+
+fn quota(quota: QuotaNow) -> QuotaBody {
+    let QuotaNow { seen, minutes_used_up } = quota;
+    QuotaBody {
+        client: seen.client,
+        remaining: seen.remaining,
+        limit: seen.most,
+        resets_at: seen.resets_at,
+        used_up: seen.used_up,
+        minutes_used_up,
+        seen_at: seen.seen_at,
+    }
+}
+
+fn process(process: Process) -> ProcessBody {
+    ProcessBody {
+        role: process.role,
+        version: process.version,
+        started_at: process.started_at,
+        workers: process.facts.workers,
+        busy: process.facts.busy,
+        accepted_p99_ms: process.facts.accepted_p99_ms,
+        refused: process.facts.refused,
+    }
+}
+
+fn flow(flow: health::Flow) -> FlowBody {
+    FlowBody {
+        project: flow.project,
+        completed: flow.completed,
+        cycle_p50_seconds: flow.p50,
+        cycle_p90_seconds: flow.p90,
+        open_by_age: flow.open,
+    }
+}

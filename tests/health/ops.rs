@@ -1,0 +1,1 @@
+//! The files for Grafana and Prometheus name only what `/metrics` tells.
