@@ -13,6 +13,7 @@ use jetbridge::config::Secrets;
 use jetbridge::queue::Wake;
 use jetbridge::store::sessions::TokenKind;
 use jetbridge::web;
+use jetbridge::web::reality::Reality;
 use jetbridge::web::state::{SecretState, WebState};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -58,6 +59,7 @@ impl Site {
             plane_secret,
             wake: Wake::default(),
             metrics: app.metrics.clone(),
+            reality: Reality::Real,
         };
         let now = app.clock.now();
         let session = Sha256::digest(SESSION).into();

@@ -7,6 +7,7 @@ use crate::config::Secrets;
 use crate::metrics::Metrics;
 use crate::queue::Wake;
 use crate::store::Store;
+use crate::web::reality::Reality;
 
 /// Shared by all handlers that are not webhook endpoints. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct WebState {
     pub wake: Wake,
     /// The figures of this process.
     pub metrics: Arc<Metrics>,
+    /// Whether what is shown is real.
+    pub reality: Reality,
 }
 
 /// Whether a source's secret is set.

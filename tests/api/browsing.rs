@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use http_body_util::BodyExt;
 use jetbridge::config::Secrets;
 use jetbridge::queue::Wake;
+use jetbridge::web::reality::Reality;
 use jetbridge::web::state::{SecretState, WebState};
 use jetbridge::web::{api, auth, error, health};
 use serde_json::{Value, json};
@@ -72,6 +73,7 @@ impl Site {
             plane_secret: SecretState::Set,
             wake: Wake::default(),
             metrics: Arc::clone(&app.metrics),
+            reality: Reality::Real,
         };
         let routes = routes(&state);
         Self { app, state, routes }

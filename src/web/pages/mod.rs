@@ -25,6 +25,7 @@ use axum::routing::{get, post};
 pub use assets::assets;
 
 use super::error::{Problem, ProblemKind};
+use super::reality::Reality;
 use super::state::WebState;
 use crate::sources::Source;
 use crate::store::StoreResult;
@@ -54,12 +55,13 @@ struct Frame {
     section: Section,
     /// Deliveries that failed for good.
     failed: i64,
+    reality: Reality,
 }
 
 impl Frame {
     async fn read(web: &WebState, section: Section) -> StoreResult<Self> {
         let queue = web.store.queue_stats(web.clock.now()).await?;
-        Ok(Self { section, failed: queue.dead })
+        Ok(Self { section, failed: queue.dead, reality: web.reality })
     }
 
     fn current(&self, section: &str) -> bool {
