@@ -24,6 +24,7 @@ pub mod repositories;
 mod rows;
 pub mod sessions;
 pub mod stats;
+mod sweep;
 pub mod ties;
 mod time;
 pub mod timeline;
