@@ -45,3 +45,4 @@ pub mod sim;
 
 pub mod app;
 pub mod cli;
+pub mod demo;

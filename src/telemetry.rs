@@ -53,11 +53,16 @@ pub enum LogError {
 }
 
 impl LogSettings {
-    /// From the environment; `otherwise` is the format where no variable says it.
+    /// From the environment; `usual` is the level and `otherwise` the format where no variable
+    /// says it.
     ///
     /// # Errors
     /// When a variable is set to something else than its words.
-    pub fn read(environment: &Environment, otherwise: LogFormat) -> Result<Self, LogError> {
+    pub fn read(
+        environment: &Environment,
+        usual: &str,
+        otherwise: LogFormat,
+    ) -> Result<Self, LogError> {
         let level = environment.read(LOG_VARIABLE).map_err(|_| LogError::Level)?;
         let format = match environment.read(FORMAT_VARIABLE).map_err(|_| LogError::Format)? {
             None => otherwise,
@@ -65,7 +70,7 @@ impl LogSettings {
             Some("json") => LogFormat::Json,
             Some(_) => return Err(LogError::Format),
         };
-        Ok(Self { targets: targets(level.unwrap_or("info"))?, format })
+        Ok(Self { targets: targets(level.unwrap_or(usual))?, format })
     }
 }
 
@@ -86,9 +91,17 @@ fn targets(text: &str) -> Result<Targets, LogError> {
 /// # Errors
 /// When a variable is set to something else than its words.
 pub fn init(environment: &Environment) -> Result<(), LogError> {
+    init_at("info", environment)
+}
+
+/// As [`init`], with another level where no variable names one.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_at(level: &str, environment: &Environment) -> Result<(), LogError> {
     let on_terminal = std::io::stderr().is_terminal();
     let otherwise = if on_terminal { LogFormat::Human } else { LogFormat::Json };
-    let settings = LogSettings::read(environment, otherwise)?;
+    let settings = LogSettings::read(environment, level, otherwise)?;
     // A closed standard error must not end the service.
     let lines =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
@@ -110,7 +123,7 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<LogSettings, LogError> {
-        LogSettings::read(&pairs.iter().copied().collect(), LogFormat::Human)
+        LogSettings::read(&pairs.iter().copied().collect(), "info", LogFormat::Human)
     }
 
     #[test]

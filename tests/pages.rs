@@ -14,6 +14,7 @@ use jetbridge::live::Live;
 use jetbridge::queue::Wake;
 use jetbridge::store::sessions::TokenKind;
 use jetbridge::web;
+use jetbridge::web::reality::Reality;
 use jetbridge::web::state::{SecretState, WebState};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -60,6 +61,7 @@ impl Site {
             wake: Wake::default(),
             live: Live::new(app.store.clone(), tokio::sync::watch::channel(false).1),
             metrics: app.metrics.clone(),
+            reality: Reality::Real,
         };
         let now = app.clock.now();
         let session = Sha256::digest(SESSION).into();

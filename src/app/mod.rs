@@ -35,6 +35,7 @@ use crate::store::announcements::Topic;
 use crate::store::jobs::Stage;
 use crate::store::{DatabaseUrl, Store, StoreError};
 use crate::web;
+use crate::web::reality::Reality;
 use crate::web::state::{SecretState, WebState};
 use crate::web::webhooks::{GithubEndpoint, Intake, KnownRepositories, Limits, PlaneEndpoint};
 
@@ -120,11 +121,12 @@ fn with_port(public_url: &str, port: u16) -> String {
         .map_or_else(|| public_url.to_owned(), |host| format!("{host}:{port}"))
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
 }
 
-async fn stop_signal() {
+/// Waits for SIGTERM or SIGINT.
+pub(crate) async fn stop_signal() {
     let terminated = async {
         match signal(SignalKind::terminate()) {
             Ok(mut terminate) => drop(terminate.recv().await),
@@ -161,6 +163,21 @@ impl App {
     /// # Errors
     /// When the database, the data folder or the address can't be had.
     pub async fn start(
+        config: &Config,
+        admin_token: &Secrets,
+        role: Role,
+        clock: Clock,
+        listener: TcpListener,
+    ) -> Result<Self, ServeError> {
+        Self::start_in(Reality::Real, config, admin_token, role, clock, listener).await
+    }
+
+    /// As [`App::start`], with pages that say whether what they show is real.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_in(
+        reality: Reality,
         config: &Config,
         admin_token: &Secrets,
         role: Role,
@@ -205,6 +222,7 @@ impl App {
             wake: wake.clone(),
             live: live.clone(),
             metrics: Arc::clone(&metrics),
+            reality,
         };
         let sign_in_link = web::auth::one_time_link(&state).await?;
         let (intake, committers) = if role.receives() {

@@ -7,6 +7,7 @@
 mod arguments;
 mod completions;
 mod deliveries;
+mod demo;
 mod doctor;
 mod github_sample;
 mod json_text;
@@ -98,6 +99,7 @@ impl From<StoreError> for Failed {
 fn dispatch(command: Command, context: &Context) -> Result<(), Failed> {
     match command {
         Command::Serve(arguments) => serve::run(&arguments, context),
+        Command::Demo(arguments) => demo::run(&arguments, context),
         Command::Completions { shell } => completions::run(shell),
         Command::Migrate => block_on(migrate(context)),
         Command::Doctor(arguments) => block_on(doctor::run(arguments.format(), context)),

@@ -136,6 +136,14 @@ impl Settings {
         Ok(settings)
     }
 
+    /// As if nothing were configured anywhere: no file, no variable, no flag.
+    ///
+    /// # Errors
+    /// None that a caller could mend: the defaults are values like others.
+    pub fn unset() -> Result<Self, ConfigError> {
+        build(Layer::default())
+    }
+
     /// All but the secrets, which are empty here.
     pub fn without_secrets(&self) -> &Config {
         &self.config

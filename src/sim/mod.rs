@@ -6,4 +6,5 @@
 //! a fake that knew them would agree with every mistake.
 
 pub mod github;
+mod log;
 pub mod plane;

@@ -31,6 +31,7 @@ pub mod repositories;
 mod rows;
 pub mod sessions;
 pub mod stats;
+mod sweep;
 pub mod ties;
 mod time;
 pub mod timeline;

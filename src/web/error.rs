@@ -6,7 +6,7 @@
 //! log.
 
 use askama::Template;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
@@ -15,6 +15,7 @@ use tracing::error;
 use utoipa::ToSchema;
 
 use crate::access::{Caller, Scope};
+use super::reality::Reality;
 use crate::store::StoreError;
 
 /// When to come again after a 503, seconds.
@@ -255,7 +256,11 @@ impl IntoResponse for Problem {
 }
 
 /// Layer: writes a [`Problem`] as a page where the request would rather have HTML than JSON.
-pub async fn for_browsers(request: Request, next: Next) -> Response {
+pub async fn for_browsers(
+    State(reality): State<Reality>,
+    request: Request,
+    next: Next,
+) -> Response {
     let page = prefers_html(request.headers());
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let mut response = next.run(request).await;
@@ -263,7 +268,9 @@ pub async fn for_browsers(request: Request, next: Next) -> Response {
         return response;
     }
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
-    let Ok(html) = ErrorPage::new(&problem, &method, &uri).render() else { return response };
+    let Ok(html) = ErrorPage::new(&problem, &method, &uri, reality).render() else {
+        return response;
+    };
     let (mut head, _) = response.into_parts();
     head.headers.remove(header::CONTENT_LENGTH);
     head.headers.remove(header::CONTENT_TYPE);
@@ -284,10 +291,11 @@ struct ErrorPage<'a> {
     sign_in: bool,
     signed_in_only: bool,
     look_at_server: bool,
+    reality: Reality,
 }
 
 impl<'a> ErrorPage<'a> {
-    fn new(problem: &'a Problem, method: &Method, uri: &'a Uri) -> Self {
+    fn new(problem: &'a Problem, method: &Method, uri: &'a Uri, reality: Reality) -> Self {
         let repeatable = problem.retry_after.is_some() && method == Method::GET;
         let unauthorized = problem.kind == ProblemKind::Unauthorized;
         Self {
@@ -299,6 +307,7 @@ impl<'a> ErrorPage<'a> {
             sign_in: unauthorized,
             signed_in_only: !unauthorized,
             look_at_server: problem.status().is_server_error(),
+            reality,
         }
     }
 }

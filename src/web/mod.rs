@@ -9,6 +9,7 @@ pub mod error;
 pub mod health;
 pub mod openapi;
 pub mod pages;
+pub mod reality;
 pub mod route_table;
 pub mod server;
 pub mod state;
@@ -32,8 +33,9 @@ pub fn routes(state: &WebState, intake: Option<Intake>) -> Router {
         .merge(open)
         .fallback(error::fallback_not_found)
         .method_not_allowed_fallback(error::fallback_method)
-        .layer(from_fn(error::for_browsers))
+        .layer(from_fn_with_state(state.reality, error::for_browsers))
         .layer(from_fn(auth::security_headers))
+        .layer(from_fn_with_state(state.clone(), reality::say_so))
         .with_state(state.clone());
     match intake {
         Some(intake) => webhooks::routes(intake).merge(shown),

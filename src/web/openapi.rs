@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::Json;
+use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use utoipa::openapi::path::{Operation, Parameter, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -10,6 +11,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::api::{deliveries, health, live, replay, repositories, stats, work_items};
 use super::error::{Problem, ProblemKind};
+use super::reality::Reality;
+use super::state::WebState;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -63,6 +66,7 @@ struct DocsPage {
     description: String,
     operations: Vec<DocumentedOperation>,
     problems: [ProblemKind; 12],
+    reality: Reality,
 }
 
 struct DocumentedOperation {
@@ -77,7 +81,7 @@ struct DocumentedOperation {
     answers: Vec<(String, String)>,
 }
 
-pub(super) async fn page() -> Response {
+pub(super) async fn page(State(web): State<WebState>) -> Response {
     let document = Api::openapi();
     let page = DocsPage {
         title: document.info.title,
@@ -85,6 +89,7 @@ pub(super) async fn page() -> Response {
         description: document.info.description.unwrap_or_default(),
         operations: document.paths.paths.into_iter().flat_map(operations).collect(),
         problems: ProblemKind::ALL,
+        reality: web.reality,
     };
     match page.render() {
         Ok(html) => Html(html).into_response(),

@@ -8,6 +8,7 @@ use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::queue::Wake;
 use crate::store::Store;
+use crate::web::reality::Reality;
 
 /// Shared by all handlers that are not webhook endpoints. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct WebState {
     pub live: Live,
     /// The figures of this process.
     pub metrics: Arc<Metrics>,
+    /// Whether what is shown is real.
+    pub reality: Reality,
 }
 
 /// Whether a source's secret is set.

@@ -10,6 +10,7 @@ use jetbridge::config::Secrets;
 use jetbridge::live::Live;
 use jetbridge::queue::Wake;
 use jetbridge::web;
+use jetbridge::web::reality::Reality;
 use jetbridge::web::state::{SecretState, WebState};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -72,6 +73,7 @@ impl Site {
             wake: Wake::default(),
             live: Live::new(app.store.clone(), tokio::sync::watch::channel(false).1),
             metrics: Arc::clone(&app.metrics),
+            reality: Reality::Real,
         };
         let routes = web::routes(&state, None);
         Self { app, state, routes }

@@ -1,5 +1,6 @@
 //! What may be typed, as clap reads it. The texts here are the help.
 
+mod demo;
 mod repositories;
 mod send;
 
@@ -14,6 +15,7 @@ use crate::config::{HumanDuration, Overrides};
 use crate::sources::Source;
 use crate::store::deliveries::DeliveryStatus;
 use crate::work_items::{StateGroup, System};
+pub(super) use demo::DemoArguments;
 pub(super) use repositories::{
     IssueName, RepoAddArguments, RepoArguments, RepoCommand, SyncArguments,
 };
@@ -62,6 +64,9 @@ impl Cli {
             overrides.public_url.clone_from(&serve.public_url);
             overrides.workers.clone_from(&serve.workers);
         }
+        if let Command::Demo(demo) = &self.command {
+            overrides.listen.clone_from(&demo.listen);
+        }
         overrides
     }
 }
@@ -70,6 +75,8 @@ impl Cli {
 pub(super) enum Command {
     /// Receive webhooks, work them off, show the pages
     Serve(ServeArguments),
+    /// Try it out: the same with a simulated GitHub and Plane inside, and people acting there
+    Demo(DemoArguments),
     /// Bring the database's tables up to date (serve does it too)
     Migrate,
     /// Look at received webhooks; work one off again

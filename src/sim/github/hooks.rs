@@ -6,6 +6,7 @@ use super::Instance;
 use super::json::time;
 use super::state::Repository;
 use crate::clock::Timestamp;
+use crate::sim::log::Log;
 use crate::sources::Encoding;
 
 /// A hook to set up.
@@ -52,7 +53,7 @@ pub(super) struct Hook {
     pub(super) settings: NewHook,
     pub(super) created_at: Timestamp,
     /// The newest last.
-    pub(super) deliveries: Vec<Delivery>,
+    pub(super) deliveries: Log<Delivery>,
 }
 
 /// How a delivery ended.
@@ -162,8 +163,13 @@ impl Delivery {
 }
 
 impl Hook {
-    pub(super) fn new(id: u64, settings: NewHook, created_at: Timestamp) -> Self {
-        Self { id, settings, created_at, deliveries: Vec::new() }
+    pub(super) fn new(
+        id: u64,
+        settings: NewHook,
+        created_at: Timestamp,
+        remembered: usize,
+    ) -> Self {
+        Self { id, settings, created_at, deliveries: Log::keeping(remembered) }
     }
 
     /// Whether it wants to hear of such events.

@@ -25,11 +25,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-
 use crate::clients::github_webhook::GithubWebhookSender;
 use crate::clock::Clock;
+use crate::sim::log;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 pub use actions::Person;
 pub use changes::{CloseReason, IssueEdit, NewIssue};
@@ -55,6 +55,8 @@ pub struct SimGitHubConfig {
     pub hourly_requests: u64,
     /// How long a receiver of webhooks may take.
     pub webhook_limit: Duration,
+    /// How many requests, and how many deliveries of a hook, it remembers: the newest.
+    pub remembered: usize,
 }
 
 impl Default for SimGitHubConfig {
@@ -67,16 +69,18 @@ impl Default for SimGitHubConfig {
             tokens: Vec::new(),
             hourly_requests: 5_000,
             webhook_limit: Duration::from_secs(10),
+            remembered: log::MOST,
         }
     }
 }
 
-/// Where a fake is found and where its ids begin.
+/// Where a fake is found, where its ids begin, how much it remembers.
 #[derive(Debug, Clone)]
 pub(crate) struct Instance {
     api: String,
     web: String,
     first_id: u64,
+    remembered: usize,
 }
 
 /// Why something was not done.
@@ -158,13 +162,19 @@ impl SimGitHub {
             80 => format!("http://{}", address.ip()),
             _ => format!("http://{address}"),
         };
-        let instance = Instance { api, web: config.web_url, first_id: config.first_id };
+        let instance = Instance {
+            api,
+            web: config.web_url,
+            first_id: config.first_id,
+            remembered: config.remembered,
+        };
+        let desk = rest::Desk::new(config.tokens, config.hourly_requests, config.remembered);
         let inner = Arc::new(Inner {
             state: Mutex::new(state::State::new(instance)),
             outbox: outbox::Outbox::default(),
             sender: GithubWebhookSender::new(config.webhook_limit),
             clock: config.clock,
-            desk: Mutex::new(rest::Desk::new(config.tokens, config.hourly_requests)),
+            desk: Mutex::new(desk),
         });
         let sending = tokio::spawn(outbox::run(Arc::downgrade(&inner)));
         let serving = tokio::spawn(rest::serve(listener, Arc::clone(&inner)));

@@ -38,7 +38,7 @@ impl SimGitHub {
     pub fn deliveries(&self, repository: &str, hook: u64) -> Result<Vec<Delivery>, SimError> {
         let state = self.inner.lock();
         let here = state.repository(state.named(repository)?)?;
-        Ok(here.hook(hook)?.deliveries.clone())
+        Ok(here.hook(hook)?.deliveries.to_vec())
     }
 
     /// Sends again what no delivery of its event succeeded with, as a patient person would; how
@@ -61,9 +61,26 @@ impl SimGitHub {
         Ok(count)
     }
 
-    /// Every request to the REST API since the start, the oldest first.
+    /// The requests to the REST API that are remembered, the oldest first.
     pub fn requests(&self) -> Vec<SeenRequest> {
-        self.inner.desk().seen.clone()
+        self.inner.desk().seen.to_vec()
+    }
+
+    /// Takes a pull request away without a word, which nobody can do at GitHub: a simulation that
+    /// runs for days would only ever gain some.
+    ///
+    /// # Errors
+    /// When there is no such pull request.
+    pub fn forget_pull_request(&self, repository: &str, number: u64) -> Result<(), SimError> {
+        let mut state = self.inner.lock();
+        let id = state.named(repository)?;
+        let here = state.repository_mut(id)?;
+        if here.issue(number)?.pull.is_none() {
+            return Err(SimError::NoIssue);
+        }
+        // The number stays taken.
+        here.slots.insert(number, state::Slot::Deleted);
+        Ok(())
     }
 
     /// Uses up a token's requests for so long.

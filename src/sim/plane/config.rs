@@ -5,6 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::sim::log;
 
 /// What a member may do, in Plane's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,6 +104,8 @@ pub struct SimPlaneConfig {
     pub webhook_timeout: Duration,
     /// Longest wait before a webhook is tried again; the wait is drawn from zero to this.
     pub webhook_retry_wait: Duration,
+    /// How many requests and sent webhooks it remembers: the newest.
+    pub remembered: usize,
 }
 
 impl Default for SimPlaneConfig {
@@ -125,6 +128,7 @@ impl Default for SimPlaneConfig {
             webhook_latency: Duration::from_millis(5),
             webhook_timeout: Duration::from_secs(30),
             webhook_retry_wait: Duration::from_mins(10),
+            remembered: log::MOST,
         }
     }
 }

@@ -119,6 +119,7 @@ impl Faults {
 
     pub(super) fn for_request(&self, kind: RequestKind) -> Option<RequestFault> {
         self.with(|plans| {
+            plans.requests.retain(|planned| planned.left > 0);
             let hit = |on| match on {
                 On::Any => true,
                 On::Reads => kind == RequestKind::Read,
@@ -138,6 +139,7 @@ impl Faults {
 
     pub(super) fn for_webhook(&self) -> Option<WebhookFault> {
         self.with(|plans| {
+            plans.webhooks.retain(|(left, _)| *left > 0);
             let (left, fault) = plans.webhooks.iter_mut().find(|(left, _)| *left > 0)?;
             *left -= 1;
             Some(*fault)

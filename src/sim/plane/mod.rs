@@ -279,9 +279,9 @@ impl SimPlane {
         self.shared.with(|world| world.states.clone())
     }
 
-    /// Every request that came, in its order.
+    /// The requests that are remembered, in their order.
     pub fn requests(&self) -> Vec<SeenRequest> {
-        self.shared.with(|world| world.requests.clone())
+        self.shared.with(|world| world.requests.to_vec())
     }
 
     /// The requests that could change something.
@@ -291,9 +291,9 @@ impl SimPlane {
         requests
     }
 
-    /// Every webhook that was sent or tried, in its order.
+    /// The webhooks that were sent or tried and are remembered, in their order.
     pub fn sent_webhooks(&self) -> Vec<SentWebhook> {
-        self.shared.with(|world| world.sent.clone())
+        self.shared.with(|world| world.sent.to_vec())
     }
 }
 

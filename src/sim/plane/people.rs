@@ -86,6 +86,13 @@ impl Person {
         self.edit(item, "label_ids", &json!(labels), |item| item.labels = sorted(labels))
     }
 
+    /// Says how urgent it is: `urgent`, `high`, `medium`, `low` or `none`.
+    pub fn prioritize(&self, item: Uuid, priority: &str) -> Result<(), NotDone> {
+        self.edit(item, "priority", &json!(priority), |item| {
+            priority.clone_into(&mut item.priority);
+        })
+    }
+
     /// Puts the item away, of which nobody is told.
     pub fn archive_item(&self, item: Uuid) -> Result<(), NotDone> {
         self.act(|world| {
@@ -176,6 +183,7 @@ fn in_the_app(item: &Item) -> Value {
     json!({
         "name": item.name,
         "description_html": item.description_html,
+        "priority": item.priority,
         "state_id": item.state,
         "assignee_ids": item.assignees,
         "label_ids": item.labels,

@@ -61,8 +61,7 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response,
     let seen = shared.with(|world| {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let method = parts.method.to_string();
-        world.requests.push(SeenRequest { method, path, status: None, kind });
-        world.requests.len() - 1
+        world.requests.push(SeenRequest { method, path, status: None, kind })
     });
     let body = to_bytes(Body::new(body), rest::LONGEST_BODY).await.ok();
     let fault = shared.faults.for_request(kind);
@@ -83,7 +82,11 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response,
         Some(RequestFault::HangAfter(wait)) => sleep(wait).await,
         _ => {}
     }
-    shared.with(|world| world.requests[seen].status = Some(answer.status.as_u16()));
+    shared.with(|world| {
+        if let Some(seen) = world.requests.get_mut(seen) {
+            seen.status = Some(answer.status.as_u16());
+        }
+    });
     Ok(answer.into_response())
 }
 

@@ -18,6 +18,7 @@ use super::records::{
 };
 use super::webhooks::{Background, Webhook};
 use crate::clock::{Clock, Timestamp};
+use crate::sim::log::Log;
 
 /// A new project's states: name, group, color, sequence.
 const STATES: [(&str, &str, &str, f64); 5] = [
@@ -54,8 +55,8 @@ pub(super) struct World {
     pub outbox: Vec<Background>,
     /// When each key asked within the last minute.
     pub asked: HashMap<String, VecDeque<Timestamp>>,
-    pub requests: Vec<SeenRequest>,
-    pub sent: Vec<SentWebhook>,
+    pub requests: Log<SeenRequest>,
+    pub sent: Log<SentWebhook>,
 }
 
 impl World {
@@ -78,8 +79,8 @@ impl World {
             webhooks: Vec::new(),
             outbox: Vec::new(),
             asked: HashMap::new(),
-            requests: Vec::new(),
-            sent: Vec::new(),
+            requests: Log::keeping(config.remembered),
+            sent: Log::keeping(config.remembered),
         };
         for (identifier, name) in &config.projects {
             world.set_up_project(identifier, name);

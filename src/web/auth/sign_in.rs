@@ -22,6 +22,7 @@ use super::{
 };
 use crate::store::sessions::TokenKind;
 use crate::web::error::{Problem, ProblemKind, fallback_method};
+use crate::web::reality::Reality;
 use crate::web::state::WebState;
 
 /// A sign-in form is far smaller.
@@ -66,6 +67,7 @@ struct LoginPage<'a> {
     link: Option<&'a str>,
     next: Option<&'a str>,
     problem: Option<String>,
+    reality: Reality,
 }
 
 impl<'a> LoginPage<'a> {
@@ -77,6 +79,7 @@ impl<'a> LoginPage<'a> {
             link: fields.link.as_deref(),
             next: fields.next.as_deref(),
             problem: None,
+            reality: state.reality,
         }
     }
 

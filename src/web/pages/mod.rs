@@ -26,6 +26,7 @@ use axum::response::{Html, Redirect};
 pub use assets::assets;
 
 use super::error::{Problem, ProblemKind};
+use super::reality::Reality;
 use super::route_table::Routes;
 use super::state::WebState;
 use crate::access::{Caller, Scope};
@@ -77,13 +78,14 @@ struct Frame {
     alarms: i64,
     /// Who looks at it.
     caller: Caller,
+    reality: Reality,
 }
 
 impl Frame {
     async fn read(web: &WebState, section: Section, caller: Caller) -> StoreResult<Self> {
         let queue = web.store.queue_stats(web.clock.now()).await?;
         let alarms = web.store.alarm_count().await?;
-        Ok(Self { section, failed: queue.dead, alarms, caller })
+        Ok(Self { section, failed: queue.dead, alarms, caller, reality: web.reality })
     }
 
     /// Whether buttons that run something again are shown.

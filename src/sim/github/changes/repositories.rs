@@ -30,7 +30,7 @@ impl Change<'_> {
         new: NewHook,
     ) -> Result<u64, SimError> {
         let id = self.state.next_id();
-        let hook = Hook::new(id, new, self.now);
+        let hook = Hook::new(id, new, self.now, self.state.instance.remembered);
         self.state.repository_mut(repository)?.hooks.push(hook);
         self.ping_hook(repository, id)?;
         Ok(id)

@@ -27,6 +27,7 @@ use super::faults::{RequestFault, RequestFaults};
 use super::quota::{Quota, Verdict};
 use super::tokens::{Access, SimToken};
 use super::{Inner, SimError};
+use crate::sim::log::Log;
 use answer::Answer;
 
 /// Longest request that is read.
@@ -52,12 +53,13 @@ pub(super) struct Desk {
     hourly_requests: u64,
     quotas: BTreeMap<String, Quota>,
     pub(super) faults: RequestFaults,
-    pub(super) seen: Vec<SeenRequest>,
+    pub(super) seen: Log<SeenRequest>,
 }
 
 impl Desk {
-    pub(super) fn new(tokens: Vec<SimToken>, hourly_requests: u64) -> Self {
-        let (quotas, faults, seen) = (BTreeMap::new(), RequestFaults::default(), Vec::new());
+    pub(super) fn new(tokens: Vec<SimToken>, hourly_requests: u64, remembered: usize) -> Self {
+        let (quotas, faults) = (BTreeMap::new(), RequestFaults::default());
+        let seen = Log::keeping(remembered);
         Self { tokens, hourly_requests, quotas, faults, seen }
     }
 
@@ -134,8 +136,7 @@ async fn handle(
     let seen_at = {
         let mut desk = sim.desk();
         let target = uri.path_and_query().map_or_else(String::new, ToString::to_string);
-        desk.seen.push(SeenRequest { method: method.to_string(), target, status: None });
-        desk.seen.len() - 1
+        desk.seen.push(SeenRequest { method: method.to_string(), target, status: None })
     };
     let answer = match fault {
         RequestFault::Hang => std::future::pending().await,
@@ -166,7 +167,9 @@ async fn handle(
     if answer.status == 304 {
         desk.quota(bearer(&headers).unwrap_or_default()).give_back();
     }
-    desk.seen[seen_at].status = Some(answer.status);
+    if let Some(seen) = desk.seen.get_mut(seen_at) {
+        seen.status = Some(answer.status);
+    }
     drop(desk);
     answer.into_response()
 }

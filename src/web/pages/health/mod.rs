@@ -18,6 +18,7 @@ use self::charts::Scale;
 use self::tiles::Tile;
 use super::query::Params;
 use super::{Frame, Mark, Problem, Section, WebState, render, spans};
+use crate::access::Caller;
 use crate::clock::Timestamp;
 use crate::figures::Ended;
 use crate::health::{self, Health, Range, Slot};
@@ -133,13 +134,14 @@ impl HealthPage {
 /// `GET /health`.
 pub(super) async fn show(
     State(web): State<WebState>,
+    caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Html<String>, Problem> {
     let params = Params::read(query.as_deref())?;
     let range = params.word::<Range>("range")?.unwrap_or_default();
     let health = health::read(&web.store, range, web.clock.now()).await?;
     render(&HealthPage {
-        frame: Frame::read(&web, Section::Health).await?,
+        frame: Frame::read(&web, Section::Health, caller).await?,
         charts: [throughput(&health), lag(&health), depth(&health)],
         sources: tiles::sources(&health),
         repositories: tiles::places(&health.repositories, &health),
