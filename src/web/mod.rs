@@ -16,7 +16,7 @@ pub mod state;
 pub mod webhooks;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 
 use auth::guard::{Audience, Guard};
 use route_table::Routes;
