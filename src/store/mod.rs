@@ -9,6 +9,8 @@
 //! read. Nothing here waits for the network while a transaction is open.
 
 pub mod announcements;
+pub mod api_tokens;
+pub mod audit;
 pub mod claim;
 mod comments;
 mod connect;

@@ -8,14 +8,14 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr};
 use utoipa::{Modify, OpenApi};
 
-use super::api::{deliveries, replay, repositories, stats, work_items};
+use super::api::{audit, deliveries, replay, repositories, stats, tokens, work_items};
 use super::error::{Problem, ProblemKind};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Jetbridge API",
-        description = "Work items, deliveries and figures. Send the admin token as `Authorization: Bearer TOKEN`."
+        description = "Work items, deliveries and figures. Send a token as `Authorization: Bearer TOKEN`: the admin token, or an API token whose scope is enough."
     ),
     paths(
         work_items::list,
@@ -32,6 +32,10 @@ use super::error::{Problem, ProblemKind};
         repositories::change,
         repositories::remove,
         stats::show,
+        tokens::list,
+        tokens::make,
+        tokens::revoke,
+        audit::list,
     ),
     modifiers(&Bearer),
     security(("bearer" = []))

@@ -8,7 +8,9 @@
 //! Deliberately absent: who may see a page. The tables say the scope, the
 //! [guard](super::auth::guard) looks at it; a page only hides what its caller may not press.
 
+mod access;
 mod assets;
+mod audit;
 mod boards;
 mod deliveries;
 mod delivery;
@@ -27,9 +29,10 @@ use super::error::{Problem, ProblemKind};
 use super::route_table::Routes;
 use super::state::WebState;
 use crate::access::{Caller, Scope};
+use crate::board::Face;
 use crate::sources::Source;
 use crate::store::StoreResult;
-use crate::work_items::{StateGroup, System};
+use crate::work_items::{Person, StateGroup, System};
 
 /// The pages that a viewer sees.
 pub fn viewer() -> Routes {
@@ -40,6 +43,8 @@ pub fn viewer() -> Routes {
         .get("/work-items/{item}/timeline", work_item::show_timeline)
         .get("/deliveries", deliveries::show)
         .get("/deliveries/{source}/{id}", delivery::show)
+        .get("/access", access::show)
+        .post("/access/sessions/end", "sign out everywhere", access::end_own)
 }
 
 /// The buttons that an operator presses.
@@ -54,6 +59,10 @@ pub fn operator() -> Routes {
 /// The pages on which an admin configures.
 pub fn admin() -> Routes {
     Routes::needing(Scope::Admin)
+        .post("/access/tokens", "make a token", access::make)
+        .post("/access/tokens/{id}/revoke", "revoke a token", access::revoke)
+        .post("/access/sessions/{handle}/end", "end a session", access::end_one)
+        .get("/audit", audit::show)
 }
 
 /// Which part of the navigation a page belongs to.
@@ -61,6 +70,8 @@ pub fn admin() -> Routes {
 enum Section {
     Boards,
     Deliveries,
+    /// Behind the caller's own menu.
+    Access,
 }
 
 /// What stands around every page.
@@ -81,6 +92,17 @@ impl Frame {
     /// Whether buttons that run something again are shown.
     fn may_operate(&self) -> bool {
         self.caller.scope >= Scope::Operator
+    }
+
+    /// Whether what only an admin may see or press is shown.
+    fn may_configure(&self) -> bool {
+        self.caller.scope >= Scope::Admin
+    }
+
+    /// The caller in a circle.
+    fn face(&self) -> Face {
+        let name = &self.caller.name;
+        Face::from(&Person { id: name.clone(), name: Some(name.clone()) })
     }
 
     fn current(&self, section: &str) -> bool {
