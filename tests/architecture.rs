@@ -87,6 +87,7 @@ fn pure_modules_do_no_io_and_see_no_clock() {
         "src/sources/plane/payload.rs",
         "src/sources/github/normalize.rs",
         "src/sources/github/payload.rs",
+        "src/access",
         "src/work_items",
         "src/comments.rs",
         "src/board.rs",
@@ -202,6 +203,12 @@ fn every_test_that_the_architecture_names_exists() {
 fn every_test_that_the_page_about_the_sync_names_exists() {
     let named = tests_named_in("docs/sync.md");
     assert!(named >= 30, "each promise names its test, found {named}");
+}
+
+#[test]
+fn every_test_that_the_page_about_access_names_exists() {
+    let named = tests_named_in("docs/access.md");
+    assert!(named >= 25, "each promise names its test, found {named}");
 }
 
 #[test]

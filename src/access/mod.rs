@@ -3,8 +3,14 @@
 //! Pure: nothing here asks a database, a clock or chance. Deliberately absent: users. A token has
 //! a name and a scope, and whoever holds it acts under that name.
 
+mod audit;
 mod caller;
 mod scope;
+mod token;
 
-pub use caller::{Caller, CallerKind};
+pub use audit::{AuditEntry, Outcome, UnknownOutcome};
+pub use caller::{Caller, CallerKind, UnknownCallerKind};
 pub use scope::{Scope, UnknownScope};
+pub use token::{
+    ApiTokenId, ApiTokenName, ApiTokenText, InvalidLifetime, InvalidTokenName, Lifetime,
+};

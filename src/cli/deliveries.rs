@@ -6,8 +6,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::arguments::{DeliveriesListArguments, DeliveryShowArguments, Format, WhichDelivery};
+use super::audit::{self, Deed};
 use super::table::{Table, fields, moment, printable};
 use super::{Context, Failed, json_text, output};
+use crate::access::Outcome;
 use crate::clock::Timestamp;
 use crate::ids::DeliveryId;
 use crate::sources::{Encoding, Source};
@@ -249,6 +251,10 @@ pub(super) async fn replay(which: &WhichDelivery, context: &Context) -> Result<(
     let id = DeliveryId::new(which.id.as_str());
     let store = context.open_store().await?;
     let replayed = store.replay(which.source, &id, context.clock.now()).await?;
+    let outcome = if replayed == Replayed::Queued { Outcome::Done } else { Outcome::Failed };
+    let target = format!("{}/{id}", which.source);
+    let deed = Deed { action: "replay a delivery", command: "deliveries replay", target: &target };
+    audit::write_down(&store, context, &deed, outcome).await;
     store.close().await;
     match replayed {
         Replayed::Queued => output::print(&format!("{id} is queued again\n")),

@@ -5,6 +5,7 @@
 //! read by anybody who can list processes.
 
 mod arguments;
+mod audit;
 mod completions;
 mod deliveries;
 mod demo;
@@ -18,6 +19,7 @@ mod send;
 mod serve;
 mod sync;
 mod table;
+mod tokens;
 mod work_items;
 
 use std::path::Path;
@@ -25,10 +27,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::access::Outcome;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Environment, Overrides, Settings};
 use crate::store::{DatabaseUrl, Store, StoreError};
-use arguments::{Cli, Command, DeliveriesCommand, RepoCommand, SendCommand, WorkItemsCommand};
+use arguments::{
+    Cli, Command, DeliveriesCommand, RepoCommand, SendCommand, TokenCommand, WorkItemsCommand,
+};
+use audit::Deed;
 
 /// Does what the process's arguments say.
 pub fn run() -> ExitCode {
@@ -127,6 +133,13 @@ fn dispatch(command: Command, context: &Context) -> Result<(), Failed> {
         Command::Repo(RepoCommand::Remove(arguments)) => {
             block_on(repositories::remove(&arguments, context))
         }
+        Command::Token(TokenCommand::Create(arguments)) => {
+            block_on(tokens::create(&arguments, context))
+        }
+        Command::Token(TokenCommand::List(listing)) => block_on(tokens::list(&listing, context)),
+        Command::Token(TokenCommand::Revoke(arguments)) => {
+            block_on(tokens::revoke(&arguments, context))
+        }
         Command::Sync(arguments) => block_on(sync::run(&arguments, context)),
         Command::Send(SendCommand::Plane(arguments)) => block_on(send::plane(&arguments, context)),
         Command::Send(SendCommand::Github(arguments)) => {
@@ -174,7 +187,10 @@ fn missing_file(url: &DatabaseUrl) -> Option<&Path> {
 async fn migrate(context: &Context) -> Result<(), Failed> {
     let settings = context.settings()?;
     let url = &settings.without_secrets().database_url;
-    Store::open(url).await?.close().await;
+    let store = Store::open(url).await?;
+    let deed = Deed { action: "migrate the database", command: "migrate", target: "" };
+    audit::write_down(&store, context, &deed, Outcome::Done).await;
+    store.close().await;
     output::print(&format!("{url} is up to date\n"))
 }
 

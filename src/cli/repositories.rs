@@ -6,8 +6,10 @@
 use serde::Serialize;
 
 use super::arguments::{Format, Listing, RepoAddArguments, RepoArguments};
+use super::audit::{self, Deed};
 use super::table::Table;
 use super::{Context, Failed, output};
+use crate::access::Outcome;
 use crate::clock::Timestamp;
 use crate::config::{RepositoryConfig, RepositoryName, Settings};
 use crate::store::Store;
@@ -56,6 +58,13 @@ pub(super) async fn add(arguments: &RepoAddArguments, context: &Context) -> Resu
             .await
             .map(|changed| (changed, "changed")),
     };
+    let (action, outcome) = match &added {
+        Ok((_, "changed")) => ("change a repository", Outcome::Done),
+        Ok(_) => ("add a repository", Outcome::Done),
+        Err(_) => ("add a repository", Outcome::Failed),
+    };
+    let deed = Deed { action, command: "repo add", target: arguments.repository.as_str() };
+    audit::write_down(&store, context, &deed, outcome).await;
     store.close().await;
     let (repository, done) = added?;
     let project = match repository.plane_project {
@@ -126,6 +135,10 @@ pub(super) async fn remove(arguments: &RepoArguments, context: &Context) -> Resu
     let settings = Settings::read(&context.overrides, &context.environment)?;
     let configured = &settings.without_secrets().repositories;
     let removed = remove_from(&store, &arguments.repository, configured).await;
+    let outcome = if removed.is_ok() { Outcome::Done } else { Outcome::Failed };
+    let target = arguments.repository.as_str();
+    let deed = Deed { action: "remove a repository", command: "repo remove", target };
+    audit::write_down(&store, context, &deed, outcome).await;
     store.close().await;
     removed?;
     output::print(&format!(

@@ -8,8 +8,10 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::arguments::{IssueName, SyncArguments};
+use super::audit::{self, Deed};
 use super::table::printable;
 use super::{Context, Failed, output};
+use crate::access::Outcome;
 use crate::app::outside::issue_sync;
 use crate::clients::github::{Fetched, GitHub, ReadGitHub};
 use crate::failure::Failure;
@@ -30,6 +32,10 @@ pub(super) async fn run(arguments: &SyncArguments, context: &Context) -> Result<
     if let Some(github) = &sync.github {
         github.shut_down().await;
     }
+    let outcome = if done.is_ok() { Outcome::Done } else { Outcome::Failed };
+    let target = format!("{}#{}", arguments.issue.repository, arguments.issue.number);
+    let deed = Deed { action: "bring an issue in step", command: "sync", target: &target };
+    audit::write_down(&store, context, &deed, outcome).await;
     store.close().await;
     let report = done?;
     let line = printable(&report.reason());

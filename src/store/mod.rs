@@ -10,6 +10,8 @@
 
 pub mod alarms;
 pub mod announcements;
+pub mod api_tokens;
+pub mod audit;
 pub mod changes;
 pub mod claim;
 mod comments;

@@ -9,7 +9,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr};
 use utoipa::{Modify, OpenApi};
 
-use super::api::{deliveries, health, live, replay, repositories, stats, work_items};
+use super::api::{
+    audit, deliveries, health, live, replay, repositories, stats, tokens, work_items,
+};
 use super::error::{Problem, ProblemKind};
 use super::reality::Reality;
 use super::state::WebState;
@@ -18,7 +20,7 @@ use super::state::WebState;
 #[openapi(
     info(
         title = "Jetbridge API",
-        description = "Work items, deliveries and figures. Send the admin token as `Authorization: Bearer TOKEN`."
+        description = "Work items, deliveries and figures. Send a token as `Authorization: Bearer TOKEN`: the admin token, or an API token whose scope is enough."
     ),
     paths(
         work_items::list,
@@ -37,6 +39,10 @@ use super::state::WebState;
         repositories::remove,
         stats::show,
         health::show,
+        tokens::list,
+        tokens::make,
+        tokens::revoke,
+        audit::list,
     ),
     modifiers(&Bearer),
     security(("bearer" = []))

@@ -4,6 +4,7 @@
 //! hyper answers a request that it can't read with an empty body, so its own limit on headers is
 //! set above ours, which answers in JSON.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -20,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{debug, warn};
 
@@ -36,6 +39,10 @@ const HYPER_HEADERS: usize = 500;
 /// How long requests in work may take once we are told to stop.
 const DRAIN: Duration = Duration::from_secs(6);
 
+/// A request's extension: the address at the other end of its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
+
 /// Serves `routes` on `listener` until `stop` says so, then lets requests in work end.
 pub async fn serve(listener: TcpListener, routes: Router, mut stop: watch::Receiver<bool>) {
     let service = routes
@@ -46,8 +53,8 @@ pub async fn serve(listener: TcpListener, routes: Router, mut stop: watch::Recei
     while !*stop.borrow() {
         tokio::select! {
             accepted = accept(&listener, &room) => {
-                let Some((stream, place)) = accepted else { continue };
-                connections.spawn(drive(stream, service.clone(), stop.clone(), place));
+                let Some((stream, peer, place)) = accepted else { continue };
+                connections.spawn(drive(stream, peer, service.clone(), stop.clone(), place));
             }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             _ = stop.changed() => {}
@@ -63,10 +70,10 @@ pub async fn serve(listener: TcpListener, routes: Router, mut stop: watch::Recei
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let place = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
+        Ok((stream, address)) => Some((stream, Peer(address.ip()), place)),
         Err(error) => {
             // Out of file handles, mostly: a busy loop would make it worse.
             warn!(error = %error, "a connection can't be accepted; if this lasts, raise the limit of open files (ulimit -n)");
@@ -78,6 +85,7 @@ async fn accept(
 
 async fn drive(
     stream: TcpStream,
+    peer: Peer,
     service: Router,
     mut stop: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
@@ -85,6 +93,10 @@ async fn drive(
     if let Err(error) = stream.set_nodelay(true) {
         debug!(error = %error, "no TCP_NODELAY");
     }
+    let service = service.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

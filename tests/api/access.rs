@@ -147,7 +147,9 @@ async fn the_cookie_is_for_our_pages_alone_and_secure_where_they_are() {
         let cookie = seen.header("set-cookie");
         assert!(cookie.contains("; HttpOnly; SameSite=Lax; Path=/; Max-Age=2592000"), "{cookie}");
         assert_eq!(cookie.ends_with("; Secure"), is_secure);
-        assert_eq!(seen.cookie().len(), "jetbridge_session=".len() + 64);
+        let name = if is_secure { "__Host-jetbridge_session" } else { "jetbridge_session" };
+        assert!(cookie.starts_with(&format!("{name}=")), "{cookie}");
+        assert_eq!(seen.cookie().len(), name.len() + 1 + 64);
     }
 }
 

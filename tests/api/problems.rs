@@ -135,11 +135,14 @@ async fn the_documentation_lists_exactly_the_routes() {
         listed,
         [
             "delete /api/v1/repositories/{owner}/{name}",
+            "delete /api/v1/tokens/{id}",
+            "get /api/v1/audit",
             "get /api/v1/deliveries",
             "get /api/v1/deliveries/{source}/{delivery_id}",
             "get /api/v1/repositories",
             "get /api/v1/repositories/{owner}/{name}",
             "get /api/v1/stats",
+            "get /api/v1/tokens",
             "get /api/v1/work-items",
             "get /api/v1/work-items/{ref}",
             "get /api/v1/work-items/{ref}/comments",
@@ -148,6 +151,7 @@ async fn the_documentation_lists_exactly_the_routes() {
             "post /api/v1/deliveries/replay",
             "post /api/v1/deliveries/{source}/{delivery_id}/replay",
             "post /api/v1/repositories",
+            "post /api/v1/tokens",
         ]
     );
     // What is listed is routed, and no other method of the same address is.
@@ -156,7 +160,8 @@ async fn the_documentation_lists_exactly_the_routes() {
             .replace("{ref}", "plane:x")
             .replace("{source}", "plane")
             .replace("{owner}/{name}", "octo-org/nobody")
-            .replace("{delivery_id}", "x");
+            .replace("{delivery_id}", "x")
+            .replace("{id}", "x");
         for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             let authorization = format!("Bearer {TOKEN}");
             let seen =

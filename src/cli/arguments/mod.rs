@@ -3,6 +3,7 @@
 mod demo;
 mod repositories;
 mod send;
+mod tokens;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -22,6 +23,7 @@ pub(super) use repositories::{
 pub(super) use send::{
     GithubEvent, PlaneEvent, SampleState, SendCommand, SendGithubArguments, SendPlaneArguments,
 };
+pub(super) use tokens::{TokenCommand, TokenCreateArguments, TokenRevokeArguments};
 
 const EVERYWHERE: &str = "Options of every command";
 
@@ -88,6 +90,9 @@ pub(super) enum Command {
     /// Say which repositories are configured
     #[command(subcommand)]
     Repo(RepoCommand),
+    /// Make, list and revoke API tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Bring one issue and its comments in step with Plane now
     Sync(SyncArguments),
     /// Sign a sample webhook and post it

@@ -6,7 +6,8 @@
 //! Deliberately absent: who may ask. The tables say the scope, the
 //! [guard](super::auth::guard) looks at it.
 
-mod body;
+pub(super) mod audit;
+pub(super) mod body;
 mod cursor;
 pub(super) mod deliveries;
 pub(super) mod health;
@@ -16,6 +17,7 @@ pub(super) mod replay;
 pub(super) mod repositories;
 pub(super) mod stats;
 pub(super) mod timeline;
+pub(super) mod tokens;
 pub(super) mod work_items;
 
 use axum::extract::FromRequestParts;
@@ -58,6 +60,10 @@ pub fn operator() -> Routes {
 /// What an admin configures there.
 pub fn admin() -> Routes {
     Routes::needing(Scope::Admin)
+        .get("/api/v1/audit", audit::list)
+        .get("/api/v1/tokens", tokens::list)
+        .post("/api/v1/tokens", "make a token", tokens::make)
+        .delete("/api/v1/tokens/{id}", "revoke a token", tokens::revoke)
         .post("/api/v1/repositories", "add a repository", repositories::add)
         .patch("/api/v1/repositories/{owner}/{name}", "change a repository", repositories::change)
         .delete("/api/v1/repositories/{owner}/{name}", "remove a repository", repositories::remove)

@@ -1,9 +1,9 @@
 //! Running deliveries again, one or all that match.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
+use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -15,6 +15,7 @@ use crate::ids::DeliveryId;
 use crate::sources::Source;
 use crate::store::deliveries::DeliveryStatus;
 use crate::store::jobs::Replayed;
+use crate::web::auth::Target;
 use crate::web::error::{Problem, ProblemBody, ProblemKind};
 use crate::web::state::WebState;
 
@@ -121,7 +122,7 @@ pub(in crate::web) async fn matching(
     State(state): State<WebState>,
     uri: Uri,
     body: Body,
-) -> Result<(StatusCode, Json<QueuedCount>), Problem> {
+) -> Result<(StatusCode, Extension<Target>, Json<QueuedCount>), Problem> {
     let mut given = parameters(&uri, &read_body(body).await?)?;
     let mut filter = filter(&mut given)?;
     let limit = given.limit(MOST_AT_ONCE, MOST_AT_ONCE)?;
@@ -147,7 +148,8 @@ pub(in crate::web) async fn matching(
         state.wake.work_is_due();
     }
     replayed?;
-    Ok((StatusCode::ACCEPTED, Json(count)))
+    let target = Target(format!("{} queued, {} in work", count.queued, count.running));
+    Ok((StatusCode::ACCEPTED, Extension(target), Json(count)))
 }
 
 fn parameters(uri: &Uri, body: &[u8]) -> Result<Parameters, Problem> {

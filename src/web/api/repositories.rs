@@ -1,19 +1,20 @@
 //! Which repositories are configured.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
+use axum::{Extension, Json};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::body::read_body;
+use super::body::{parse, read_body};
 use super::parameters::Parameters;
 use super::{Address, Page};
 use crate::clock::Timestamp;
 use crate::config::{Direction, RepositoryName};
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
+use crate::web::auth::Target;
 use crate::web::error::{Problem, ProblemBody, ProblemKind};
 use crate::web::state::WebState;
 
@@ -131,7 +132,7 @@ pub(in crate::web) async fn add(
     State(state): State<WebState>,
     uri: Uri,
     body: Body,
-) -> Result<(StatusCode, Json<RepositoryBody>), Problem> {
+) -> Result<(StatusCode, Extension<Target>, Json<RepositoryBody>), Problem> {
     Parameters::parse(uri.query())?.finish("none")?;
     let given: RepositoryToAdd = parse(&read_body(body).await?)?;
     let new = NewRepository {
@@ -142,7 +143,10 @@ pub(in crate::web) async fn add(
         origin: Origin::Manual,
     };
     match state.store.add_repository(&new, state.clock.now()).await? {
-        Some(added) => Ok((StatusCode::CREATED, Json(added.into()))),
+        Some(added) => {
+            let target = Extension(Target(added.name.to_string()));
+            Ok((StatusCode::CREATED, target, Json(added.into())))
+        }
         None => Err(Problem::new(
             ProblemKind::Conflict,
             format!("{} is configured already: PATCH its own address to change it.", new.name),
@@ -233,18 +237,6 @@ pub(in crate::web) async fn remove(
     } else {
         Err(not_configured())
     }
-}
-
-fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let wrong = |what: String| {
-        let detail = format!("The body is not what /api/docs asks for: {what}.");
-        Problem::new(ProblemKind::BadRequest, detail)
-    };
-    // serde takes an array for an object, too, its entries in the order of our fields.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(wrong("expected a JSON object".to_owned()));
-    }
-    serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))
 }
 
 fn named(owner: &str, name: &str) -> Result<RepositoryName, Problem> {

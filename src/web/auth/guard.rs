@@ -1,24 +1,33 @@
 //! Stands before every route of the tables: who is it, does the request come from where it says,
 //! is the scope enough. Without a caller a program gets 401 and a person the way to `/login`; one
-//! whose scope is too small gets 403 with the scope that is needed.
+//! whose scope is too small gets 403 with the scope that is needed. What a route changes is written
+//! down in the audit log, refused tries too.
 //!
-//! Deliberately absent: what the routes do.
+//! A deed is done and written down by a task of its own: a client that goes away in the middle
+//! stops neither half. Deliberately absent: what the routes do.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::RequestExt;
+use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::bearers::{Bearers, Usage};
+use super::record::{Target, peer_text, write_down};
 use super::{
-    bearer, foreign_origin, has_session, is_admin_token, is_safe, is_same_origin, to_login,
+    bearer, foreign_origin, hash, is_admin_token, is_safe, is_same_origin, session_of, to_login,
     unauthorized,
 };
-use crate::access::{Caller, CallerKind, Scope};
+use crate::access::{ApiTokenText, AuditEntry, Caller, CallerKind, Scope};
+use crate::clock::Timestamp;
+use crate::store::api_tokens::ApiToken;
 use crate::web::error::{Problem, ProblemKind, fallback_method};
 use crate::web::route_table::Route;
+use crate::web::server::Peer;
 use crate::web::state::WebState;
 
 /// Who uses a table's routes: it decides which proof counts and how one without is refused.
@@ -35,6 +44,7 @@ pub enum Audience {
 pub struct Guard {
     state: WebState,
     audience: Audience,
+    bearers: Bearers,
 }
 
 /// The guard at one route.
@@ -44,37 +54,71 @@ pub struct Post {
     route: Arc<Route>,
 }
 
-impl Post {
-    /// For one row of a table.
-    pub fn new(guard: &Arc<Guard>, route: Route) -> Self {
-        Self { guard: Arc::clone(guard), route: Arc::new(route) }
-    }
-}
-
 /// Whether these credentials are still good, for a connection that stays open. A database that
 /// does not answer throws nobody out.
 pub async fn may_stay(state: &WebState, credentials: &HeaderMap) -> bool {
-    match Guard::new(state, Audience::Programs).identify(credentials).await {
+    match Guard::new(state, Audience::Programs).identify(credentials, None).await {
         Ok(caller) => caller.is_some(),
         Err(problem) => problem.kind != ProblemKind::Unauthorized,
     }
 }
 
 /// Layer: lets those through who may use the route, and tells it who they are.
-pub async fn stand_guard(State(post): State<Post>, mut request: Request, next: Next) -> Response {
-    let caller = match post.guard.identify(request.headers()).await {
+pub async fn stand_guard(State(post): State<Post>, request: Request, next: Next) -> Response {
+    let caller = match post.guard.identify(request.headers(), peer(&request)).await {
         Ok(Some(caller)) => caller,
         Ok(None) => return post.guard.nobody(request.method(), request.uri()),
         Err(problem) => return problem.into_response(),
     };
-    if let Some(refusal) = post.refusal(&caller, &request) {
-        return refusal.into_response();
+    match post.route.deed {
+        None => post.let_through(caller, request, next).await,
+        Some(deed) => post.do_and_write_down(deed, caller, request, next).await,
     }
-    request.extensions_mut().insert(caller);
-    next.run(request).await
 }
 
 impl Post {
+    /// For one row of a table.
+    pub fn new(guard: &Arc<Guard>, route: Route) -> Self {
+        Self { guard: Arc::clone(guard), route: Arc::new(route) }
+    }
+
+    async fn let_through(&self, caller: Caller, mut request: Request, next: Next) -> Response {
+        if let Some(refusal) = self.refusal(&caller, &request) {
+            return refusal.into_response();
+        }
+        request.extensions_mut().insert(caller);
+        next.run(request).await
+    }
+
+    async fn do_and_write_down(
+        self,
+        deed: &'static str,
+        caller: Caller,
+        mut request: Request,
+        next: Next,
+    ) -> Response {
+        let state = self.guard.state.clone();
+        let route = format!("{} {}", self.route.method, self.route.path);
+        let mut entry = AuditEntry::of(state.clock.now(), &caller, deed, route);
+        entry.address = peer_text(request.extensions());
+        let address = parts_of_address(&mut request).await;
+        let deed = tokio::spawn(async move {
+            let response = self.let_through(caller, request, next).await;
+            let told = response.extensions().get::<Target>().map(|Target(told)| told.as_str());
+            let entry =
+                entry.with_target(told.unwrap_or(&address)).with_status(response.status().as_u16());
+            write_down(&state, &entry).await;
+            response
+        });
+        match deed.await {
+            Ok(response) => response,
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Problem::internal().into_response(),
+            },
+        }
+    }
+
     /// Why this caller may not.
     fn refusal(&self, caller: &Caller, request: &Request) -> Option<Problem> {
         let ours = || is_same_origin(request.headers(), &self.guard.state.public_url);
@@ -86,32 +130,92 @@ impl Post {
 }
 
 /// A browser sends its cookie whoever made it ask: what changes something, and a socket, whose
-/// answer any page could read, must come from a page of ours.
+/// answers any page could read, must come from a page of ours.
 fn needs_our_page(request: &Request) -> bool {
     !is_safe(request.method()) || request.headers().contains_key(header::UPGRADE)
+}
+
+fn peer(request: &Request) -> Option<IpAddr> {
+    request.extensions().get::<Peer>().map(|peer| peer.0)
+}
+
+/// What stands for the `{parts}`, as it was sent.
+async fn parts_of_address(request: &mut Request) -> String {
+    match request.extract_parts::<RawPathParams>().await {
+        Ok(parts) => parts.iter().map(|(_, value)| value).collect::<Vec<_>>().join("/"),
+        Err(_) => String::new(),
+    }
 }
 
 impl Guard {
     /// One for all routes of an audience.
     pub fn new(state: &WebState, audience: Audience) -> Arc<Self> {
-        Arc::new(Self { state: state.clone(), audience })
+        Arc::new(Self { state: state.clone(), audience, bearers: Bearers::default() })
     }
 
-    async fn identify(&self, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
-        if self.audience == Audience::Programs
-            && let Some(authorization) = headers.get(header::AUTHORIZATION)
-        {
-            let right =
-                bearer(authorization).is_some_and(|t| is_admin_token(&self.state.admin_token, t));
-            let admin = admin(CallerKind::AdminToken);
-            return if right {
-                Ok(Some(admin))
-            } else {
-                Err(unauthorized("The token is not right."))
-            };
+    async fn identify(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Option<Caller>, Problem> {
+        match headers.get(header::AUTHORIZATION) {
+            Some(authorization) if self.audience == Audience::Programs => {
+                self.by_bearer(authorization, peer).await.map(Some)
+            }
+            _ => self.by_session(headers).await,
         }
-        let session = has_session(&self.state, headers).await?;
-        Ok(session.then(|| admin(CallerKind::Session)))
+    }
+
+    async fn by_session(&self, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
+        let session = session_of(&self.state, headers).await?;
+        Ok(session.map(|session| Caller {
+            name: session.name,
+            kind: CallerKind::Session,
+            scope: session.scope,
+        }))
+    }
+
+    async fn by_bearer(
+        &self,
+        authorization: &HeaderValue,
+        peer: Option<IpAddr>,
+    ) -> Result<Caller, Problem> {
+        let now = self.state.clock.now();
+        let token = bearer(authorization).unwrap_or_default();
+        let sha256 = hash(token);
+        self.bearers.begin(&sha256, peer, now).map_err(too_many)?;
+        if is_admin_token(&self.state.admin_token, token) {
+            self.bearers.right(&sha256, peer, now);
+            let name = "admin".to_owned();
+            return Ok(Caller { name, kind: CallerKind::AdminToken, scope: Scope::Admin });
+        }
+        let known = if ApiTokenText::is_shape_of(token) {
+            self.state.store.find_api_token(&sha256).await?
+        } else {
+            None
+        };
+        match known {
+            Some(known) if known.is_good(now) => {
+                if self.bearers.right(&sha256, peer, now) == Usage::WriteDown {
+                    self.write_down_use(&known, now);
+                }
+                Ok(Caller { name: known.name, kind: CallerKind::ApiToken, scope: known.scope })
+            }
+            known => {
+                self.bearers.wrong(&sha256);
+                Err(unauthorized(&why_wrong(known.as_ref())))
+            }
+        }
+    }
+
+    /// Beside the request, which does not wait for it.
+    fn write_down_use(&self, token: &ApiToken, now: Timestamp) {
+        let (store, id) = (self.state.store.clone(), token.id);
+        tokio::spawn(async move {
+            if let Err(failed) = store.api_token_used(id, now).await {
+                tracing::warn!(error = %failed, "the last use of an API token was not written down");
+            }
+        });
     }
 
     fn nobody(&self, method: &Method, uri: &Uri) -> Response {
@@ -126,7 +230,7 @@ impl Guard {
 
     /// For a method that an address does not take: those without a name are not told even that.
     pub async fn wrong_method(&self, request: Request) -> Response {
-        match self.identify(request.headers()).await {
+        match self.identify(request.headers(), peer(&request)).await {
             Ok(Some(_)) => fallback_method(request.method().clone()).await.into_response(),
             Ok(None) => self.nobody(request.method(), request.uri()),
             Err(problem) => problem.into_response(),
@@ -134,8 +238,24 @@ impl Guard {
     }
 }
 
-fn admin(kind: CallerKind) -> Caller {
-    Caller { name: "admin".to_owned(), kind, scope: Scope::Admin }
+/// Only its holder learns what became of a token.
+fn why_wrong(known: Option<&ApiToken>) -> String {
+    match known {
+        None => "The token is not right.".to_owned(),
+        Some(token) if token.revoked_at.is_some() => {
+            format!("The token {} was revoked: ask an admin for another one.", token.name)
+        }
+        Some(token) => {
+            format!("The token {} has expired: ask an admin for another one.", token.name)
+        }
+    }
+}
+
+fn too_many(seconds: u64) -> Problem {
+    let detail = format!(
+        "Too many wrong tokens came from this address. The next one is looked at in {seconds} s."
+    );
+    Problem { retry_after: Some(seconds), ..Problem::new(ProblemKind::TooManyAttempts, detail) }
 }
 
 /// For handlers: who asks. Only routes behind a guard have one.

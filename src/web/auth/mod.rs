@@ -4,9 +4,11 @@
 //! cookie allows must prove that it comes from our own pages (`is_same_origin`). A token is
 //! compared as a hash, with all that are accepted, in constant time; of a session only the hash
 //! is stored. A cookie that means nothing is no session, never an error. Deliberately absent:
-//! users. Whoever has the token is the operator.
+//! users. Whoever has a token acts under its name.
 
+mod bearers;
 pub mod guard;
+mod record;
 mod sign_in;
 mod tries;
 
@@ -19,13 +21,17 @@ use axum::response::{IntoResponse, Redirect, Response};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
+pub use record::Target;
+
 use super::error::{Problem, ProblemKind};
 use super::state::WebState;
 use crate::config::Secrets;
 use crate::store::StoreError;
-use crate::store::sessions::TokenKind;
+use crate::store::sessions::{Session, TokenKind};
 
 const COOKIE: &str = "jetbridge_session";
+/// Browsers take a cookie of this prefix from this very host alone, and only over TLS.
+const COOKIE_OVER_TLS: &str = "__Host-jetbridge_session";
 const SESSION_LIFE: chrono::TimeDelta = chrono::TimeDelta::days(30);
 const LINK_LIFE: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
 /// Where one lands after signing in.
@@ -77,20 +83,14 @@ pub async fn security_headers(request: Request, next: Next) -> Response {
 /// # Errors
 /// When it can't be stored.
 pub async fn one_time_link(state: &WebState) -> Result<String, StoreError> {
-    let token = new_token(state, TokenKind::SignInLink, LINK_LIFE).await?;
+    let (token, now) = (new_secret(), state.clock.now());
+    state.store.put_token(&hash(&token), TokenKind::SignInLink, now, now + LINK_LIFE).await?;
     Ok(format!("{}/login?link={token}", state.public_url))
 }
 
-/// Stores the hash of a new random token and hands out the token.
-async fn new_token(
-    state: &WebState,
-    kind: TokenKind,
-    life: chrono::TimeDelta,
-) -> Result<String, StoreError> {
-    let token = hex::encode(rand::random::<[u8; 32]>());
-    let now = state.clock.now();
-    state.store.put_token(&hash(&token), kind, now, now + life).await?;
-    Ok(token)
+/// 256 random bits as text.
+fn new_secret() -> String {
+    hex::encode(rand::random::<[u8; 32]>())
 }
 
 fn hash(token: &str) -> [u8; 32] {
@@ -113,22 +113,31 @@ fn bearer(authorization: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-async fn has_session(state: &WebState, headers: &HeaderMap) -> Result<bool, StoreError> {
-    match session_token(headers) {
-        Some(token) => state.store.session_is_open(&hash(token), state.clock.now()).await,
-        None => Ok(false),
+/// The open session whose cookie a browser sends.
+pub(in crate::web) async fn session_of(
+    state: &WebState,
+    headers: &HeaderMap,
+) -> Result<Option<Session>, StoreError> {
+    match session_token(headers, &state.public_url) {
+        Some(token) => state.store.session(&hash(token), state.clock.now()).await,
+        None => Ok(None),
     }
 }
 
+fn cookie_name(public_url: &str) -> &'static str {
+    if public_url.starts_with("https://") { COOKIE_OVER_TLS } else { COOKIE }
+}
+
 /// The first cookie of our name that can be a token.
-fn session_token(headers: &HeaderMap) -> Option<&str> {
+fn session_token<'a>(headers: &'a HeaderMap, public_url: &str) -> Option<&'a str> {
+    let wanted = cookie_name(public_url);
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, value)| *name == COOKIE && is_token_shaped(value))
+        .find(|(name, value)| *name == wanted && is_token_shaped(value))
         .map(|(_, value)| value)
 }
 

@@ -9,18 +9,21 @@ use std::time::Duration;
 use askama::Template;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use tokio::time::timeout;
 
-use super::tries::Tries;
+use super::record::{peer_text, write_down};
+use super::tries::{Tries, Try};
 use super::{
-    COOKIE, HOME, SESSION_LIFE, foreign_origin, has_session, hash, is_admin_token, is_local_path,
-    is_same_origin, is_token_shaped, new_token, session_token,
+    HOME, SESSION_LIFE, cookie_name, foreign_origin, hash, is_admin_token, is_local_path,
+    is_same_origin, is_token_shaped, new_secret, session_of, session_token,
 };
-use crate::store::sessions::TokenKind;
+use crate::access::{ApiTokenId, ApiTokenText, AuditEntry, Caller, CallerKind, Outcome, Scope};
+use crate::clock::Timestamp;
+use crate::store::sessions::{NewSession, Session, TokenKind};
 use crate::web::error::{Problem, ProblemKind, fallback_method};
 use crate::web::reality::Reality;
 use crate::web::state::WebState;
@@ -100,77 +103,180 @@ async fn show(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let fields = Fields::read(uri.query().unwrap_or_default().as_bytes());
-    if fields.link.is_none() && has_session(&state, &headers).await? {
+    if fields.link.is_none() && session_of(&state, &headers).await?.is_some() {
         return Ok(Redirect::to(fields.next.as_deref().unwrap_or(HOME)).into_response());
     }
     Ok(LoginPage::new(&state, &fields).answer(StatusCode::OK))
+}
+
+/// Who proved to be whom.
+struct Known {
+    name: String,
+    scope: Scope,
+    api_token: Option<ApiTokenId>,
+    ends: Option<Timestamp>,
+    /// How, for the audit log.
+    with: &'static str,
+}
+
+impl Known {
+    fn admin(with: &'static str) -> Self {
+        Self { name: "admin".to_owned(), scope: Scope::Admin, api_token: None, ends: None, with }
+    }
 }
 
 async fn sign_in(
     State(state): State<WebState>,
     Extension(tries): Extension<Arc<Tries>>,
     headers: HeaderMap,
+    extensions: Extensions,
     body: Body,
 ) -> Result<Response, Problem> {
     if !is_same_origin(&headers, &state.public_url) {
         return Err(foreign_origin());
     }
     let form = Fields::read(&read_form(body).await?);
-    // A refused link is not offered again: what remains is the token.
-    let again = Fields { token: None, link: None, next: form.next.clone() };
-    let mut page = LoginPage::new(&state, &again);
     let attempt = match tries.begin(state.clock.now()) {
         Ok(attempt) => attempt,
-        Err(seconds) => {
+        Err(seconds) => return Ok(refused(&state, form, &Refusal::Wait(seconds))),
+    };
+    let address = peer_text(&extensions);
+    if let Some(known) = recognize(&state, &form).await? {
+        tries.give_back(attempt);
+        return open_session(&state, known, address, form.next.as_deref()).await;
+    }
+    let nobody = AuditEntry::of_nobody(state.clock.now(), "sign in", "POST /login");
+    let with = if form.link.is_some() { LINK } else { TOKEN };
+    let entry = AuditEntry { address, outcome: Outcome::Refused, ..nobody.with_target(with) };
+    write_down(&state, &entry).await;
+    Ok(refused(&state, form, &Refusal::Wrong(attempt)))
+}
+
+/// What was shown to prove it, as the audit log says it.
+const LINK: &str = "with a one-time link";
+const TOKEN: &str = "with a token";
+const ADMIN_TOKEN: &str = "with the admin token";
+
+/// Why nobody was signed in.
+enum Refusal {
+    /// Too many tries: so many seconds.
+    Wait(u64),
+    /// What was sent is not right.
+    Wrong(Try),
+}
+
+fn refused(state: &WebState, form: Fields, why: &Refusal) -> Response {
+    let what = match form.link {
+        Some(_) => "That link has been used or is too old.",
+        None => "That token is not right, or has ended.",
+    };
+    // A refused link is not offered again: what remains is the token.
+    let again = Fields { token: None, link: None, next: form.next };
+    let mut page = LoginPage::new(state, &again);
+    match why {
+        Refusal::Wait(seconds) => {
             page.problem =
                 Some(format!("Too many tries. The next one is possible in {seconds} s."));
             let mut answer = page.answer(StatusCode::TOO_MANY_REQUESTS);
-            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            return Ok(answer);
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+            answer
         }
-    };
-    if is_right(&state, &form).await? {
-        tries.give_back(attempt);
-        return open_session(&state, again.next.as_deref()).await;
+        Refusal::Wrong(attempt) => {
+            page.problem = Some(match attempt.left {
+                1 => format!("{what} 1 try is left in this minute."),
+                left => format!("{what} {left} tries are left in this minute."),
+            });
+            page.answer(StatusCode::FORBIDDEN)
+        }
     }
-    let what = if form.link.is_some() {
-        "That link has been used or is too old."
-    } else {
-        "That token is not right."
-    };
-    page.problem = Some(match attempt.left {
-        1 => format!("{what} 1 try is left in this minute."),
-        left => format!("{what} {left} tries are left in this minute."),
-    });
-    Ok(page.answer(StatusCode::FORBIDDEN))
 }
 
-async fn is_right(state: &WebState, form: &Fields) -> Result<bool, Problem> {
+async fn recognize(state: &WebState, form: &Fields) -> Result<Option<Known>, Problem> {
+    let now = state.clock.now();
     match (&form.link, &form.token) {
         (Some(link), _) if is_token_shaped(link) => {
-            let now = state.clock.now();
-            Ok(state.store.take_token(&hash(link), TokenKind::SignInLink, now).await?)
+            let taken = state.store.take_token(&hash(link), TokenKind::SignInLink, now).await?;
+            Ok(taken.then(|| Known::admin(LINK)))
         }
-        (None, Some(token)) => Ok(is_admin_token(&state.admin_token, token.trim())),
-        _ => Ok(false),
+        (None, Some(token)) => {
+            let token = token.trim();
+            if is_admin_token(&state.admin_token, token) {
+                return Ok(Some(Known::admin(ADMIN_TOKEN)));
+            }
+            by_api_token(state, token, now).await
+        }
+        _ => Ok(None),
     }
 }
 
-async fn open_session(state: &WebState, next: Option<&str>) -> Result<Response, Problem> {
-    let token = new_token(state, TokenKind::Session, SESSION_LIFE).await?;
-    let cookie = session_cookie(state, &token, SESSION_LIFE.num_seconds())?;
+async fn by_api_token(
+    state: &WebState,
+    token: &str,
+    now: Timestamp,
+) -> Result<Option<Known>, Problem> {
+    if !ApiTokenText::is_shape_of(token) {
+        return Ok(None);
+    }
+    let found = state.store.find_api_token(&hash(token)).await?;
+    let Some(good) = found.filter(|token| token.is_good(now)) else { return Ok(None) };
+    state.store.api_token_used(good.id, now).await?;
+    Ok(Some(Known {
+        name: good.name,
+        scope: good.scope,
+        api_token: Some(good.id),
+        ends: good.expires_at,
+        with: "with an API token",
+    }))
+}
+
+async fn open_session(
+    state: &WebState,
+    known: Known,
+    address: String,
+    next: Option<&str>,
+) -> Result<Response, Problem> {
+    let now = state.clock.now();
+    let expires_at = known.ends.map_or(now + SESSION_LIFE, |ends| ends.min(now + SESSION_LIFE));
+    let token = new_secret();
+    let caller = Caller { name: known.name.clone(), kind: CallerKind::Session, scope: known.scope };
+    let session = NewSession {
+        name: known.name,
+        scope: known.scope,
+        api_token: known.api_token,
+        address: address.clone(),
+        expires_at,
+    };
+    state.store.open_session(&hash(&token), &session, now).await?;
+    let entry = AuditEntry::of(now, &caller, "sign in", "POST /login").with_target(known.with);
+    write_down(state, &AuditEntry { address, ..entry }).await;
+    let cookie = session_cookie(state, &token, (expires_at - now).num_seconds())?;
     Ok((cookie, Redirect::to(next.unwrap_or(HOME))).into_response())
 }
 
-async fn sign_out(State(state): State<WebState>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn sign_out(
+    State(state): State<WebState>,
+    headers: HeaderMap,
+    extensions: Extensions,
+) -> Result<Response, Problem> {
     if !is_same_origin(&headers, &state.public_url) {
         return Err(foreign_origin());
     }
-    if let Some(token) = session_token(&headers) {
+    if let Some(session) = session_of(&state, &headers).await? {
+        end(&state, session, peer_text(&extensions)).await?;
+    } else if let Some(token) = session_token(&headers, &state.public_url) {
         let now = state.clock.now();
         state.store.take_token(&hash(token), TokenKind::Session, now).await?;
     }
     Ok((session_cookie(&state, "", 0)?, Redirect::to("/login")).into_response())
+}
+
+async fn end(state: &WebState, session: Session, address: String) -> Result<(), Problem> {
+    let now = state.clock.now();
+    state.store.take_token(&session.sha256, TokenKind::Session, now).await?;
+    let caller = Caller { name: session.name, kind: CallerKind::Session, scope: session.scope };
+    let entry = AuditEntry::of(now, &caller, "sign out", "POST /logout");
+    write_down(state, &AuditEntry { address, ..entry }).await;
+    Ok(())
 }
 
 fn session_cookie(
@@ -178,9 +284,10 @@ fn session_cookie(
     value: &str,
     seconds: i64,
 ) -> Result<[(HeaderName, HeaderValue); 1], Problem> {
+    let name = cookie_name(&state.public_url);
     let secure = if state.public_url.starts_with("https://") { "; Secure" } else { "" };
     let cookie =
-        format!("{COOKIE}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={seconds}{secure}");
+        format!("{name}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={seconds}{secure}");
     let mut cookie = HeaderValue::try_from(cookie).map_err(|_| Problem::internal())?;
     cookie.set_sensitive(true);
     Ok([(header::SET_COOKIE, cookie)])

@@ -8,7 +8,9 @@
 //! Deliberately absent: who may see a page. The tables say the scope, the
 //! [guard](super::auth::guard) looks at it; a page only hides what its caller may not press.
 
+mod access;
 mod assets;
+mod audit;
 mod boards;
 mod deliveries;
 mod delivery;
@@ -30,9 +32,10 @@ use super::reality::Reality;
 use super::route_table::Routes;
 use super::state::WebState;
 use crate::access::{Caller, Scope};
+use crate::board::Face;
 use crate::sources::Source;
 use crate::store::StoreResult;
-use crate::work_items::{StateGroup, System};
+use crate::work_items::{Person, StateGroup, System};
 
 /// The pages that a viewer sees.
 pub fn viewer() -> Routes {
@@ -45,6 +48,8 @@ pub fn viewer() -> Routes {
         .get("/deliveries", deliveries::show)
         .get("/health", health::show)
         .get("/deliveries/{source}/{id}", delivery::show)
+        .get("/access", access::show)
+        .post("/access/sessions/end", "sign out everywhere", access::end_own)
 }
 
 /// The buttons that an operator presses.
@@ -59,6 +64,10 @@ pub fn operator() -> Routes {
 /// The pages on which an admin configures.
 pub fn admin() -> Routes {
     Routes::needing(Scope::Admin)
+        .post("/access/tokens", "make a token", access::make)
+        .post("/access/tokens/{id}/revoke", "revoke a token", access::revoke)
+        .post("/access/sessions/{handle}/end", "end a session", access::end_one)
+        .get("/audit", audit::show)
 }
 
 /// Which part of the navigation a page belongs to.
@@ -67,6 +76,8 @@ enum Section {
     Boards,
     Deliveries,
     Health,
+    /// Behind the caller's own menu.
+    Access,
 }
 
 /// What stands around every page.
@@ -91,6 +102,17 @@ impl Frame {
     /// Whether buttons that run something again are shown.
     fn may_operate(&self) -> bool {
         self.caller.scope >= Scope::Operator
+    }
+
+    /// Whether what only an admin may see or press is shown.
+    fn may_configure(&self) -> bool {
+        self.caller.scope >= Scope::Admin
+    }
+
+    /// The caller in a circle.
+    fn face(&self) -> Face {
+        let name = &self.caller.name;
+        Face::from(&Person { id: name.clone(), name: Some(name.clone()) })
     }
 
     fn current(&self, section: &str) -> bool {
