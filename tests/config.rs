@@ -286,7 +286,7 @@ async fn nothing_that_is_printed_holds_a_secret() {
     let file = folder.path().join("secret");
     std::fs::write(&file, SECRET).unwrap();
     let text = format!(
-        "admin_token = '{SECRET}'\ndatabase_url = 'postgres://me:{SECRET}@localhost:1/x'\n\
+        "admin_token = '{SECRET}'\nalarm_webhook_url = 'https://hooks.example/{SECRET}'\ndatabase_url = 'postgres://me:{SECRET}@localhost:1/x'\n\
          [plane]\nwebhook_secret = '{SECRET},file:{0}'\napi_key = 'env:KEY'\n\
          [github]\nwebhook_secret = '{SECRET}'\ntoken = '{SECRET}'",
         file.display()

@@ -15,6 +15,8 @@ const ADMIN_TOKEN: &str = "jba_sentinel-admin-token-0123456789";
 const API_KEY: &str = "plane_api_sentinel0123456789";
 const GITHUB_TOKEN: &str = "ghp_sentinelOfTheToken0123456789";
 const PROJECT: &str = "ce59f358-8bb1-44d5-9060-9d2391371abf";
+/// Nobody listens there, which is logged.
+const ALARM_URL: &str = "http://127.0.0.1:1/hooks/sentinel-of-the-alarms";
 const BODY_MARK: &str = "sentinel-of-the-body";
 
 /// Makes an MCP server that says its whole environment on standard error, which is logged, and
@@ -25,7 +27,7 @@ fn telltale(folder: &Path) -> String {
     format!("/bin/sh {}", script.display())
 }
 
-fn environment(mcp: &str) -> [(&str, &str); 11] {
+fn environment(mcp: &str) -> [(&str, &str); 12] {
     [
         ("JETBRIDGE_GITHUB_WEBHOOK_SECRET", support::github::SECRET),
         ("JETBRIDGE_GITHUB_UNKNOWN_REPOSITORIES", "register"),
@@ -38,6 +40,7 @@ fn environment(mcp: &str) -> [(&str, &str); 11] {
         ("JETBRIDGE_GITHUB_TOKEN", GITHUB_TOKEN),
         ("JETBRIDGE_GITHUB_API_URL", "http://127.0.0.1:1"),
         ("JETBRIDGE_GITHUB_MCP_COMMAND", mcp),
+        ("JETBRIDGE_ALARM_WEBHOOK_URL", ALARM_URL),
     ]
 }
 
@@ -63,7 +66,15 @@ async fn no_secret_is_in_anything_that_is_printed() {
         let request = github_request(&github, sent);
         seen += &format!("{:?}", client.send(&request).await.expect("an answer"));
     }
-    for path in ["/boards", "/metrics", "/api/v1/stats", "/readyz", "/api/v1/deliveries"] {
+    for path in [
+        "/boards",
+        "/health",
+        "/metrics",
+        "/api/v1/health",
+        "/api/v1/stats",
+        "/readyz",
+        "/api/v1/deliveries",
+    ] {
         for token in ["wrong", ADMIN_TOKEN] {
             let request = format!(
                 "GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
@@ -89,6 +100,12 @@ async fn no_secret_is_in_anything_that_is_printed() {
             .contains("GITHUB_PERSONAL_ACCESS_TOKEN=[token]")
     })
     .await;
+    eventually("the alarm that can't be told", || async {
+        std::fs::read_to_string(folder.join("stderr.log"))
+            .unwrap()
+            .contains("an alarm could not be told")
+    })
+    .await;
     seen += &run(&database, &["sync", "Codertocat/Hello-World#12"]).1;
     let command_line = std::fs::read(format!("/proc/{}/cmdline", served.id())).unwrap();
     seen += &String::from_utf8_lossy(&command_line);
@@ -109,6 +126,7 @@ async fn no_secret_is_in_anything_that_is_printed() {
         support::github::SECRET,
         signature.strip_prefix("sha256=").unwrap(),
         BODY_MARK,
+        "sentinel-of-the-alarms",
     ] {
         let at = seen.find(secret);
         assert_eq!(

@@ -8,7 +8,7 @@ use jetbridge::web::auth::one_time_link;
 use crate::browsing::{Seen, Site, TOKEN, sqlite};
 use crate::support::databases::{Kind, TestDatabase};
 
-const GUARDED: [&str; 11] = [
+const GUARDED: [&str; 12] = [
     "/api/v1/work-items",
     "/api/v1/work-items/plane:1",
     "/api/v1/work-items/plane:1/timeline",
@@ -17,6 +17,7 @@ const GUARDED: [&str; 11] = [
     "/api/v1/repositories",
     "/api/v1/repositories/octo-org/octo-repo",
     "/api/v1/stats",
+    "/api/v1/health",
     "/api/openapi.json",
     "/api/docs",
     "/metrics",

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jetbridge::figures::{BUCKET, Ended, floor};
 use jetbridge::health::{Ends, Range};
-use jetbridge::sources::Source;
 use jetbridge::ids::DeliveryId;
+use jetbridge::sources::Source;
 use jetbridge::store::jobs::Replayed;
 
 use crate::on_both_databases;
@@ -43,7 +43,7 @@ on_both_databases! {
         assert_eq!(repository.ends.total(), 3);
         assert_eq!(health.projects.len(), 1, "Plane's project is known by its items");
         assert_eq!(health.projects[0].ends.total(), 8);
-        assert_eq!(health.events[0].event, "issue");
+        assert_eq!(health.events[0].event, "issue.updated");
         assert_eq!(health.slots.iter().map(|s| s.ends.total()).sum::<u64>(), 11);
         // All waited for one second of the test's clock.
         assert!((health.ends.lags.percentile(50).unwrap().as_secs_f64() - 1.0).abs() < 0.35);

@@ -5,6 +5,7 @@
 mod support;
 
 mod alarms;
+mod browser;
 mod figures;
 mod ops;
 mod page;

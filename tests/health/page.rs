@@ -113,7 +113,8 @@ async fn a_range_that_is_none_is_said() {
     let site = Site::new(TestDatabase::new(kind).await).await;
     for path in ["/api/v1/health?range=2h", "/api/v1/health?rage=1h"] {
         let bearer = format!("Bearer {}", crate::site::TOKEN);
-        let request = Request::get(path).header("authorization", bearer).body(Body::empty()).unwrap();
+        let request =
+            Request::get(path).header("authorization", bearer).body(Body::empty()).unwrap();
         assert_eq!(site.routes.clone().oneshot(request).await.unwrap().status(), 400, "{path}");
     }
 }

@@ -13,9 +13,11 @@ use jetbridge::health::{self, Health, Range};
 use jetbridge::jobs::watch::{Watch, Watcher};
 use jetbridge::metrics::Metrics;
 use jetbridge::queue::Wake;
+use jetbridge::store::sessions::TokenKind;
 use jetbridge::web;
 use jetbridge::web::state::{SecretState, WebState};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
 use crate::support::app::TestApp;
@@ -24,6 +26,7 @@ use crate::support::github;
 use crate::support::plane::{Delivery, issue_delivery};
 
 pub const TOKEN: &str = "jba_the-token-of-these-tests";
+const SESSION: &str = "5e55100000000000000000000000000000000000000000000000000000000000";
 pub const TODO: (&str, &str) = ("Todo", "unstarted");
 
 pub struct Site {
@@ -46,6 +49,9 @@ impl Site {
             wake: Wake::default(),
             metrics: app.metrics.clone(),
         };
+        let (now, session) = (app.clock.now(), Sha256::digest(SESSION).into());
+        let ends = now + Duration::from_hours(1000);
+        app.store.put_token(&session, TokenKind::Session, now, ends).await.unwrap();
         let routes = web::routes(&state, None);
         Self { app, routes }
     }
@@ -55,8 +61,7 @@ impl Site {
         let watcher = Watcher {
             role: "all",
             workers: 6,
-            alarms: alarms
-                .and_then(|url| AlarmWebhook::new(&Secrets::new([url.to_owned()]))),
+            alarms: alarms.and_then(|url| AlarmWebhook::new(&Secrets::new([url.to_owned()]))),
             public_url: "https://hooks.example.org".to_owned(),
         };
         Watch::new(watcher, &self.app.store, &self.app.clock, &Arc::new(Metrics::default()))
@@ -66,10 +71,17 @@ impl Site {
         health::read(&self.app.store, range, self.app.clock.now()).await.unwrap()
     }
 
+    /// As a program gets the API, and as somebody who is signed in gets a page.
     pub async fn get(&self, path: &str) -> String {
         let mut request = Request::get(path).body(Body::empty()).unwrap();
         let bearer = HeaderValue::from_str(&format!("Bearer {TOKEN}")).unwrap();
-        request.headers_mut().insert("authorization", bearer);
+        let cookie = HeaderValue::from_str(&format!("jetbridge_session={SESSION}")).unwrap();
+        let (name, value) = if path.starts_with("/health") {
+            ("cookie", cookie)
+        } else {
+            ("authorization", bearer)
+        };
+        request.headers_mut().insert(name, value);
         let answer = self.routes.clone().oneshot(request).await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
         let body = answer.into_body().collect().await.unwrap().to_bytes();

@@ -118,12 +118,16 @@ impl Watch {
     /// Looks until `stop` says so.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            if let Err(error) = self.turn().await {
-                warn!(error = %error, "the figures can't be looked after; looking again in 10 s");
+            // Stopping waits for nobody whom an alarm is told to; the notice is due again.
+            tokio::select! {
+                turned = self.turn() => if let Err(error) = turned {
+                    warn!(error = %error, "the figures can't be looked after; looking again in 10 s");
+                },
+                _ = stop.changed() => break,
             }
             tokio::select! {
                 () = sleep(TURN) => {}
-                _ = stop.changed() => {}
+                _ = stop.changed() => break,
             }
         }
         // Another process goes on at once; without it one would wait a minute.
