@@ -89,7 +89,7 @@ fn pure_modules_do_no_io_and_see_no_clock() {
         "src/sources/github/payload.rs",
         "src/work_items",
         "src/comments.rs",
-        "src/board.rs",
+        "src/board",
         "src/queue/retry.rs",
         "src/timeline.rs",
         "src/sync",

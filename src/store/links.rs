@@ -16,6 +16,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 use sqlx::types::Json;
 
+use super::cards::refresh;
 use super::intents::{END_INTENTS, IntentEnd, end_row};
 use super::rows::{Statement, statement, to_json};
 use super::time::{At, to_text};
@@ -220,6 +221,9 @@ const PUT_COMMENTS: Statement = statement!(
         synced_at = excluded.synced_at, deleted_at = excluded.deleted_at"
 );
 
+/// What a link's card is known by: the issue leads to the item.
+const TIED: &str = "SELECT github_ref FROM issue_links WHERE id = $1";
+
 impl Store {
     /// Takes a link for us until `until`, or for longer if it is ours already; makes its row if
     /// there is none.
@@ -304,6 +308,9 @@ impl Store {
                 {
                     sqlx::query(statement.$dialect).bind(rows).execute(&mut *transaction).await?;
                 }
+                let shown: Vec<String> =
+                    sqlx::query_scalar(TIED).bind(link.0).fetch_all(&mut *transaction).await?;
+                refresh::$dialect(&mut transaction, shown, Vec::new()).await?;
                 transaction.commit().await?;
             }};
         }

@@ -9,6 +9,9 @@
 //! read. Nothing here waits for the network while a transaction is open.
 
 pub mod announcements;
+pub mod board_limits;
+pub mod board_views;
+pub mod cards;
 pub mod claim;
 mod comments;
 mod connect;
