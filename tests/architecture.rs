@@ -90,7 +90,7 @@ fn pure_modules_do_no_io_and_see_no_clock() {
         "src/access",
         "src/work_items",
         "src/comments.rs",
-        "src/board.rs",
+        "src/board",
         "src/alarms.rs",
         "src/figures.rs",
         "src/queue/retry.rs",

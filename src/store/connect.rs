@@ -88,6 +88,7 @@ impl Store {
     pub async fn open(url: &DatabaseUrl) -> StoreResult<Self> {
         let store = Self::connect(url, Missing::Make).await?;
         store.migrate().await?;
+        store.make_dirty_cards().await?;
         Ok(store)
     }
 

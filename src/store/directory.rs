@@ -92,6 +92,23 @@ impl Store {
         Ok(())
     }
 
+    /// What is known of a project's entries of one kind, by id.
+    pub async fn directory_of(
+        &self,
+        kind: EntryKind,
+        scope: &str,
+    ) -> StoreResult<Vec<serde_json::Value>> {
+        const OF: &str = "SELECT CAST(entry AS text) FROM plane_directory \
+            WHERE kind = $1 AND scope = $2 ORDER BY id";
+        let rows: Vec<String> = on_reader!(self, pool =>
+            sqlx::query_scalar(OF).bind(kind.as_str()).bind(scope).fetch_all(pool).await?);
+        let read = |row: String| serde_json::from_str(&row);
+        rows.into_iter()
+            .map(read)
+            .collect::<Result<_, _>>()
+            .map_err(|e| StoreError::Unreadable { what: "directory entry", why: e.to_string() })
+    }
+
     /// All entries, by kind and id.
     pub async fn directory_entries(&self) -> StoreResult<Vec<DirectoryEntry>> {
         let rows: Vec<(String, String, String, String, At)> =

@@ -3,12 +3,13 @@
 //!
 //! An item has changed, too, when a delivery about it was tried again or failed for good.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use super::cards::refresh;
 use super::changes::REVISE;
 use super::figures::{ADD_FIGURES, figure_rows};
 use super::finished_rows::{comment_row, entry_row, finished_row, item_row};
-use super::jobs::{Finish, Finished};
+use super::jobs::{End, Finish, Finished};
 use super::rows::{Statement, statement, to_json};
 use super::time::At;
 use super::{Database, Store, StoreResult};
@@ -38,7 +39,7 @@ const FINISH_JOBS: Statement = statement!(
     rows(id "bigint", status "text", attempts "bigint", error "text", available_at "timestamptz", finished_at "timestamptz",
         stage "text", lane "text"),
     " WHERE work_queue.id = r.id AND work_queue.lease = $2 AND work_queue.status = 'claimed'
-     RETURNING work_queue.id"
+     RETURNING work_queue.id, work_queue.lane"
 );
 
 const FINISH_PLANE: Statement = statement!(
@@ -112,9 +113,9 @@ pub(super) const APPEND_TIMELINE: Statement = statement!(
 
 /// The same steps on either database; gives the outcome.
 macro_rules! finish {
-    ($transaction:expr, $dialect:ident, $lease:expr, $finished:expr, $rows:expr) => {{
+    ($transaction:expr, $dialect:ident, $closings:ident, $lease:expr, $finished:expr, $items:expr, $rows:expr) => {{
         let (mut transaction, rows) = ($transaction, $rows);
-        let kept: Vec<i64> = sqlx::query_scalar(FINISH_JOBS.$dialect)
+        let kept: Vec<(i64, Option<String>)> = sqlx::query_as(FINISH_JOBS.$dialect)
             .bind(rows.jobs)
             .bind($lease.0.to_string())
             .fetch_all(&mut *transaction)
@@ -134,6 +135,9 @@ macro_rules! finish {
         for (statement, rows) in rows.writes {
             sqlx::query(statement.$dialect).bind(rows).execute(&mut *transaction).await?;
         }
+        let keys = refresh::$closings(&mut transaction, $items).await?;
+        let shown = shown($finished, &kept, $items);
+        refresh::$dialect(&mut transaction, shown, keys).await?;
         if !revised.is_empty() {
             let items = to_json(&Vec::from_iter(&revised))?;
             sqlx::query(REVISE.$dialect).bind(items).execute(&mut *transaction).await?;
@@ -152,12 +156,22 @@ impl Store {
         changed: Changed<'_>,
     ) -> StoreResult<Finish> {
         let rows = Rows::of(finished, changed)?;
+        let items = changed.items;
         let finish = match &self.database {
             Database::Postgres(pool) => {
-                finish!(pool.begin().await?, postgres, lease, finished, rows)
+                finish!(
+                    pool.begin().await?,
+                    postgres,
+                    closings_postgres,
+                    lease,
+                    finished,
+                    items,
+                    rows
+                )
             }
             Database::Sqlite { writer, .. } => {
-                finish!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite, lease, finished, rows)
+                let transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                finish!(transaction, sqlite, closings_sqlite, lease, finished, items, rows)
             }
         };
         self.tell_changed();
@@ -188,6 +202,8 @@ impl Store {
                     return Ok(false);
                 }
                 sqlx::query(UPSERT_ITEMS.$dialect).bind(row).execute(&mut *transaction).await?;
+                let shown = vec![item.item.as_str().to_owned()];
+                refresh::$dialect(&mut transaction, shown, Vec::new()).await?;
                 sqlx::query(REVISE.$dialect).bind(revised).execute(&mut *transaction).await?;
                 transaction.commit().await?;
             }};
@@ -246,6 +262,28 @@ impl Rows {
     }
 }
 
-fn lost(finished: &[Finished], kept: &[i64]) -> Vec<JobId> {
-    finished.iter().map(|f| f.id).filter(|id| !kept.contains(&id.0)).collect()
+fn lost(finished: &[Finished], kept: &[(i64, Option<String>)]) -> Vec<JobId> {
+    let is_kept = |id: &JobId| kept.iter().any(|(kept, _)| *kept == id.0);
+    finished.iter().map(|f| f.id).filter(|id| !is_kept(id)).collect()
+}
+
+/// The items whose cards say something else now: those that were written, and those whose jobs
+/// are or were in trouble or are to be carried over.
+fn shown(
+    finished: &[Finished],
+    lanes: &[(i64, Option<String>)],
+    items: &[&WorkItem],
+) -> Vec<String> {
+    let mut shown: BTreeSet<String> =
+        items.iter().map(|item| item.item.as_str().to_owned()).collect();
+    let lanes: HashMap<i64, &str> =
+        lanes.iter().filter_map(|(id, lane)| Some((*id, lane.as_deref()?))).collect();
+    for finished in finished {
+        let Some(lane) = lanes.get(&finished.id.0) else { continue };
+        let went_well = matches!(finished.end, End::Done { .. }) && finished.attempts <= 1;
+        if !went_well || lane.starts_with("sync:") {
+            shown.extend(refresh::item_of_lane(lane));
+        }
+    }
+    shown.into_iter().collect()
 }

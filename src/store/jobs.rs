@@ -9,6 +9,7 @@
 
 use sqlx::Row;
 
+use super::cards::refresh;
 use super::changes::REVISE;
 use super::finish::APPEND_TIMELINE;
 use super::finished_rows::EntryRow;
@@ -223,6 +224,7 @@ impl Store {
         const RESET_PLANE: &str =
             "UPDATE plane_webhook_deliveries SET status = 'received', processed_at = NULL
             WHERE delivery_id = $1 RETURNING work_item_ref";
+        const LANE: &str = "SELECT lane FROM work_queue WHERE source = $1 AND delivery_id = $2";
         const RESET_GITHUB: &str =
             "UPDATE github_webhook_events SET status = 'pending', processed_at = NULL
             WHERE delivery_id = $1 RETURNING work_item_ref";
@@ -261,6 +263,14 @@ impl Store {
                 sqlx::query(APPEND_TIMELINE.$dialect)
                     .bind(to_json(&[entry])?)
                     .execute(&mut *transaction)
+                    .await?;
+                let lane: Option<String> = sqlx::query_scalar(LANE)
+                    .bind(source.as_str())
+                    .bind(id.as_str())
+                    .fetch_one(&mut *transaction)
+                    .await?;
+                let shown = lane.as_deref().and_then(refresh::item_of_lane);
+                refresh::$dialect(&mut transaction, shown.into_iter().collect(), Vec::new())
                     .await?;
                 if let Some(item) = &item {
                     let revise = sqlx::query(REVISE.$dialect).bind(to_json(&[item])?);

@@ -16,6 +16,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 use sqlx::types::Json;
 
+use super::cards::refresh;
 use super::changes::REVISE;
 use super::intents::{END_INTENTS, IntentEnd, end_row};
 use super::rows::{Statement, statement, to_json};
@@ -341,6 +342,7 @@ impl Store {
                 }
                 let after: (String, Option<String>) =
                     sqlx::query_as(REFS).bind(link.0).fetch_one(&mut *transaction).await?;
+                refresh::$dialect(&mut transaction, vec![after.0.clone()], Vec::new()).await?;
                 let both: Vec<_> =
                     [Some(after.0), before.1, after.1].into_iter().flatten().collect();
                 let revise = sqlx::query(REVISE.$dialect).bind(to_json(&both)?);

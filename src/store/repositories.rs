@@ -148,6 +148,12 @@ const UPDATE: &str = columns!(
      WHERE lower(repository) = lower($1) RETURNING ",
     ""
 );
+/// Cards without a twin whose project may be another one than they say.
+const MARK_CARDS: &str = "INSERT INTO board_dirty (work_item_ref)
+     SELECT c.card_ref FROM board_cards c LEFT JOIN repository_syncs r ON lower(r.repository) = lower($1)
+     WHERE lower(c.repository) = lower($1) AND c.plane_ref IS NULL
+       AND c.home <> COALESCE(r.plane_project, c.repository)
+     ON CONFLICT (work_item_ref) DO NOTHING";
 const REMOVE: &str = "DELETE FROM repository_syncs WHERE lower(repository) = lower($1)";
 const FORGET_ELSEWHERE: &str =
     "UPDATE repository_syncs SET github_id = NULL WHERE github_id = $2 AND id <> $1";
@@ -186,7 +192,19 @@ impl Store {
             .bind(At(now))
             .fetch_optional(pool)
             .await?);
+        if row.is_some() {
+            self.rehouse_cards(&[new.name.as_str()]).await?;
+        }
         row.map(Repository::try_from).transpose()
+    }
+
+    /// The cards of these repositories stand by the project that they are kept in step with.
+    async fn rehouse_cards(&self, repositories: &[&str]) -> StoreResult<()> {
+        for repository in repositories {
+            on_writer!(self, pool => sqlx::query(MARK_CARDS).bind(*repository)
+                .execute(pool).await.map(drop))?;
+        }
+        self.make_dirty_cards().await
     }
 
     /// Gives every `[[repositories]]` its row, as it stands there.
@@ -205,7 +223,8 @@ impl Store {
                 .await
                 .map(drop))?;
         }
-        Ok(())
+        let names: Vec<&str> = configured.iter().map(|c| c.name.as_str()).collect();
+        self.rehouse_cards(&names).await
     }
 
     /// Changes one, which makes it a person's own whoever brought it; `None` when there is none
@@ -223,13 +242,20 @@ impl Store {
             .bind(change.direction.map(Direction::as_str))
             .fetch_optional(pool)
             .await?);
+        if change.plane_project.is_some() {
+            self.rehouse_cards(&[name.as_str()]).await?;
+        }
         row.map(Repository::try_from).transpose()
     }
 
     /// Removes one, and says whether there was one. Its deliveries and items stay.
     pub async fn remove_repository(&self, name: &RepositoryName) -> StoreResult<bool> {
-        Ok(on_writer!(self, pool => sqlx::query(REMOVE).bind(name.as_str())
-            .execute(pool).await?.rows_affected() > 0))
+        let removed = on_writer!(self, pool => sqlx::query(REMOVE).bind(name.as_str())
+            .execute(pool).await?.rows_affected() > 0);
+        if removed {
+            self.rehouse_cards(&[name.as_str()]).await?;
+        }
+        Ok(removed)
     }
 
     /// Keeps the numeric id that a delivery told; a row that had it loses it.

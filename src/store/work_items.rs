@@ -38,19 +38,8 @@ pub struct WorkItemCursor {
     pub item: WorkItemRef,
 }
 
-/// What a filter can be set to, from the newest items; at most 200 of each.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WorkItemChoices {
-    /// Projects, each with the key of one of its items where one is known.
-    pub projects: Vec<(String, Option<String>)>,
-    /// Names of assignees.
-    pub assignees: Vec<String>,
-    /// Names of labels.
-    pub labels: Vec<String>,
-}
-
 #[derive(FromRow)]
-struct Row {
+pub(super) struct Row {
     work_item_ref: String,
     system: String,
     external_id: String,
@@ -139,49 +128,7 @@ const LIST: Statement = in_both_dialects!(
     " AND ($8 IS NULL OR updated_at < $8 OR (updated_at = $8 AND work_item_ref > $9))
       ORDER BY updated_at DESC, work_item_ref LIMIT $10"
 );
-const COUNT_BY_GROUP: Statement = in_both_dialects!(
-    "SELECT state_group, count(*) FROM work_items WHERE ",
-    " GROUP BY state_group"
-);
-const WITHOUT_GROUP: Statement = in_both_dialects!(
-    "SELECT work_item_ref, system, external_id, project_ref, state, deleted_at, moved_to, ingested_at FROM work_items WHERE ",
-    " AND state_group IS NULL ORDER BY updated_at DESC, work_item_ref LIMIT $8"
-);
-/// Choices come from the newest items only: a filter's list is not worth reading the whole table.
-macro_rules! newest {
-    ($columns:literal) => {
-        concat!(
-            "(SELECT ",
-            $columns,
-            " FROM work_items WHERE deleted_at IS NULL ORDER BY updated_at DESC LIMIT 2000) AS newest"
-        )
-    };
-}
-const PROJECTS: &str = concat!(
-    "SELECT project_ref, min(key) FROM ",
-    newest!("project_ref, key"),
-    " GROUP BY project_ref ORDER BY 2, 1 LIMIT 200"
-);
-macro_rules! names_in {
-    ($columns:literal, $elements:literal) => {
-        concat!(
-            "SELECT DISTINCT e.value ->> 'name' AS name FROM ",
-            newest!($columns),
-            ", ",
-            $elements,
-            " WHERE e.value ->> 'name' IS NOT NULL ORDER BY name LIMIT 200"
-        )
-    };
-}
-const ASSIGNEES: Statement = Statement {
-    postgres: names_in!("assignees", "jsonb_array_elements(newest.assignees) AS e(value)"),
-    sqlite: names_in!("assignees", "json_each(newest.assignees) AS e"),
-};
-const LABELS: Statement = Statement {
-    postgres: names_in!("labels", "jsonb_array_elements(newest.labels) AS e(value)"),
-    sqlite: names_in!("labels", "json_each(newest.labels) AS e"),
-};
-const BY_REF: Statement = Statement {
+pub(super) const BY_REF: Statement = Statement {
     postgres: select_items!("WHERE work_item_ref IN (SELECT json_array_elements_text($1::json))"),
     sqlite: select_items!("WHERE work_item_ref IN (SELECT value FROM json_each($1))"),
 };
@@ -239,44 +186,6 @@ impl Store {
         rows.into_iter().map(WorkItem::try_from).collect()
     }
 
-    /// Items without a state group, newest `updated_at` first, without descriptions.
-    pub async fn work_items_without_group(
-        &self,
-        filter: &WorkItemFilter,
-        limit: i64,
-    ) -> StoreResult<Vec<WorkItem>> {
-        macro_rules! list {
-            ($pool:expr, $dialect:ident) => {
-                bind_filter!(sqlx::query_as(WITHOUT_GROUP.$dialect), filter)
-                    .bind(limit)
-                    .fetch_all($pool)
-                    .await?
-            };
-        }
-        let rows: Vec<Row> = match &self.database {
-            Database::Postgres(pool) => list!(pool, postgres),
-            Database::Sqlite { reader, .. } => list!(reader, sqlite),
-        };
-        rows.into_iter().map(WorkItem::try_from).collect()
-    }
-
-    /// What the board's filters can be set to.
-    pub async fn work_item_choices(&self) -> StoreResult<WorkItemChoices> {
-        macro_rules! read {
-            ($pool:expr, $dialect:ident) => {
-                WorkItemChoices {
-                    projects: sqlx::query_as(PROJECTS).fetch_all($pool).await?,
-                    assignees: sqlx::query_scalar(ASSIGNEES.$dialect).fetch_all($pool).await?,
-                    labels: sqlx::query_scalar(LABELS.$dialect).fetch_all($pool).await?,
-                }
-            };
-        }
-        Ok(match &self.database {
-            Database::Postgres(pool) => read!(pool, postgres),
-            Database::Sqlite { reader, .. } => read!(reader, sqlite),
-        })
-    }
-
     /// One item, deleted or not.
     pub async fn work_item(&self, item: &WorkItemRef) -> StoreResult<Option<WorkItem>> {
         const ONE: &str = select_items!("WHERE work_item_ref = $1");
@@ -297,32 +206,5 @@ impl Store {
             }
         };
         rows.into_iter().map(WorkItem::try_from).collect()
-    }
-
-    /// How many items match, by state group; `None` where no group is known.
-    pub async fn count_by_state_group(
-        &self,
-        filter: &WorkItemFilter,
-    ) -> StoreResult<Vec<(Option<StateGroup>, i64)>> {
-        let rows: Vec<(Option<String>, i64)> = match &self.database {
-            Database::Postgres(pool) => {
-                bind_filter!(sqlx::query_as(COUNT_BY_GROUP.postgres), filter)
-                    .fetch_all(pool)
-                    .await?
-            }
-            Database::Sqlite { reader, .. } => {
-                bind_filter!(sqlx::query_as(COUNT_BY_GROUP.sqlite), filter)
-                    .fetch_all(reader)
-                    .await?
-            }
-        };
-        rows.into_iter()
-            .map(|(group, count)| {
-                let group = group
-                    .map(|g| g.parse().map_err(|e| unreadable("state group", e)))
-                    .transpose()?;
-                Ok((group, count))
-            })
-            .collect()
     }
 }

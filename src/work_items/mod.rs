@@ -81,6 +81,17 @@ pub enum Stage {
     Resumed,
 }
 
+/// Whether a pull request waits for reviews already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Readiness {
+    /// It does, or is none.
+    #[default]
+    Ready,
+    /// Its author still works on it.
+    Draft,
+}
+
 /// What goes without saying is not stored.
 fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -129,6 +140,9 @@ pub struct Snapshot {
     /// When in the item's life it was taken.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub stage: Stage,
+    /// Whether a pull request is a draft.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub readiness: Readiness,
     /// When the source was asked for it; `None` for one that a webhook brought, which is older.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,

@@ -63,6 +63,7 @@ impl Running {
             retry: RetryPolicy::default(),
             workers: 1,
             max_body: 1024 * 1024,
+            alarm_webhook_url: Secrets::none(),
             repositories: Vec::new(),
         };
         let token = Secrets::new([TOKEN.to_owned()]);

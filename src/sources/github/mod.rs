@@ -4,6 +4,7 @@
 //! has two, its own and its issue half's, and no webhook tells both; what all of them tell is the
 //! repository's id and the number, so these two name it.
 
+pub mod closing;
 pub mod normalize;
 pub mod payload;
 pub mod verify;

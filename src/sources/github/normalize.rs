@@ -15,8 +15,8 @@ use crate::sources::Told;
 use crate::sources::fields::missing;
 use crate::sync::github::{self, IssueState};
 use crate::work_items::{
-    Change, Extent, Kind, Label, Person, Snapshot, Stage, StateGroup, System, Text, TextFormat,
-    Tombstone,
+    Change, Extent, Kind, Label, Person, Readiness, Snapshot, Stage, StateGroup, System, Text,
+    TextFormat, Tombstone,
 };
 
 /// What the event says of an item and of a comment on it.
@@ -155,6 +155,7 @@ fn snapshot(name: &Name, repository: &Repository, thing: &Thing, stage: Stage) -
         extent: if gaps.is_empty() { Extent::Whole } else { Extent::Partial },
         missing: gaps,
         stage: stage.max(stage_of(thing)),
+        readiness: if thing.draft { Readiness::Draft } else { Readiness::Ready },
         asked_at: None,
         description: description.map(|text| Text { format: TextFormat::Markdown, text }),
     }
@@ -201,6 +202,7 @@ pub fn asked(issue: &github::Issue, at: Timestamp) -> Snapshot {
         missing: Vec::new(),
         extent: Extent::Whole,
         stage: Stage::Later,
+        readiness: Readiness::Ready,
         asked_at: Some(at),
         description: body.map(|text| Text { format: TextFormat::Markdown, text }),
     }

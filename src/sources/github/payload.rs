@@ -151,6 +151,8 @@ pub struct Thing {
     pub updated_at: Timestamp,
     /// When it was closed.
     pub closed_at: Option<Timestamp>,
+    /// Whether it is a pull request that its author still works on.
+    pub draft: bool,
     /// Issue or pull request.
     pub nature: Nature,
 }
@@ -210,6 +212,7 @@ const THING: &[&str] = &[
     "pull_request",
     "merged",
     "merged_at",
+    "draft",
 ];
 const COMMENT: &[&str] = &["id", "body", "user", "html_url", "created_at", "updated_at"];
 const NUMBER: &str = "GitHub's number as a whole number";
@@ -329,6 +332,7 @@ fn thing_of(fields: &Object<'_>, nature: Nature) -> Result<Thing, Failure> {
             required("updated_at", "a time, without which newer can't be told from older")
         })?,
         closed_at: fields.time("closed_at")?,
+        draft: fields.value("draft").is_some_and(|draft| draft.get() == "true"),
         nature,
     })
 }

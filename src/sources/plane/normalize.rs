@@ -13,7 +13,7 @@ use crate::ids::WorkItemRef;
 use crate::sources::fields::missing;
 use crate::sync::plane;
 use crate::work_items::{
-    Change, Extent, Kind, Label, Person, Snapshot, Stage, StateGroup, System, Tombstone,
+    Change, Extent, Kind, Label, Person, Readiness, Snapshot, Stage, StateGroup, System, Tombstone,
 };
 
 /// A name that a payload leaves out and Plane's API knows.
@@ -296,6 +296,7 @@ fn snapshot(item: &Item, names: &Names, site: Site<'_>) -> Result<Snapshot, Fail
         missing: gaps,
         extent: Extent::Whole,
         stage: Stage::Later,
+        readiness: Readiness::Ready,
         asked_at: None,
         description: None,
     })

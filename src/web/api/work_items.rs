@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::parameters::{MOST_LIMIT, Parameters, USUAL_LIMIT};
 use super::timeline::TimelineEntry;
 use super::{Address, Page, cursor, page_of};
+use crate::board::Card;
 use crate::comments;
 use crate::ids::WorkItemRef;
 use crate::store::links::IssueLink;
@@ -78,6 +79,41 @@ pub(in crate::web) struct WorkItem {
     ingested_at: DateTime<Utc>,
     /// What is not known of it, in words for people.
     missing: Vec<String>,
+}
+
+/// A work item in a list, with how it stands on the board.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web) struct ListedWorkItem {
+    #[serde(flatten)]
+    item: WorkItem,
+    /// The `work_item_ref` of the same item on the other side; null for one without a twin.
+    #[schema(required)]
+    twin_ref: Option<String>,
+    /// The twin’s key.
+    #[schema(required)]
+    twin_key: Option<String>,
+    /// `in_sync`, `pending`, `retry`, `failed`, `conflict` or `unmapped`; null for an item
+    /// without a twin and without trouble.
+    #[schema(required)]
+    health: Option<&'static str>,
+    /// Why, in words.
+    #[schema(required)]
+    health_reason: Option<String>,
+}
+
+impl ListedWorkItem {
+    fn new(item: work_items::WorkItem, card: Option<&Card>) -> Self {
+        let twin = card.and_then(|card| card.sides.iter().find(|side| side.item != item.item));
+        let health = card.and_then(|card| card.health.as_ref());
+        let reason = health.map(|health| &health.reason).filter(|reason| !reason.is_empty());
+        Self {
+            twin_ref: twin.map(|twin| twin.item.to_string()),
+            twin_key: twin.map(|twin| twin.key.clone()),
+            health: health.map(|health| health.state.as_str()),
+            health_reason: reason.cloned(),
+            item: item.into(),
+        }
+    }
 }
 
 /// A work item with what it is tied to.
@@ -282,19 +318,25 @@ impl WorkItemQuery {
     operation_id = "listWorkItems",
     params(ListParameters),
     responses(
-        (status = 200, description = "One page.", body = Page<WorkItem>),
+        (status = 200, description = "One page.", body = Page<ListedWorkItem>),
         (status = 400, description = "A parameter is not known or can’t be read.", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(in crate::web) async fn list(
     State(state): State<WebState>,
     uri: Uri,
-) -> Result<Json<Page<WorkItem>>, Problem> {
+) -> Result<Json<Page<ListedWorkItem>>, Problem> {
     let query = WorkItemQuery::read(uri.query())?;
     let one_more = i64::try_from(query.limit + 1).unwrap_or(i64::MAX);
     let items = state.store.work_items(&query.filter, query.after.as_ref(), one_more).await?;
+    let refs: Vec<&WorkItemRef> = items.iter().map(|item| &item.item).collect();
+    let cards = state.store.cards_of(&refs).await?;
     let cursor = |i: &work_items::WorkItem| cursor::encode(i.updated_at(), i.item.as_str());
-    Ok(Json(page_of(items, query.limit, cursor, WorkItem::from)))
+    let listed = |item: work_items::WorkItem| {
+        let card = cards.get(&item.item);
+        ListedWorkItem::new(item, card)
+    };
+    Ok(Json(page_of(items, query.limit, cursor, listed)))
 }
 
 /// One work item, deleted or not.

@@ -28,11 +28,12 @@ macro_rules! asset {
     }};
 }
 
-static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
     [
         asset!("app.css", "text/css; charset=utf-8"),
         asset!("app.js", "text/javascript; charset=utf-8"),
         asset!("live.js", "text/javascript; charset=utf-8"),
+        asset!("board.js", "text/javascript; charset=utf-8"),
         asset!("theme.js", "text/javascript; charset=utf-8"),
         asset!("icon.svg", "image/svg+xml"),
     ]

@@ -54,11 +54,11 @@ pub fn viewer() -> Routes {
 
 /// The buttons that an operator presses.
 pub fn operator() -> Routes {
-    Routes::needing(Scope::Operator).post(
-        "/deliveries/{source}/{id}/replay",
-        "replay a delivery",
-        delivery::replay,
-    )
+    Routes::needing(Scope::Operator)
+        .post("/deliveries/{source}/{id}/replay", "replay a delivery", delivery::replay)
+        .post("/boards/views", "save a view of the board", boards::save_view)
+        .post("/boards/views/{id}/rename", "rename a view of the board", boards::rename_view)
+        .post("/boards/views/{id}/delete", "delete a view of the board", boards::delete_view)
 }
 
 /// The pages on which an admin configures.
@@ -68,6 +68,7 @@ pub fn admin() -> Routes {
         .post("/access/tokens/{id}/revoke", "revoke a token", access::revoke)
         .post("/access/sessions/{handle}/end", "end a session", access::end_one)
         .get("/audit", audit::show)
+        .post("/boards/limits", "set the board's limits", boards::set_limits)
 }
 
 /// Which part of the navigation a page belongs to.

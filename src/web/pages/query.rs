@@ -1,7 +1,7 @@
 //! What an address asks for after its `?`, and addresses that ask for a little more or less.
 //!
 //! A field left empty is a field not set, as forms send them; of a repeated field the first
-//! counts. What can't be understood is said, never dropped in silence.
+//! counts, but where a page asks for all of them. What can't be understood is said, never dropped in silence.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -27,7 +27,7 @@ impl Params {
                 ));
             }
             let value = value.trim();
-            if !value.is_empty() && fields.iter().all(|(known, _)| *known != name) {
+            if !value.is_empty() && fields.iter().all(|(n, v)| *n != name || v != value) {
                 fields.push((name.into_owned(), value.to_owned()));
             }
         }
@@ -36,6 +36,24 @@ impl Params {
 
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
+    }
+
+    /// All values of a field that may be repeated.
+    pub(super) fn all(&self, name: &str) -> Vec<String> {
+        self.0.iter().filter(|(n, _)| n == name).map(|(_, value)| value.clone()).collect()
+    }
+
+    /// The fields of these names as a query, always in the same order.
+    pub(super) fn canonical(&self, names: &[&str]) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for name in names {
+            let mut values = self.all(name);
+            values.sort();
+            for value in values {
+                query.append_pair(name, &value);
+            }
+        }
+        query.finish()
     }
 
     /// One of a closed list of words.

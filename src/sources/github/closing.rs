@@ -1,0 +1,227 @@
+//! Which issues a pull request says that it closes. Pure.
+//!
+//! GitHub's documented rule: one of nine words, then a reference (`#12`, `owner/name#12`, the
+//! issue's address), with a colon and blanks between them and nothing else; whatever the case.
+//! Text in code, in a comment of HTML or in a quotation of code does not count. Deliberately
+//! absent: that GitHub closes issues only from the default branch, which the item does not tell,
+//! and words in commit messages.
+
+use std::collections::BTreeSet;
+
+/// Issues that one pull request may name; the rest is somebody's joke.
+const MOST: usize = 50;
+const WORDS: [&str; 9] =
+    ["close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved"];
+
+/// The issues that a pull request of `repository` closes, each as `owner/name#12`, lower case.
+pub fn issues(repository: &str, title: &str, body: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for text in [title.to_owned(), without_code(body)] {
+        let mut rest = text.as_str();
+        while let Some((before, word, after)) = next_word(rest) {
+            rest = after;
+            let stands_alone =
+                !before.ends_with(|c: char| c.is_alphanumeric() || "_-/#@.".contains(c));
+            if stands_alone && WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)) {
+                found.extend(reference(after, repository));
+            }
+            if found.len() >= MOST {
+                return found;
+            }
+        }
+    }
+    found
+}
+
+/// What stands before the next run of ASCII letters, the run, and the rest.
+fn next_word(text: &str) -> Option<(&str, &str, &str)> {
+    let start = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let length = text[start..].find(|c: char| !c.is_ascii_alphabetic());
+    let end = length.map_or(text.len(), |length| start + length);
+    Some((&text[..start], &text[start..end], &text[end..]))
+}
+
+/// The reference with which `text` begins, after a colon and blanks.
+fn reference(text: &str, repository: &str) -> Option<String> {
+    let after_colon = text.strip_prefix(':').unwrap_or(text);
+    let rest = after_colon.trim_start_matches([' ', '\t', '\u{a0}']);
+    if rest.len() == after_colon.len() {
+        return None;
+    }
+    if let Some(rest) = rest.strip_prefix('#') {
+        return Some(format!("{}#{}", repository.to_lowercase(), number(rest)?));
+    }
+    let address = ["https://github.com/", "http://github.com/"];
+    if let Some(rest) = address.iter().find_map(|start| strip_prefix_whatever_case(rest, start)) {
+        let (name, rest) = name(rest)?;
+        return Some(format!("{name}#{}", number(rest.strip_prefix("/issues/")?)?));
+    }
+    let (name, rest) = name(rest)?;
+    Some(format!("{name}#{}", number(rest.strip_prefix('#')?)?))
+}
+
+fn strip_prefix_whatever_case<'a>(text: &'a str, start: &str) -> Option<&'a str> {
+    let head = text.get(..start.len())?;
+    head.eq_ignore_ascii_case(start).then(|| &text[start.len()..])
+}
+
+/// `owner/name`, lower case, and what follows.
+fn name(text: &str) -> Option<(String, &str)> {
+    let part = |text: &str| {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        text.find(|c: char| !is_part(c)).unwrap_or(text.len())
+    };
+    let owner = part(text);
+    let rest = text[owner..].strip_prefix('/')?;
+    let length = part(rest);
+    if owner == 0 || length == 0 {
+        return None;
+    }
+    Some((format!("{}/{}", &text[..owner], &rest[..length]).to_lowercase(), &rest[length..]))
+}
+
+/// The number with which `text` begins, if nothing that could belong to it follows.
+fn number(text: &str) -> Option<u64> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let follows = text[end..].chars().next();
+    if follows.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+        return None;
+    }
+    text[..end].parse().ok().filter(|number| *number > 0)
+}
+
+/// The Markdown with its code blocks, code spans and comments blanked out.
+fn without_code(markdown: &str) -> String {
+    let mut text = String::with_capacity(markdown.len());
+    let mut fence: Option<(char, usize)> = None;
+    for line in markdown.lines() {
+        let start = line.trim_start();
+        let mark = start.chars().next().filter(|c| matches!(c, '`' | '~'));
+        let length = mark.map_or(0, |mark| start.chars().take_while(|c| *c == mark).count());
+        let is_indented = line.starts_with("    ") || line.starts_with('\t');
+        match (fence, mark) {
+            (Some((open, least)), Some(mark))
+                if mark == open && length >= least && start[length..].trim().is_empty() =>
+            {
+                fence = None;
+            }
+            (Some(_), _) => {}
+            (None, Some(mark)) if length >= 3 => fence = Some((mark, length)),
+            (None, _) if is_indented => {}
+            (None, _) => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    without_spans(&without_comments(&text))
+}
+
+fn without_comments(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("<!--") {
+        kept.push_str(&rest[..start]);
+        kept.push('\n');
+        let Some(end) = rest[start..].find("-->") else { return kept };
+        rest = &rest[start + end + 3..];
+    }
+    kept.push_str(rest);
+    kept
+}
+
+/// A run of backticks up to the next run of the same length is code; one without its end is text.
+fn without_spans(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('`') {
+        let length = rest[start..].bytes().take_while(|b| *b == b'`').count();
+        let after = &rest[start + length..];
+        kept.push_str(&rest[..start]);
+        kept.push('`');
+        rest = end_of_span(after, length).map_or(after, |end| &after[end..]);
+    }
+    kept.push_str(rest);
+    kept
+}
+
+fn end_of_span(text: &str, length: usize) -> Option<usize> {
+    let mut at = 0;
+    while let Some(start) = text[at..].find('`') {
+        let run = text[at + start..].bytes().take_while(|b| *b == b'`').count();
+        at += start + run;
+        if run == length {
+            return Some(at);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closed(body: &str) -> Vec<String> {
+        issues("Octo/API", "A title", body).into_iter().collect()
+    }
+
+    #[test]
+    fn each_of_the_nine_words_closes_whatever_its_case() {
+        for word in WORDS {
+            for word in [word.to_owned(), word.to_uppercase()] {
+                assert_eq!(closed(&format!("This {word} #12.")), ["octo/api#12"], "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_issue_is_named_by_number_by_repository_or_by_address() {
+        assert_eq!(closed("Fixes octo-org/Web.site#7"), ["octo-org/web.site#7"]);
+        let address = "resolves https://github.com/octo/web/issues/9#issuecomment-1";
+        assert_eq!(closed(address), ["octo/web#9"]);
+        assert_eq!(closed("closes: #3, fixes #4 and #5"), ["octo/api#3", "octo/api#4"]);
+        assert_eq!(issues("o/r", "Fix #8: a crash", "").into_iter().collect::<Vec<_>>(), ["o/r#8"]);
+    }
+
+    #[test]
+    fn what_only_looks_like_it_closes_nothing() {
+        for text in [
+            "see #12",
+            "fixes#12",
+            "fixes the bug of #12",
+            "prefix #12",
+            "hot-fix #12",
+            "fixes #12a",
+            "fixes #",
+            "fixes #0",
+            "fixes https://github.com/octo/web/pull/9",
+            "fixes https://evil.example/octo/web/issues/9",
+            "closing #12",
+            "fixes\n\n#12",
+        ] {
+            assert_eq!(closed(text), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn code_and_comments_close_nothing() {
+        for text in [
+            "`fixes #12`",
+            "``a ` fixes #12``",
+            "```\nfixes #12\n```",
+            "~~~ text\nfixes #12\n~~~",
+            "    fixes #12",
+            "<!-- fixes #12 -->",
+            "<!-- fixes #12",
+        ] {
+            assert_eq!(closed(text), Vec::<String>::new(), "{text}");
+        }
+        assert_eq!(closed("`code` fixes #12 ` alone"), ["octo/api#12"]);
+        assert_eq!(closed("```\ncode\n```\nfixes #12"), ["octo/api#12"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(title in ".{0,80}", body in "[a-z`~#<!> \\-\n/:0-9é]{0,200}") {
+            issues("o/r", &title, &body);
+        }
+    }
+}

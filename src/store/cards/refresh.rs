@@ -1,0 +1,511 @@
+//! Making cards anew inside of a transaction that changed what they are made from.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::Serialize;
+use sqlx::types::Json;
+use sqlx::{PgConnection, SqliteConnection};
+
+use crate::board::{
+    CardRecord, Closing, JobStage, JobState, Known, LinkState, SEPARATOR, TieState, cards, listed,
+    within_list,
+};
+use crate::ids::WorkItemRef;
+use crate::sources::github::closing;
+use crate::store::rows::{Statement, statement, to_json};
+use crate::store::time::{At, to_text};
+use crate::store::work_items::{BY_REF, Row as ItemRow};
+use crate::store::{StoreResult, unreadable};
+use crate::sync::plan::Base;
+use crate::work_items::{Kind, WorkItem};
+
+/// One key of `PostgreSQL`'s advisory locks, for refreshing: any constant of our own.
+const LOCK: i64 = 0x626f_6172_6473;
+/// Prepared on empty tables the statements below would settle on sequential scans and stay there.
+const LOCK_AND_PLAN: &str =
+    "SELECT pg_advisory_xact_lock($1), set_config('enable_seqscan', 'off', true)";
+
+/// `$given` in both dialects: the texts of a JSON list.
+macro_rules! listing {
+    (postgres, $parameter:literal) => {
+        concat!("SELECT json_array_elements_text(", $parameter, "::json)")
+    };
+    (sqlite, $parameter:literal) => {
+        concat!("SELECT value FROM json_each(", $parameter, ")")
+    };
+}
+/// A statement that differs only in how it reads lists.
+macro_rules! both {
+    ($text:ident) => {
+        Statement { postgres: $text!(postgres), sqlite: $text!(sqlite) }
+    };
+}
+
+/// Every item whose card may change with these items, or with issues of these keys.
+macro_rules! near {
+    ($dialect:ident) => {
+        concat!(
+            "WITH given(ref) AS (", listing!($dialect, "$1"), "),
+             near(ref) AS (
+                SELECT ref FROM given
+                UNION SELECT l.github_ref FROM issue_links l JOIN given g ON l.plane_ref = g.ref
+                UNION SELECT l.plane_ref FROM issue_links l JOIN given g ON l.github_ref = g.ref WHERE l.plane_ref IS NOT NULL
+                UNION SELECT i.work_item_ref FROM closing_links c JOIN given g ON c.pull_request_ref = g.ref
+                    JOIN work_items i ON lower(i.key) = c.issue_key AND i.system = 'github' AND i.kind = 'issue'
+                UNION SELECT i.work_item_ref FROM work_items i
+                    WHERE i.system = 'github' AND i.kind = 'issue' AND lower(i.key) IN (", listing!($dialect, "$2"), ")
+             )
+             SELECT ref FROM near
+             UNION SELECT c.pull_request_ref FROM near n
+                JOIN work_items i ON i.work_item_ref = n.ref AND i.system = 'github' AND i.kind = 'issue'
+                JOIN closing_links c ON c.issue_key = lower(i.key)"
+        )
+    };
+}
+macro_rules! ties {
+    ($dialect:ident) => {
+        concat!(
+            "SELECT id, github_ref, plane_ref, status, last_error, synced_at, base FROM issue_links
+             WHERE github_ref IN (",
+            listing!($dialect, "$1"),
+            ")"
+        )
+    };
+}
+macro_rules! closings {
+    ($dialect:ident) => {
+        concat!(
+            "SELECT pull_request_ref, issue_key FROM closing_links WHERE pull_request_ref IN (", listing!($dialect, "$1"), ")
+             UNION SELECT c.pull_request_ref, c.issue_key FROM work_items i JOIN closing_links c ON c.issue_key = lower(i.key)
+             WHERE i.system = 'github' AND i.kind = 'issue' AND i.work_item_ref IN (", listing!($dialect, "$1"), ")"
+        )
+    };
+}
+macro_rules! items {
+    ($dialect:ident) => {
+        concat!(
+            "SELECT work_item_ref, system, external_id, project_ref, state, deleted_at, moved_to, ingested_at
+             FROM work_items WHERE work_item_ref IN (", listing!($dialect, "$1"), ")"
+        )
+    };
+}
+macro_rules! issues {
+    ($dialect:ident) => {
+        concat!(
+            "SELECT work_item_ref, system, external_id, project_ref, state, deleted_at, moved_to, ingested_at
+             FROM work_items WHERE system = 'github' AND kind = 'issue' AND lower(key) IN (", listing!($dialect, "$1"), ")"
+        )
+    };
+}
+macro_rules! jobs {
+    ($dialect:ident) => {
+        concat!(
+            "SELECT lane, stage, status, last_error, available_at, finished_at FROM work_queue
+             WHERE last_error IS NOT NULL AND status <> 'done' AND lane IN (", listing!($dialect, "$1"), ")
+             UNION ALL SELECT lane, stage, status, last_error, available_at, finished_at FROM work_queue
+             WHERE status = 'queued' AND stage = 'sync' AND last_error IS NULL AND lane IN (", listing!($dialect, "$1"), ")
+             UNION ALL SELECT lane, stage, status, last_error, available_at, finished_at FROM work_queue
+             WHERE status = 'claimed' AND stage = 'sync' AND last_error IS NULL AND lane IN (", listing!($dialect, "$1"), ")"
+        )
+    };
+}
+macro_rules! before {
+    ($dialect:ident) => {
+        concat!(
+            "SELECT card_ref, state_group, state_since FROM board_cards WHERE card_ref IN (",
+            listing!($dialect, "$1"),
+            ")"
+        )
+    };
+}
+macro_rules! projects {
+    ($dialect:ident) => {
+        concat!(
+            "SELECT lower(repository), plane_project FROM repository_syncs
+             WHERE plane_project IS NOT NULL AND lower(repository) IN (",
+            listing!($dialect, "$1"),
+            ")"
+        )
+    };
+}
+macro_rules! remove {
+    ($dialect:ident) => {
+        concat!("DELETE FROM board_cards WHERE card_ref IN (", listing!($dialect, "$1"), ")")
+    };
+}
+macro_rules! forget_closings {
+    ($dialect:ident) => {
+        concat!(
+            "DELETE FROM closing_links WHERE pull_request_ref IN (",
+            listing!($dialect, "$1"),
+            ") RETURNING issue_key"
+        )
+    };
+}
+macro_rules! take_dirty {
+    ($dialect:ident) => {
+        "DELETE FROM board_dirty WHERE work_item_ref IN (
+            SELECT work_item_ref FROM board_dirty ORDER BY work_item_ref LIMIT $1) RETURNING work_item_ref"
+    };
+}
+
+const NEAR: Statement = both!(near);
+const TIES: Statement = both!(ties);
+const CLOSINGS: Statement = both!(closings);
+const ITEMS: Statement = both!(items);
+const ISSUES: Statement = both!(issues);
+const JOBS: Statement = both!(jobs);
+const BEFORE: Statement = both!(before);
+const PROJECTS: Statement = both!(projects);
+const REMOVE: Statement = both!(remove);
+const FORGET_CLOSINGS: Statement = both!(forget_closings);
+const TAKE_DIRTY: Statement = both!(take_dirty);
+
+const PUT_CLOSINGS: Statement = statement!(
+    "INSERT INTO closing_links (pull_request_ref, issue_key) SELECT r.pull, r.issue FROM ",
+    rows(pull "text", issue "text"),
+    " WHERE true ON CONFLICT DO NOTHING"
+);
+const PUT: Statement = statement!(
+    "INSERT INTO board_cards (card_ref, lead_ref, github_ref, plane_ref, kind, home, repository, state_group, status,
+        assignee, health, updated_at, state_since, assignees, labels, words, card)
+     SELECT r.card_ref, r.lead_ref, r.github_ref, r.plane_ref, r.kind, r.home, r.repository, r.state_group, r.status,
+        r.assignee, r.health, r.updated_at, r.state_since, r.assignees, r.labels, r.words, r.card
+     FROM ",
+    rows(card_ref "text", lead_ref "text", github_ref "text", plane_ref "text", kind "text", home "text",
+        repository "text", state_group "text", status "text", assignee "text", health "text",
+        updated_at "timestamptz", state_since "timestamptz", assignees "text", labels "text", words "text", card "json"),
+    " WHERE true
+     ON CONFLICT (card_ref) DO UPDATE SET lead_ref = excluded.lead_ref, github_ref = excluded.github_ref,
+        plane_ref = excluded.plane_ref, kind = excluded.kind, home = excluded.home, repository = excluded.repository,
+        state_group = excluded.state_group, status = excluded.status, assignee = excluded.assignee,
+        health = excluded.health, updated_at = excluded.updated_at, state_since = excluded.state_since,
+        assignees = excluded.assignees, labels = excluded.labels, words = excluded.words, card = excluded.card"
+);
+/// A choice that is there already is not written.
+const PUT_CHOICES: Statement = statement!(
+    "INSERT INTO board_choices (kind, value, name) SELECT r.kind, r.value, r.name FROM ",
+    rows(kind "text", value "text", name "text"),
+    " WHERE true ON CONFLICT (kind, value) DO UPDATE SET name = excluded.name
+      WHERE excluded.name IS NOT NULL AND board_choices.name IS DISTINCT FROM excluded.name"
+);
+
+type TieRow = (i64, String, Option<String>, String, Option<String>, Option<At>, Option<Json<Base>>);
+type JobRow = (String, String, String, Option<String>, At, Option<At>);
+
+#[derive(Serialize)]
+struct CardRow<'a> {
+    card_ref: &'a str,
+    lead_ref: &'a str,
+    github_ref: Option<&'a str>,
+    plane_ref: Option<&'a str>,
+    kind: Kind,
+    home: &'a str,
+    repository: Option<&'a str>,
+    state_group: Option<&'static str>,
+    status: &'a str,
+    assignee: Option<&'a str>,
+    health: Option<&'static str>,
+    updated_at: String,
+    state_since: String,
+    assignees: String,
+    labels: String,
+    words: &'a str,
+    card: &'a crate::board::Card,
+}
+
+#[derive(Serialize)]
+struct ClosingRow {
+    pull: String,
+    issue: String,
+}
+
+#[derive(Serialize)]
+struct ChoiceRow<'a> {
+    kind: &'static str,
+    value: String,
+    name: Option<&'a str>,
+}
+
+/// The same steps on either database.
+macro_rules! in_dialect {
+    ($refresh:ident, $closings:ident, $dirty:ident, $connection:ty, $dialect:ident, $lock:expr) => {
+        /// Makes the cards of `refs` and of issues with these `keys` anew, with those of what
+        /// they are tied to. The last thing that a transaction does.
+        pub(in crate::store) async fn $refresh(
+            connection: &mut $connection,
+            refs: Vec<String>,
+            keys: Vec<String>,
+        ) -> StoreResult<()> {
+            if refs.is_empty() && keys.is_empty() {
+                return Ok(());
+            }
+            if let Some(lock) = $lock {
+                sqlx::query(lock).bind(LOCK).execute(&mut *connection).await?;
+            }
+            let near: Vec<String> = sqlx::query_scalar(NEAR.$dialect)
+                .bind(to_json(&refs)?)
+                .bind(to_json(&keys)?)
+                .fetch_all(&mut *connection)
+                .await?;
+            let near: BTreeSet<WorkItemRef> = near.into_iter().map(WorkItemRef::new).collect();
+            let list = to_json(&near.iter().collect::<Vec<_>>())?;
+            let ties: Vec<TieRow> =
+                sqlx::query_as(TIES.$dialect).bind(&list).fetch_all(&mut *connection).await?;
+            let closings: Vec<(String, String)> =
+                sqlx::query_as(CLOSINGS.$dialect).bind(&list).fetch_all(&mut *connection).await?;
+            let before: Vec<(String, Option<String>, At)> =
+                sqlx::query_as(BEFORE.$dialect).bind(&list).fetch_all(&mut *connection).await?;
+            let wanted = Wanted::of(&near, &ties, &closings);
+            let mut items: Vec<ItemRow> = sqlx::query_as(ITEMS.$dialect)
+                .bind(to_json(&wanted.items)?)
+                .fetch_all(&mut *connection)
+                .await?;
+            if !wanted.issues.is_empty() {
+                let issues = sqlx::query_as(ISSUES.$dialect).bind(to_json(&wanted.issues)?);
+                items.extend(issues.fetch_all(&mut *connection).await?);
+            }
+            let jobs: Vec<JobRow> = sqlx::query_as(JOBS.$dialect)
+                .bind(to_json(&wanted.lanes)?)
+                .fetch_all(&mut *connection)
+                .await?;
+            let mut known = known(ties, closings, before, items, jobs)?;
+            let repositories: Vec<(String, String)> = sqlx::query_as(PROJECTS.$dialect)
+                .bind(repositories_of(&known)?)
+                .fetch_all(&mut *connection)
+                .await?;
+            known.projects.extend(repositories.into_iter().filter(|(_, p)| !p.is_empty()));
+            let made = cards(&near, &known);
+            if let Some(gone) = gone(&known, &made)? {
+                sqlx::query(REMOVE.$dialect).bind(gone).execute(&mut *connection).await?;
+            }
+            if !made.is_empty() {
+                let rows = to_json(&made.iter().map(row_of).collect::<Vec<_>>())?;
+                sqlx::query(PUT.$dialect).bind(rows).execute(&mut *connection).await?;
+                let choices = to_json(&choices_of(&made))?;
+                sqlx::query(PUT_CHOICES.$dialect).bind(choices).execute(&mut *connection).await?;
+            }
+            Ok(())
+        }
+
+        /// Writes which issues the pull requests among `items` close, and gives the keys of those
+        /// that they closed before.
+        pub(in crate::store) async fn $closings(
+            connection: &mut $connection,
+            items: &[&WorkItem],
+        ) -> StoreResult<Vec<String>> {
+            let Some((pulls, rows)) = closings_of(items)? else { return Ok(Vec::new()) };
+            let forget = sqlx::query_scalar(FORGET_CLOSINGS.$dialect).bind(pulls);
+            let before: Vec<String> = forget.fetch_all(&mut *connection).await?;
+            sqlx::query(PUT_CLOSINGS.$dialect).bind(rows).execute(&mut *connection).await?;
+            Ok(before)
+        }
+
+        /// Makes the cards of up to `limit` marked items, and says how many those were.
+        pub(in crate::store) async fn $dirty(
+            connection: &mut $connection,
+            limit: i64,
+        ) -> StoreResult<usize> {
+            let refs: Vec<String> = sqlx::query_scalar(TAKE_DIRTY.$dialect)
+                .bind(limit)
+                .fetch_all(&mut *connection)
+                .await?;
+            let items: Vec<ItemRow> = sqlx::query_as(BY_REF.$dialect)
+                .bind(to_json(&refs)?)
+                .fetch_all(&mut *connection)
+                .await?;
+            let items: Vec<WorkItem> =
+                items.into_iter().map(WorkItem::try_from).collect::<Result<_, _>>()?;
+            let keys = $closings(connection, &items.iter().collect::<Vec<_>>()).await?;
+            let made = refs.len();
+            $refresh(connection, refs, keys).await?;
+            Ok(made)
+        }
+    };
+}
+in_dialect!(
+    postgres,
+    closings_postgres,
+    dirty_postgres,
+    PgConnection,
+    postgres,
+    Some(LOCK_AND_PLAN)
+);
+in_dialect!(sqlite, closings_sqlite, dirty_sqlite, SqliteConnection, sqlite, None::<&'static str>);
+
+/// What has to be read before cards can be made.
+struct Wanted {
+    items: Vec<String>,
+    issues: Vec<String>,
+    lanes: Vec<String>,
+}
+
+impl Wanted {
+    fn of(near: &BTreeSet<WorkItemRef>, ties: &[TieRow], closings: &[(String, String)]) -> Self {
+        let twins = ties.iter().filter_map(|tie| tie.2.as_deref());
+        let about: BTreeSet<&str> = near.iter().map(WorkItemRef::as_str).chain(twins).collect();
+        let lanes = about.iter().flat_map(|item| lanes_of(item)).collect();
+        let pulls = closings.iter().map(|(pull, _)| pull.as_str());
+        let items: BTreeSet<&str> = about.iter().copied().chain(pulls).collect();
+        let issues: BTreeSet<&str> = closings.iter().map(|(_, issue)| issue.as_str()).collect();
+        Self {
+            items: items.into_iter().map(str::to_owned).collect(),
+            issues: issues.into_iter().map(str::to_owned).collect(),
+            lanes,
+        }
+    }
+}
+
+/// The lanes of jobs about an item.
+fn lanes_of(item: &str) -> Vec<String> {
+    match item.split_once(':') {
+        Some(("plane", id)) => vec![format!("plane:issue:{id}")],
+        Some(("github", id)) if id.starts_with("pull_request:") => vec![item.to_owned()],
+        Some(("github", id)) => {
+            vec![format!("github:issue:{id}"), format!("sync:github:issue:{id}")]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The item that a lane's jobs are about.
+pub(in crate::store) fn item_of_lane(lane: &str) -> Option<String> {
+    let lane = lane.strip_prefix("sync:").unwrap_or(lane);
+    let (source, rest) = lane.split_once(':')?;
+    match rest.strip_prefix("issue:") {
+        Some(id) => Some(format!("{source}:{id}")),
+        None if rest.starts_with("pull_request:") => Some(lane.to_owned()),
+        None => None,
+    }
+}
+
+fn known(
+    ties: Vec<TieRow>,
+    closings: Vec<(String, String)>,
+    before: Vec<(String, Option<String>, At)>,
+    items: Vec<ItemRow>,
+    jobs: Vec<JobRow>,
+) -> StoreResult<Known> {
+    let mut known = Known {
+        ties: ties.into_iter().map(tie_of).collect::<StoreResult<_>>()?,
+        ..Known::default()
+    };
+    let closing = |(pull, issue)| Closing { pull: WorkItemRef::new(pull), issue };
+    known.closings = closings.into_iter().map(closing).collect();
+    for (card, group, At(since)) in before {
+        let group =
+            group.map(|g| g.parse().map_err(|e| unreadable("state group", e))).transpose()?;
+        known.before.insert(WorkItemRef::new(card), (group, since));
+    }
+    for item in items {
+        let item = WorkItem::try_from(item)?;
+        known.items.insert(item.item.clone(), item);
+    }
+    for (lane, stage, status, error, At(due), finished) in jobs {
+        let Some(item) = item_of_lane(&lane) else { continue };
+        let stage = if stage == "sync" { JobStage::Sync } else { JobStage::Read };
+        let dead_since = finished.filter(|_| status == "dead").map(|At(at)| at);
+        let job = JobState { stage, dead_since, error, due };
+        known.jobs.entry(WorkItemRef::new(item)).or_default().push(job);
+    }
+    Ok(known)
+}
+
+fn tie_of(row: TieRow) -> StoreResult<TieState> {
+    let (id, github, plane, status, last_error, synced_at, base) = row;
+    let base = base.map(|Json(base)| base).unwrap_or_default();
+    let unmapped = base.github.assignees.iter().filter(|(_, member)| member.is_none());
+    Ok(TieState {
+        id,
+        github: WorkItemRef::new(github),
+        plane: plane.map(WorkItemRef::new),
+        link: LinkState {
+            status: status.parse().map_err(|e| unreadable("link", e))?,
+            last_error,
+            synced_at: synced_at.map(|At(at)| at),
+            unmapped: unmapped.map(|(login, _)| login.clone()).collect(),
+            issue_gone: base.github.gone,
+        },
+    })
+}
+
+fn repositories_of(known: &Known) -> StoreResult<String> {
+    let names: BTreeSet<String> = known
+        .items
+        .values()
+        .filter(|item| item.project_ref.contains('/'))
+        .map(|item| item.project_ref.to_lowercase())
+        .collect();
+    to_json(&names.into_iter().collect::<Vec<_>>())
+}
+
+/// Cards that are there and must not be.
+fn gone(known: &Known, made: &[CardRecord]) -> StoreResult<Option<String>> {
+    let made: BTreeSet<_> = made.iter().map(|made| &made.card.card).collect();
+    let gone: Vec<_> = known.before.keys().filter(|card| !made.contains(card)).collect();
+    if gone.is_empty() { Ok(None) } else { to_json(&gone).map(Some) }
+}
+
+fn row_of(made: &CardRecord) -> CardRow<'_> {
+    let card = &made.card;
+    CardRow {
+        card_ref: card.card.as_str(),
+        lead_ref: card.lead.as_str(),
+        github_ref: made.github.as_ref().map(WorkItemRef::as_str),
+        plane_ref: made.plane.as_ref().map(WorkItemRef::as_str),
+        kind: card.kind,
+        home: &made.home,
+        repository: made.repository.as_deref(),
+        state_group: card.group.map(crate::work_items::StateGroup::as_str),
+        status: card.status.as_deref().unwrap_or(crate::work_items::UNKNOWN),
+        assignee: made.assignee.as_deref(),
+        health: card.health.as_ref().map(|health| health.state.as_str()),
+        updated_at: to_text(card.updated_at),
+        state_since: to_text(card.state_since),
+        assignees: listed(&made.assignees),
+        labels: listed(&made.labels),
+        words: &made.words,
+        card,
+    }
+}
+
+/// In an order that is the same for everybody who writes them.
+fn choices_of(made: &[CardRecord]) -> Vec<ChoiceRow<'_>> {
+    let mut choices = BTreeMap::new();
+    for made in made {
+        let name = choices.entry(("project", made.home.clone())).or_insert(None);
+        *name = name.or(made.home_name.as_deref());
+        for (kind, names) in [("assignee", &made.assignees), ("label", &made.labels)] {
+            choices.extend(names.iter().map(|value| ((kind, value.clone()), None)));
+        }
+        let group = made.card.group.map_or("", crate::work_items::StateGroup::as_str);
+        let status = made.card.status.as_deref().unwrap_or(crate::work_items::UNKNOWN);
+        let state = [&within_list(&made.home), group, status].join(&SEPARATOR.to_string());
+        choices.insert(("state", state), None);
+    }
+    let row = |((kind, value), name)| ChoiceRow { kind, value, name };
+    choices.into_iter().map(row).collect()
+}
+
+/// The pull requests among `items`, and what they close.
+fn closings_of(items: &[&WorkItem]) -> StoreResult<Option<(String, String)>> {
+    let mut closed: HashMap<&str, BTreeSet<String>> = HashMap::new();
+    for item in items {
+        let Some(state) = &item.state else { continue };
+        if state.kind == Kind::PullRequest {
+            let text = state.description.as_ref().map(|text| text.text.as_str());
+            let issues =
+                closing::issues(&state.project_ref, &state.title, text.unwrap_or_default());
+            closed.insert(item.item.as_str(), issues);
+        }
+    }
+    if closed.is_empty() {
+        return Ok(None);
+    }
+    let pulls = to_json(&closed.keys().collect::<Vec<_>>())?;
+    let row = |pull: &str, issue| ClosingRow { pull: pull.to_owned(), issue };
+    let rows = closed.into_iter().flat_map(|(pull, issues)| {
+        issues.into_iter().map(move |issue| row(pull, issue)).collect::<Vec<_>>()
+    });
+    Ok(Some((pulls, to_json(&rows.collect::<Vec<_>>())?)))
+}

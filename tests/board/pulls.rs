@@ -1,0 +1,62 @@
+//! Pull requests on the cards of the issues that they close.
+
+use jetbridge::board::PullState;
+use serde_json::{Value, json};
+
+use crate::on_both_databases;
+use crate::site::Site;
+use crate::support::github::{GithubDelivery, issue, repository};
+
+fn pull(body: &str, at: &str, change: impl FnOnce(&mut Value)) -> GithubDelivery {
+    let mut pull = issue(900, "A change", "open", at);
+    pull["number"] = json!(44);
+    pull["body"] = json!(body);
+    pull["merged"] = json!(false);
+    pull["merged_at"] = Value::Null;
+    pull["draft"] = json!(false);
+    change(&mut pull);
+    let body = json!({"action": "edited", "pull_request": pull, "repository": repository()});
+    GithubDelivery::new("pull_request", body.to_string())
+}
+
+async fn pulls(site: &Site) -> Vec<(String, PullState)> {
+    let card = site.card().await;
+    card.pulls.into_iter().map(|pull| (pull.number, pull.state)).collect()
+}
+
+on_both_databases! {
+    async fn a_pull_request_is_shown_on_the_card_of_the_issue_that_it_closes_whichever_comes_first(database: TestDatabase) {
+        let site = Site::new(database).await;
+        site.receive_github(&pull("Fixes #12", "2026-11-22T01:00:00Z", |_| {})).await;
+        assert_eq!(site.card().await.card.as_str(), "github:pull_request:186853002:44", "no issue yet: a card of its own");
+        site.github(7, "A title", "open", "2026-11-22T01:00:00Z").await;
+        assert_eq!(pulls(&site).await, [("#44".to_owned(), PullState::Open)]);
+        assert!(site.see("/boards").await.contains("aria-label=\"Pull request #44, open\""));
+    }
+
+    async fn it_shows_how_it_stands(database: TestDatabase) {
+        let site = Site::new(database).await;
+        site.github(7, "A title", "open", "2026-11-22T01:00:00Z").await;
+        let draft = pull("Fixes #12", "2026-11-22T01:01:00Z", |pull| pull["draft"] = json!(true));
+        site.receive_github(&draft).await;
+        assert_eq!(pulls(&site).await, [("#44".to_owned(), PullState::Draft)]);
+        let merged = pull("Fixes #12", "2026-11-22T01:02:00Z", |pull| {
+            pull["state"] = json!("closed");
+            pull["merged"] = json!(true);
+            pull["merged_at"] = json!("2026-11-22T01:02:00Z");
+        });
+        site.receive_github(&merged).await;
+        assert_eq!(pulls(&site).await, [("#44".to_owned(), PullState::Merged)]);
+    }
+
+    async fn one_that_no_longer_closes_the_issue_has_a_card_of_its_own_again(database: TestDatabase) {
+        let site = Site::new(database).await;
+        site.github(7, "A title", "open", "2026-11-22T01:00:00Z").await;
+        site.receive_github(&pull("Fixes #12", "2026-11-22T01:01:00Z", |_| {})).await;
+        assert_eq!(site.cards().await.len(), 1);
+        site.receive_github(&pull("Only mentions #12", "2026-11-22T01:02:00Z", |_| {})).await;
+        let cards = site.cards().await;
+        assert_eq!(cards.len(), 2);
+        assert!(cards.iter().all(|card| card.pulls.is_empty()));
+    }
+}
