@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::running::Running;
 use crate::on_both_databases;
-use crate::support::databases::{Kind, TestDatabase};
 
 on_both_databases! {
     async fn a_page_resumes_with_the_last_event_that_it_has_seen(database: TestDatabase) {
@@ -33,7 +32,7 @@ on_both_databases! {
 
 #[tokio::test]
 async fn a_burst_is_few_events_and_of_very_many_items_only_some_are_named() {
-    let app = Running::start(&TestDatabase::new(Kind::Sqlite).await).await;
+    let app = Running::alone().await;
     app.let_in().await;
     for issue in 0..150 {
         app.change(issue).await;
@@ -49,7 +48,7 @@ async fn a_burst_is_few_events_and_of_very_many_items_only_some_are_named() {
 
 #[tokio::test]
 async fn a_page_that_can_not_resume_is_told_to_begin_anew() {
-    let app = Running::start(&TestDatabase::new(Kind::Sqlite).await).await;
+    let app = Running::alone().await;
     app.let_in().await;
     app.change(1).await;
     let newest = app.newest().await.to_string();
@@ -62,7 +61,7 @@ async fn a_page_that_can_not_resume_is_told_to_begin_anew() {
 
 #[tokio::test]
 async fn without_a_session_there_is_no_stream() {
-    let app = Running::start(&TestDatabase::new(Kind::Sqlite).await).await;
+    let app = Running::alone().await;
     let events = app.events("", None).await;
     assert!(
         events.head.iter().any(|line| line.starts_with("location: /login")),

@@ -105,15 +105,12 @@ on_both_databases! {
         followed.change(1).await;
         let newest = followed.store.pulse().await.unwrap().revision;
         hear(&mut feed, newest).await;
-        match database.text.starts_with("sqlite") {
-            true => {
-                let mut raw = sqlx::SqliteConnection::connect(&database.text).await.unwrap();
-                sqlx::query("DELETE FROM work_item_changes").execute(&mut raw).await.unwrap();
-            }
-            false => {
-                let mut raw = sqlx::PgConnection::connect(&database.text).await.unwrap();
-                sqlx::query("DELETE FROM ops.work_item_changes").execute(&mut raw).await.unwrap();
-            }
+        if database.text.starts_with("sqlite") {
+            let mut raw = sqlx::SqliteConnection::connect(&database.text).await.unwrap();
+            sqlx::query("DELETE FROM work_item_changes").execute(&mut raw).await.unwrap();
+        } else {
+            let mut raw = sqlx::PgConnection::connect(&database.text).await.unwrap();
+            sqlx::query("DELETE FROM ops.work_item_changes").execute(&mut raw).await.unwrap();
         }
         assert!(matches!(next(&mut feed).await, Some(News::Reset(Revision(0)))));
         let ahead = followed.live.subscribe(Some(newest)).await;
@@ -123,7 +120,8 @@ on_both_databases! {
 
 #[tokio::test]
 async fn there_is_room_for_so_many_and_it_is_given_back() {
-    let followed = Followed::new(&TestDatabase::new(Kind::Sqlite).await).await;
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let followed = Followed::new(&database).await;
     let mut feeds = Vec::new();
     for _ in 0..MOST_FEEDS {
         feeds.push(followed.live.subscribe(None).await.unwrap());

@@ -8,12 +8,17 @@ use jetbridge::clock::Clock;
 use jetbridge::ids::{DeliveryId, Revision, WorkItemRef};
 use jetbridge::sources::Source;
 use jetbridge::store::Store;
+use serde_json::json;
+use sqlx::Connection;
+use tokio::sync::Mutex;
 
 use crate::on_both_databases;
 use crate::support::app::TestApp;
-use crate::support::databases::TestDatabase;
+use crate::support::databases::{Kind, TestDatabase};
+use crate::support::github::{GithubDelivery, issue, repository};
 use crate::support::links::link;
 use crate::support::plane::{Delivery, issue_delivery};
+use crate::support::process::eventually;
 
 const WRITERS: u64 = 6;
 const COMMITS: u64 = 25;
@@ -74,7 +79,8 @@ on_both_databases! {
         let mut before = app.store.pulse().await.unwrap().revision;
         let mut told = async |what: &str, items: &[&str]| {
             let changes = app.store.changes_after(before, 100).await.unwrap();
-            let found: Vec<_> = changes.iter().map(|change| change.item.as_str()).collect();
+            let mut found: Vec<_> = changes.iter().map(|change| change.item.as_str()).collect();
+            found.sort_unstable();
             assert_eq!(found, items, "{what}");
             before = changes.last().map_or(before, |change| change.revision);
         };
@@ -93,10 +99,15 @@ on_both_databases! {
         told("its end", &["plane:i"]).await;
         link(&app.store, 7, "i", app.clock.now(), Some("refused")).await;
         told("both sides of a link", &["github:7", "plane:i"]).await;
-        let comment = r#"{"event":"issue_comment","action":"created","data":{"id":"c","issue":"i","comment_html":"<p>Hm</p>","created_at":"2026-11-22T01:40:00Z","updated_at":"2026-11-22T01:40:00Z"}}"#;
-        app.post(&Delivery::new(comment)).await;
+        let comment = json!({
+            "action": "created", "repository": repository(), "sender": {"id": 1, "login": "ada"},
+            "issue": issue(9, "An issue", "open", "2026-11-22T01:30:00Z"),
+            "comment": {"id": 90, "body": "Hm", "user": {"id": 1, "login": "ada"}, "html_url": "https://github.com/",
+                "created_at": "2026-11-22T01:30:00Z", "updated_at": "2026-11-22T01:30:00Z"}
+        });
+        app.post_github(&GithubDelivery::new("issue_comment", comment.to_string())).await;
         app.run_jobs().await;
-        told("a comment", &["plane:i"]).await;
+        told("a comment with its issue", &["github:9"]).await;
         app.post(&Delivery::new(r#"{"event":"cycle","action":"created","data":{"id":"c"}}"#)).await;
         app.run_jobs().await;
         told("what is about no item", &[]).await;
@@ -108,4 +119,32 @@ on_both_databases! {
         assert!(!app.store.improve_item(&item, seen).await.unwrap());
         told("none", &[]).await;
     }
+}
+
+#[tokio::test]
+async fn no_revision_is_seen_before_a_lower_one() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let store = Store::open(&database.url).await.unwrap();
+    let mut other = sqlx::PgConnection::connect(&database.text).await.unwrap();
+    let mut slow = other.begin().await.unwrap();
+    sqlx::query("SELECT ops.revise_work_items('[\"lower\"]')").execute(&mut *slow).await.unwrap();
+    let quick = store.clone();
+    let quick = tokio::spawn(async move {
+        link(&quick, 1, "1", Clock::System.now(), None).await;
+    });
+    let look = sqlx::PgConnection::connect(&database.text).await.unwrap();
+    let look = Mutex::new(look);
+    eventually("the other one waits", || async {
+        const WAITING: &str = "SELECT count(*) FROM pg_locks
+            WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        let mut look = look.lock().await;
+        sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut *look).await.unwrap() > 0
+    })
+    .await;
+    assert_eq!(store.changes_after(Revision(0), 10).await.unwrap(), []);
+    slow.commit().await.unwrap();
+    quick.await.unwrap();
+    let all = store.changes_after(Revision(0), 10).await.unwrap();
+    let items: Vec<_> = all.iter().map(|change| change.item.as_str()).collect();
+    assert_eq!(items[0], "lower", "{items:?}");
 }

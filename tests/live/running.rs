@@ -1,6 +1,5 @@
 //! The whole application in this process, on a port of its own, and clients that stay connected.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -20,7 +19,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::support::databases::TestDatabase;
+use crate::support::databases::{Kind, TestDatabase};
 use crate::support::links::link;
 
 pub const TOKEN: &str = "a-token-of-this-test-alone";
@@ -37,14 +36,15 @@ pub struct Running {
     app: App,
     pub store: Store,
     pub port: u16,
-    data_dir: Arc<tempfile::TempDir>,
+    data_dir: tempfile::TempDir,
+    database: Option<TestDatabase>,
 }
 
 impl Running {
     pub async fn start(database: &TestDatabase) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let listen = listener.local_addr().unwrap();
-        let data_dir = Arc::new(tempfile::tempdir().unwrap());
+        let data_dir = tempfile::tempdir().unwrap();
         let config = Config {
             listen,
             public_url: format!("http://{listen}"),
@@ -69,7 +69,14 @@ impl Running {
         let token = Secrets::new([TOKEN.to_owned()]);
         let app = App::start(&config, &token, Role::All, Clock::System, listener).await.unwrap();
         let store = app.store.clone();
-        Self { app, store, port: listen.port(), data_dir }
+        Self { app, store, port: listen.port(), data_dir, database: None }
+    }
+
+    /// With a SQLite database of its own.
+    pub async fn alone() -> Self {
+        let database = TestDatabase::new(Kind::Sqlite).await;
+        let started = Self::start(&database).await;
+        Self { database: Some(database), ..started }
     }
 
     /// Makes an issue with its work item change; both have new revisions then.
@@ -92,7 +99,7 @@ impl Running {
     pub async fn stop(self) -> Duration {
         let begun = std::time::Instant::now();
         self.app.stop().await;
-        drop(self.data_dir);
+        drop((self.data_dir, self.database));
         begun.elapsed()
     }
 

@@ -3,7 +3,7 @@
 //! The first message says where the feed begins, each further one names an item that changed and
 //! its revision. A program that keeps the last revision it has seen resumes with it.
 //!
-//! A browser opens WebSockets to anybody and sends our cookie along, so where the cookie is what
+//! A browser opens a `WebSocket` to anybody and sends our cookie along, so where the cookie is what
 //! lets a request in it must come from our own pages. Deliberately absent: messages from the other
 //! side; what it says is read and dropped.
 
@@ -31,11 +31,13 @@ use crate::web::state::WebState;
 /// How often the other side is asked whether it is there.
 const PING: Duration = Duration::from_secs(20);
 /// Without a sign of life for this long it is gone.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// A message that is not taken within this is the last one.
 const SEND: Duration = Duration::from_secs(15);
 /// Largest message that is read, and dropped.
 const LONGEST_MESSAGE: usize = 4096;
+/// What each connection keeps ready for reading and for writing; 128 KiB would be usual.
+const BUFFER: usize = 4096;
 const KIND: LiveKind = LiveKind { kind: "websocket" };
 
 /// The server stops; come again.
@@ -95,7 +97,11 @@ pub(in crate::web) async fn follow(
     })?;
     let feed = state.live.subscribe(since).await.map_err(Problem::from)?;
     let credentials = auth::credentials(&headers);
-    let upgrade = upgrade.max_message_size(LONGEST_MESSAGE).max_frame_size(LONGEST_MESSAGE);
+    let upgrade = upgrade
+        .max_message_size(LONGEST_MESSAGE)
+        .max_frame_size(LONGEST_MESSAGE)
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER);
     Ok(upgrade.on_upgrade(|socket| async move {
         let open = state.metrics.live_connections.get_or_create_owned(&KIND);
         open.inc();
