@@ -148,7 +148,7 @@ fn routes(state: &WebState) -> Router {
         .merge(health::routes())
         .fallback(error::fallback_not_found)
         .method_not_allowed_fallback(error::fallback_method)
-        .layer(from_fn(error::for_browsers))
+        .layer(from_fn_with_state(Reality::Real, error::for_browsers))
         .layer(from_fn(auth::security_headers))
         .with_state(state.clone())
 }
