@@ -96,6 +96,7 @@ fn pure_modules_do_no_io_and_see_no_clock() {
         "src/queue/retry.rs",
         "src/timeline.rs",
         "src/sync",
+        "src/demo/script",
     ];
     let impure = [
         "async ",

@@ -8,6 +8,9 @@ use crate::config::ConfigError;
 use crate::demo::{self, DemoError, Remembering, Setup, Voice};
 use crate::telemetry;
 
+/// What a wall screen overnight has to hold, and enough to look back for twenty minutes.
+const ACTIONS_REMEMBERED: usize = 600;
+
 /// Runs until a signal ends it.
 pub(super) fn run(arguments: &DemoArguments, context: &Context) -> Result<(), Failed> {
     if context.overrides.database_url.is_some() {
@@ -24,7 +27,7 @@ pub(super) fn run(arguments: &DemoArguments, context: &Context) -> Result<(), Fa
         pace: arguments.pace,
         seed: arguments.seed.unwrap_or_else(rand::random),
         voice: if arguments.quiet { Voice::Quiet } else { Voice::Aloud },
-        remembering: Remembering::TheNewest,
+        remembering: Remembering::Newest(ACTIONS_REMEMBERED),
     };
     let played = serve::runtime()?.block_on(demo::run(setup));
     played.map_err(|error| match error {

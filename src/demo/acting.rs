@@ -14,6 +14,7 @@ use super::view::CLOSES;
 use crate::ids::WorkItemRef;
 use crate::sim::github::{CloseReason, NewIssue, Person, SimError};
 use crate::sim::plane::{self, NotDone};
+use crate::sync::markdown;
 
 /// Why something was not done: it is not there any more.
 #[derive(Debug, thiserror::Error)]
@@ -221,7 +222,8 @@ impl Demo {
         line("Plane", &format!("{} {name} {what}", self.key(item)))
     }
 
-    /// Plane first: GitHub's webhook is what the sync runs on, and it shall find both changed.
+    /// Plane first: GitHub's webhook is what the sync runs on, and it shall find both changed. Only
+    /// where the two agree now: otherwise it is not known what they would disagree about.
     fn clash(
         &mut self,
         issue: IssueName,
@@ -232,6 +234,9 @@ impl Demo {
         let (at_github_says, in_plane_says) = REWORDINGS[words];
         let there = self.github_issue(issue).ok_or(Missed::Nothing)?;
         let html = self.plane.item(item).ok_or(Missed::Nothing)?.description_html;
+        if html != markdown::issue_description(&there) {
+            return Err(Missed::Nothing);
+        }
         let html = with_first_paragraph(&html, in_plane_says).ok_or(Missed::Nothing)?;
         let body = there.body.unwrap_or_default();
         let rest = body.split_once("\n\n").map_or("", |(_, rest)| rest);

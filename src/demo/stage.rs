@@ -31,18 +31,14 @@ const RETRIES: u32 = 3;
 const PLANE_QUOTA: usize = 600;
 /// GitHub's quota for a company's app, requests an hour.
 const GITHUB_QUOTA: u64 = 15_000;
-/// Requests and deliveries that the simulators remember.
-const SIMULATORS_REMEMBER: usize = 500;
-/// Actions whose deliveries stay in the database.
-const ACTIONS_REMEMBERED: usize = 600;
 /// Actions from one clearing of the database to the next.
 const SWEEP_EVERY: u64 = 20;
 
 /// How much of the past stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remembering {
-    /// So much that a demo can run for days.
-    TheNewest,
+    /// Deliveries of so many actions, and as many requests and webhooks of the simulators.
+    Newest(usize),
     /// Everything, to look at it afterwards.
     Everything,
 }
@@ -174,18 +170,16 @@ impl Demo {
     }
 
     async fn forget_the_past(&mut self) {
+        let Remembering::Newest(most) = self.remembering else { return };
         self.times.push_back(Clock::System.now());
-        if self.remembering == Remembering::Everything {
-            return;
-        }
-        if self.times.len() > ACTIONS_REMEMBERED {
+        if self.times.len() > most {
             self.times.pop_front();
         }
         if !self.step.is_multiple_of(SWEEP_EVERY) {
             return;
         }
         let before = match self.times.front() {
-            Some(oldest) if self.times.len() == ACTIONS_REMEMBERED => *oldest,
+            Some(oldest) if self.times.len() == most => *oldest,
             _ => Timestamp::UNIX_EPOCH,
         };
         match self.app.store.sweep(before, &self.gone).await {
@@ -200,6 +194,8 @@ async fn start_github(setup: &Setup) -> Result<(SimGitHub, Vec<u64>), DemoError>
     let config = SimGitHubConfig {
         tokens: vec![SimToken::full(&token(setup.seed), SERVICE)],
         hourly_requests: quota,
+        // A click on an address shows what is played, and not somebody's page at the real one.
+        web_url: String::new(),
         remembered: remembered(setup.remembering),
         ..SimGitHubConfig::default()
     };
@@ -241,7 +237,7 @@ async fn start_plane(setup: &Setup) -> Result<SimPlane, DemoError> {
 
 fn remembered(remembering: Remembering) -> usize {
     match remembering {
-        Remembering::TheNewest => SIMULATORS_REMEMBER,
+        Remembering::Newest(count) => count,
         Remembering::Everything => usize::MAX,
     }
 }

@@ -9,7 +9,6 @@ use super::cast::PLACES;
 use super::script::{IssueName, IssueSeen, OwnItem, PullSeen, Scene, Twin};
 use crate::sim::plane::Item;
 use crate::sync::github::Issue;
-use crate::sync::markdown;
 
 /// How a pull request's text names the issue that its merge closes.
 pub(super) const CLOSES: &str = "Closes #";
@@ -18,6 +17,8 @@ impl Demo {
     /// Everything that exists.
     pub fn scene(&self) -> Scene {
         let mut scene = Scene { loose_ends: self.loose_ends.clone(), ..Scene::default() };
+        let states = self.plane.states().into_iter().map(|state| (state.id, state.name));
+        let states: HashMap<_, _> = states.collect();
         let (mut twins, mut own) = (HashMap::new(), Vec::new());
         for item in self.plane.items() {
             match (item.external.source.as_deref(), item.external.id.clone()) {
@@ -33,6 +34,7 @@ impl Demo {
                     scene.pulls.push(pull_seen(name, &issue));
                 } else {
                     let twin = twins.get(&issue.id.to_string());
+                    let twin = twin.map(|item| self.twin(item, &states));
                     scene.issues.push(self.issue_seen(name, issue, twin));
                 }
             }
@@ -41,7 +43,7 @@ impl Demo {
         scene
     }
 
-    fn issue_seen(&self, name: IssueName, issue: Issue, twin: Option<&Item>) -> IssueSeen {
+    fn issue_seen(&self, name: IssueName, issue: Issue, twin: Option<Twin>) -> IssueSeen {
         let comments = self.github.comments(PLACES[name.place].repository, name.number);
         IssueSeen {
             name,
@@ -50,30 +52,23 @@ impl Demo {
             assignees: issue.assignees.iter().map(|account| account.login.clone()).collect(),
             comments: comments.unwrap_or_default().iter().map(|comment| comment.id).collect(),
             changed: issue.updated_at,
-            twin: twin.map(|item| self.twin(item, &issue)),
+            twin,
             body: issue.body.unwrap_or_default(),
             title: issue.title,
         }
     }
 
-    fn twin(&self, item: &Item, issue: &Issue) -> Twin {
+    fn twin(&self, item: &Item, states: &HashMap<Uuid, String>) -> Twin {
         Twin {
             item: item.id,
-            state: self.state_name(item.state),
+            state: states.get(&item.state).cloned().unwrap_or_default(),
             comments: self.plane.comments(item.id).len(),
-            says_the_same: item.description_html == markdown::issue_description(issue),
         }
     }
 
     fn own_item(&self, item: &Item) -> Option<OwnItem> {
         let place = self.projects.iter().position(|project| *project == Some(item.project))?;
         Some(OwnItem { item: item.id, number: item.sequence_id, place })
-    }
-
-    /// A state's name by its id.
-    fn state_name(&self, id: Uuid) -> String {
-        let states = self.plane.states();
-        states.into_iter().find(|state| state.id == id).map(|state| state.name).unwrap_or_default()
     }
 
     /// An item as people call it.

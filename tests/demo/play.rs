@@ -188,29 +188,27 @@ async fn assert_no_delivery_is_lost(demo: &Demo) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_was_played_both_sides_end_equal_and_no_delivery_is_lost() {
-    for seed in [1, 2026] {
-        let mut demo = played(seed, 300, Remembering::Everything).await;
-        come_to_rest(&mut demo).await;
-        assert_both_sides_equal(&demo);
-        assert_the_board_says_so(&demo).await;
-        assert_no_delivery_is_lost(&demo).await;
-        demo.stop().await;
-    }
+    let mut demo = played(2026, 300, Remembering::Everything).await;
+    come_to_rest(&mut demo).await;
+    assert_both_sides_equal(&demo);
+    assert_the_board_says_so(&demo).await;
+    assert_no_delivery_is_lost(&demo).await;
+    demo.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_long_demo_remembers_is_bounded() {
-    let mut demo = played(3, 1_000, Remembering::TheNewest).await;
+    let mut demo = played(3, 300, Remembering::Newest(60)).await;
     quiet(&demo).await;
     let scene = demo.scene();
     assert!(scene.issues.len() < 50, "{} issues", scene.issues.len());
     assert!(scene.pulls.len() < 15, "{} pull requests", scene.pulls.len());
     assert!(scene.own_items.len() < 10, "{} items", scene.own_items.len());
-    assert!(demo.github.requests().len() <= 500 && demo.plane.requests().len() <= 500);
-    assert!(demo.plane.sent_webhooks().len() <= 500);
+    assert!(demo.github.requests().len() <= 60 && demo.plane.requests().len() <= 60);
+    assert!(demo.plane.sent_webhooks().len() <= 60);
     let kept = demo.store().deliveries(&DeliveryFilter::default(), None, ALL).await.unwrap().len();
-    // Six hundred actions, each of some webhooks.
-    assert!(kept < 6_000, "{kept} deliveries");
+    // Of the last eighty actions, each of some webhooks.
+    assert!(kept < 800, "{kept} deliveries");
     come_to_rest(&mut demo).await;
     assert_both_sides_equal(&demo);
     demo.stop().await;

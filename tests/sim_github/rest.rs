@@ -106,6 +106,21 @@ async fn what_is_gone_or_elsewhere_or_wrong_is_said_in_github_s_words() {
 }
 
 #[tokio::test]
+async fn pages_are_its_own_where_it_has_no_other_address() {
+    let config = SimGitHubConfig { web_url: String::new(), ..SimGitHubConfig::default() };
+    let sim = SimGitHub::start(config).await.unwrap();
+    sim.add_repository("octo/app").unwrap();
+    sim.acting_as("ada").open_issue("octo/app", &NewIssue::titled("Look at me")).unwrap();
+    let address = sim.issues("octo/app").unwrap()[0].html_url.clone();
+    assert!(address.starts_with(&sim.api_url()), "{address}");
+    let page = ask(&sim, Method::GET, &address, &[], None).await.unwrap();
+    assert_eq!((page.status, page.header("content-type")), (200, "text/plain; charset=utf-8"));
+    assert_eq!(sim.requests(), [], "a person's look counts for no quota");
+    let nothing = ask(&sim, Method::GET, "/octo/app/issues/2", &[], None).await.unwrap();
+    assert_eq!(nothing.status, 404);
+}
+
+#[tokio::test]
 async fn tokens_may_do_what_they_may_do() {
     let reader =
         SimToken { issues: Access::Read, webhooks: Access::None, ..SimToken::full("r", "reader") };

@@ -226,6 +226,31 @@ async fn each_changed_field_is_told_by_itself_with_the_whole_new_item() {
 }
 
 #[tokio::test]
+async fn a_priority_set_in_the_web_app_is_told_with_its_old_and_new_value() {
+    let scene = Scene::new().await;
+    let item = scene.item().await;
+    scene.ada().prioritize(item, "high").unwrap();
+    scene.ada().prioritize(item, "high").unwrap();
+    let told = scene.drain().await;
+    assert_eq!(told.len(), 1, "the second time nothing changed");
+    let activity = told[0].json()["activity"].clone();
+    assert_eq!(activity["field"], "priority");
+    assert_eq!((&activity["old_value"], &activity["new_value"]), (&json!("none"), &json!("high")));
+}
+
+#[tokio::test]
+async fn an_item_s_address_shows_it_to_a_person() {
+    let scene = Scene::new().await;
+    scene.item().await;
+    let key = format!("{}-1", scene.plane.project("SYNC").unwrap().identifier);
+    let path = format!("/{}/browse/{key}/", scene.plane.workspace());
+    let page = crate::wire::send(&scene.plane.api_url(), "GET", &path, &[], None).await.unwrap();
+    assert_eq!(page.status, 200);
+    assert!(page.body.as_str().unwrap().contains(&format!("{key}, Backlog")), "{:?}", page.body);
+    assert_eq!(scene.plane.requests().iter().filter(|r| r.path == path).count(), 0);
+}
+
+#[tokio::test]
 async fn html_that_is_not_in_its_stored_form_is_told_every_time() {
     let scene = Scene::new().await;
     let item = scene.item().await;

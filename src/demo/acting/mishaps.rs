@@ -55,8 +55,8 @@ impl Demo {
                 "GitHub says 403: a rate limit, come back later"
             }
             Trouble::DeadDelivery => {
-                plane.next_requests(1, On::Writes, PlaneFault::Status(403));
-                "Plane refuses the next write (403): its delivery dies and waits for a replay"
+                plane.next_requests(1, On::Writes, PlaneFault::Status(413));
+                "a proxy before Plane refuses the next write (413): a dead delivery, which can be replayed"
             }
             Trouble::Conflict(_) => "both sides change one paragraph",
         };

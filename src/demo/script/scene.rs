@@ -46,8 +46,6 @@ pub struct Twin {
     pub state: String,
     /// Comments, mirrored ones too.
     pub comments: usize,
-    /// Whether it says what the issue says.
-    pub says_the_same: bool,
 }
 
 /// A pull request.
@@ -89,7 +87,7 @@ pub enum Trouble {
     PlaneLimit,
     /// GitHub says that it was asked too often.
     GithubLimit,
-    /// Plane refuses a write: a dead delivery, which waits for a replay.
+    /// A proxy refuses a write: a dead delivery, which waits for a replay.
     DeadDelivery,
     /// Both sides changed one paragraph.
     Conflict(IssueName),

@@ -16,7 +16,6 @@ fn issue(number: u64) -> IssueSeen {
             item: Uuid::from_u128(number.into()),
             state: "Todo".to_owned(),
             comments: 1,
-            says_the_same: true,
         }),
     }
 }
@@ -45,7 +44,7 @@ fn the_same_seed_step_and_scene_give_the_same_action() {
 fn each_trouble_comes_once_in_a_round() {
     let round: Vec<_> = (0..48).map(|step| kind(&next(1, step, &scene()))).collect();
     let count = |word: &str| round.iter().filter(|kind| kind.starts_with(word)).count();
-    assert_eq!((count("Trouble"), count("Clash")), (8, 1), "{round:?}");
+    assert_eq!((count("Trouble"), count("Clash")), (8, 3), "{round:?}");
 }
 
 #[test]

@@ -38,7 +38,8 @@ pub(super) fn overdue(step: u64, scene: &Scene) -> Option<Action> {
 pub(super) fn scheduled(step: u64, scene: &Scene, dice: &mut Dice) -> Option<Action> {
     let trouble = match step % ROUND {
         4 => return unknown_assignee(scene, dice),
-        9 => return clash(scene, dice),
+        // The first one may meet an issue that is not in step yet.
+        9..=11 => return clash(scene, dice),
         13 => Trouble::PlaneDown,
         17 => Trouble::DeadDelivery,
         22 => Trouble::DoubledWebhook,
@@ -72,7 +73,7 @@ fn clash(scene: &Scene, dice: &mut Dice) -> Option<Action> {
     }
     let calm = scene.open_issues().filter(|issue| !issue.body.is_empty());
     let calm = calm.filter_map(|issue| Some((issue.name, issue.twin.as_ref()?)));
-    let calm: Vec<_> = calm.filter(|(_, twin)| twin.says_the_same).collect();
+    let calm: Vec<_> = calm.collect();
     let (issue, twin) = dice.one_of(&calm)?;
     let who = people::in_plane(dice);
     let other = (who + 1) % IN_PLANE;

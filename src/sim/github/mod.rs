@@ -47,7 +47,7 @@ pub struct SimGitHubConfig {
     pub clock: Clock,
     /// Where ids begin: a fake that meets a database of an earlier one begins elsewhere.
     pub first_id: u64,
-    /// What pages' addresses begin with.
+    /// What pages' addresses begin with; empty: its own address, where it shows them as plain text.
     pub web_url: String,
     /// Who may do what.
     pub tokens: Vec<SimToken>,
@@ -162,12 +162,9 @@ impl SimGitHub {
             80 => format!("http://{}", address.ip()),
             _ => format!("http://{address}"),
         };
-        let instance = Instance {
-            api,
-            web: config.web_url,
-            first_id: config.first_id,
-            remembered: config.remembered,
-        };
+        let web = if config.web_url.is_empty() { api.clone() } else { config.web_url };
+        let instance =
+            Instance { api, web, first_id: config.first_id, remembered: config.remembered };
         let desk = rest::Desk::new(config.tokens, config.hourly_requests, config.remembered);
         let inner = Arc::new(Inner {
             state: Mutex::new(state::State::new(instance)),

@@ -21,6 +21,7 @@ mod records;
 mod render;
 mod rest;
 mod server;
+mod web;
 mod webhooks;
 mod world;
 

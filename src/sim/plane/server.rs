@@ -20,6 +20,7 @@ use super::answer::Answer;
 use super::faults::RequestFault;
 use super::records::{RequestKind, SeenRequest};
 use super::rest::{self, Raw, Step};
+use super::web;
 
 /// Instead of an answer the connection is cut.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,9 @@ async fn drive(stream: TcpStream, shared: Arc<Shared>) {
 
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response, Cut> {
     let (parts, body) = request.into_parts();
+    if let Some(page) = shared.with(|world| web::page(world, parts.uri.path())) {
+        return Ok(page);
+    }
     let kind = match parts.method {
         Method::GET | Method::HEAD | Method::OPTIONS => RequestKind::Read,
         _ => RequestKind::Write,

@@ -9,6 +9,7 @@ mod comments;
 mod hooks;
 mod issues;
 mod labels;
+mod page;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -132,6 +133,9 @@ async fn handle(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    if let Some(page) = page::page(&sim, &uri) {
+        return page;
+    }
     let fault = sim.desk().faults.strike();
     let seen_at = {
         let mut desk = sim.desk();
