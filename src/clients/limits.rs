@@ -42,8 +42,7 @@ impl Tally {
     pub fn answered(&self, status: u16, limited: bool) {
         self.count(match status {
             _ if limited => "limited",
-            404 | 409 | 410 => "ok",
-            200..=399 => "ok",
+            200..=399 | 404 | 409 | 410 => "ok",
             400..=499 => "refused",
             _ => "failed",
         });

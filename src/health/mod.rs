@@ -13,6 +13,7 @@ use std::time::Duration;
 pub use range::Range;
 pub use streams::{Links, Stream};
 
+use crate::alarms::Kind;
 use crate::clock::Timestamp;
 use crate::figures::{Ended, Lags};
 use crate::store::alarms::RaisedAlarm;
@@ -23,7 +24,7 @@ use crate::store::quotas::QuotaNow;
 use crate::store::{Store, StoreResult};
 
 /// A process that has not said anything for so long is gone.
-pub const GONE_AFTER: Duration = Duration::from_secs(60);
+pub const GONE_AFTER: Duration = Duration::from_mins(1);
 
 /// Ends by how they came about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -150,7 +151,7 @@ pub struct Health {
     pub links: Links,
     /// What other systems said of their limits.
     pub quotas: Vec<QuotaNow>,
-    /// What is wrong.
+    /// What is wrong, the gravest first.
     pub alarms: Vec<RaisedAlarm>,
     /// The processes that run.
     pub processes: Vec<Process>,
@@ -204,12 +205,19 @@ pub async fn read(store: &Store, range: Range, now: Timestamp) -> StoreResult<He
         projects: known.projects(),
         links: known.all_links(),
         quotas: store.quotas(now - Duration::from_hours(1)).await?,
-        alarms: store.alarms().await?,
+        alarms: grave_first(store.alarms().await?),
         processes: store.processes(now - GONE_AFTER).await?,
         database_bytes: store.database_bytes().await?,
         events: events(&by_place),
         flows: flows(open, cycles),
     })
+}
+
+/// Alarms about what is lost or stands still before those about what merely waits.
+fn grave_first(mut alarms: Vec<RaisedAlarm>) -> Vec<RaisedAlarm> {
+    let order = |kind: &str| Kind::ALL.into_iter().position(|known| known.as_str() == kind);
+    alarms.sort_by_key(|alarm| (order(&alarm.kind), alarm.raised_at));
+    alarms
 }
 
 fn empty_slots(range: Range, now: Timestamp) -> Vec<Slot> {
@@ -258,14 +266,13 @@ fn flows(open: Vec<OpenWork>, cycles: Vec<Cycle>) -> Vec<Flow> {
         .collect();
     for cycle in cycles {
         let seconds = cycle.seconds.max(0.0);
-        match flows.iter_mut().find(|(flow, _)| flow.project == cycle.project) {
-            Some((_, all)) => all.push(seconds),
-            None => {
-                let (project, open) = (cycle.project, [0; 4]);
-                let flow = Flow { project, key: None, completed: 0, p50: None, p90: None, open };
-                flows.push((flow, vec![seconds]));
-            }
+        if let Some((_, all)) = flows.iter_mut().find(|(flow, _)| flow.project == cycle.project) {
+            all.push(seconds);
+            continue;
         }
+        let (project, open) = (cycle.project, [0; 4]);
+        let flow = Flow { project, key: None, completed: 0, p50: None, p90: None, open };
+        flows.push((flow, vec![seconds]));
     }
     let finish = |(flow, mut seconds): (Flow, Vec<f64>)| {
         seconds.sort_by(f64::total_cmp);

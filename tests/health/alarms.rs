@@ -11,7 +11,6 @@ use tokio::net::TcpListener;
 
 use crate::on_both_databases;
 use crate::site::Site;
-use crate::support::databases::TestDatabase;
 
 /// A server that is told of alarms: refuses the first `refusals`, and keeps the rest.
 #[derive(Clone)]

@@ -102,7 +102,7 @@ async fn add_bucket(connection: &mut SqliteConnection, at: Timestamp, now: Times
                 ("done", 0.01, 19),
                 ("ignored", 0.12, 9),
                 ("retried", if trouble { 0.4 } else { 0.01 }, 24),
-                ("failed", if trouble && share == 1.0 { 0.02 } else { 0.0 }, 26),
+                ("failed", if trouble && share > 0.9 { 0.02 } else { 0.0 }, 26),
             ] {
                 let count = (share * factor * part * (day + wobble) * 3.0).round();
                 if count > 0.0 {

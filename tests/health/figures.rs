@@ -10,7 +10,6 @@ use jetbridge::store::jobs::Replayed;
 
 use crate::on_both_databases;
 use crate::site::Site;
-use crate::support::databases::TestDatabase;
 
 fn counts(ends: &Ends) -> [u64; 4] {
     Ended::ALL.map(|ended| ends.count(ended))

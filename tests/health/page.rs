@@ -31,7 +31,7 @@ on_both_databases! {
         assert_eq!(told["slots"].as_array().unwrap().len(), 12);
         assert!(told["database_bytes"].as_i64().unwrap() > 4096);
         let page = site.get("/health?range=1h").await;
-        for part in ["done 6", "failed 1", "1 delivery failed for good", "Codertocat/Hello-World", "aria-current=\"true\">1h"] {
+        for part in ["done 6", "failed 1", "1 delivery failed for good", "Codertocat/Hello-World", "aria-current=\"true\">1 h"] {
             assert!(page.contains(part), "{part} in {page}");
         }
         assert!(!page.contains("style=") && !page.contains("<script>"), "{page}");

@@ -158,7 +158,8 @@ mod tests {
         assert_eq!(Scale::decades([31.0, 1100.0].into_iter()), Scale::Log(10.0, 10_000.0));
         assert_eq!(Scale::decades([100.0].into_iter()), Scale::Log(100.0, 1000.0));
         assert_eq!(Scale::decades(std::iter::empty()), Scale::Log(10.0, 1000.0));
-        assert_eq!(Scale::Log(10.0, 1000.0).marks(), [1000.0, 100.0, 10.0]);
+        let marks = Scale::Log(10.0, 1000.0).marks().map(|mark| format!("{mark:.1}"));
+        assert_eq!(marks, ["1000.0", "100.0", "10.0"]);
     }
 
     #[test]

@@ -89,12 +89,19 @@ struct FlowRow {
 }
 
 impl HealthPage {
-    fn range_link(range: &Range) -> String {
+    fn range_link(range: Range) -> String {
         format!("/health?range={range}")
     }
 
-    fn is_current(&self, range: &Range) -> bool {
-        self.health.range == *range
+    /// `24 h`.
+    fn range_name(range: Range) -> String {
+        let word = range.as_str();
+        let (number, unit) = word.split_at(word.len() - 1);
+        format!("{number} {unit}")
+    }
+
+    fn is_current(&self, range: Range) -> bool {
+        self.health.range == range
     }
 
     fn since(&self, alarm: &RaisedAlarm) -> String {
@@ -186,7 +193,7 @@ fn throughput(health: &Health) -> Chart {
             words::count(most)
         ),
         legend: legend.collect(),
-        y: scale.marks().map(|mark| format!("{mark:.0}")),
+        y: scale.marks().map(whole),
         paths: LAYERS.iter().zip(paths).map(|((_, class, _), path)| (*class, path)).collect(),
         x: time_marks(health),
         columns: LAYERS.map(|(.., word)| word).to_vec(),
@@ -274,7 +281,7 @@ fn depth(health: &Health) -> Chart {
             None => format!("Jobs waiting: {} now; not sampled yet", health.queue.waiting),
         },
         legend,
-        y: scale.marks().map(|mark| format!("{mark:.0}")),
+        y: scale.marks().map(whole),
         paths: vec![
             ("depth-area", charts::area(&values, scale)),
             ("depth", charts::line(&values, scale)),
@@ -283,6 +290,12 @@ fn depth(health: &Health) -> Chart {
         columns: vec!["waiting", "oldest"],
         rows: rows(health, row),
     }
+}
+
+/// A value on a linear scale.
+fn whole(mark: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "counts far below 2^52")]
+    spans::grouped(mark.round() as i64)
 }
 
 /// The newest slots first, those alone in which anything is known.

@@ -109,14 +109,32 @@ fn source(stream: &Stream, health: &Health) -> Tile {
 
 fn place(stream: &Stream, health: &Health) -> Tile {
     let is_project = stream.source == "plane";
-    let name = if is_project { project_name(health, &stream.place) } else { stream.place.clone() };
-    let mut stats = flow_stats(stream, health);
+    let twin = stream.plane_project.as_ref().map(|id| project_name(health, id));
+    let board_only = !is_project && twin.is_none();
+    Tile {
+        mark: system(stream).into(),
+        name: if is_project { project_name(health, &stream.place) } else { stream.place.clone() },
+        twin,
+        note: if board_only { "board only" } else { "" },
+        tag: tag(stream, health),
+        stats: if is_project {
+            project_stats(stream, health)
+        } else {
+            repository_stats(stream, health)
+        },
+        meters: Vec::new(),
+        error: error(stream.last_error.as_ref(), health.now),
+    }
+}
+
+fn repository_stats(stream: &Stream, health: &Health) -> Vec<Stat> {
     let links = stream.links;
+    let part = |n: i64| u64::try_from(n).unwrap_or_default();
     let in_sync = match links.total() {
         0 => Said::of("", "no twin"),
         total => {
-            let part = |n: i64| u64::try_from(n).unwrap_or_default();
-            Said::of(words::share(Some(crate::health::ratio(part(links.in_sync), part(total)))), "")
+            let share = crate::health::ratio(part(links.in_sync), part(total));
+            Said::of(words::share(Some(share)), "")
         }
     };
     let tone = match () {
@@ -124,32 +142,23 @@ fn place(stream: &Stream, health: &Health) -> Tile {
         () if links.conflict > 0 => "is-clash",
         () => "",
     };
-    if is_project {
-        stats.push(plain("deliveries", words::count(stream.ends.total())));
-    } else {
-        stats.push(Stat { name: "in sync", said: in_sync, tone });
-    }
+    let mut stats = flow_stats(stream, health);
+    stats.push(Stat { name: "in sync", said: in_sync, tone });
     stats.extend(lag_stats(stream));
-    if is_project {
-        stats.push(bad_count(
-            "failed",
-            i64::try_from(stream.ends.count(Ended::Failed)).unwrap_or(0),
-        ));
-    } else {
-        stats.push(queue(stream, health.now, "queue"));
-    }
-    let twin = stream.plane_project.as_ref().map(|id| project_name(health, id));
-    let board_only = !is_project && twin.is_none();
-    Tile {
-        mark: system(stream).into(),
-        name,
-        twin,
-        note: if board_only { "board only" } else { "" },
-        tag: tag(stream, health),
-        stats,
-        meters: Vec::new(),
-        error: error(stream.last_error.as_ref(), health.now),
-    }
+    stats.push(queue(stream, health.now, "queue"));
+    stats
+}
+
+/// When something last came is known of the whole source only, as is what waits.
+fn project_stats(stream: &Stream, health: &Health) -> Vec<Stat> {
+    let count = |ended| words::count(stream.ends.count(ended));
+    let mut stats = flow_stats(stream, health);
+    stats[0] = plain("worked off", words::count(stream.ends.total()));
+    let failed = i64::try_from(stream.ends.count(Ended::Failed)).unwrap_or(i64::MAX);
+    stats.push(bad_count("failed", failed));
+    stats.extend(lag_stats(stream));
+    stats.push(plain("ignored", count(Ended::Ignored)));
+    stats
 }
 
 fn own(health: &Health) -> Tile {
