@@ -31,6 +31,8 @@ pub mod work_items;
 
 pub mod store;
 
+pub mod replay;
+
 pub mod web;
 
 pub mod sim;

@@ -13,6 +13,7 @@ pub mod claim;
 mod comments;
 mod connect;
 pub mod deliveries;
+mod delivery_search;
 pub mod directory;
 pub mod finish;
 mod finished_rows;
@@ -20,7 +21,9 @@ pub mod inbox;
 pub mod intents;
 pub mod jobs;
 pub mod links;
+pub mod replays;
 pub mod repositories;
+pub mod repository_health;
 mod rows;
 pub mod sessions;
 pub mod stats;
@@ -28,6 +31,7 @@ pub mod ties;
 mod time;
 pub mod timeline;
 pub mod work_items;
+mod write_history;
 
 pub use connect::{DatabaseUrl, InvalidDatabaseUrl};
 

@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use http_body_util::BodyExt;
 use jetbridge::config::Secrets;
 use jetbridge::queue::Wake;
-use jetbridge::web::state::{SecretState, WebState};
+use jetbridge::web::state::{SecretState, Setup, WebState};
 use jetbridge::web::{api, auth, error, health};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -62,6 +62,11 @@ impl Site {
     }
 
     pub async fn at(public_url: &str, database: TestDatabase) -> Self {
+        Self::with_setup(public_url, database, Setup::default()).await
+    }
+
+    /// With what the configuration says.
+    pub async fn with_setup(public_url: &str, database: TestDatabase, setup: Setup) -> Self {
         let app = TestApp::new(database).await;
         let state = WebState {
             store: app.store.clone(),
@@ -72,6 +77,7 @@ impl Site {
             plane_secret: SecretState::Set,
             wake: Wake::default(),
             metrics: Arc::clone(&app.metrics),
+            setup: Arc::new(setup),
         };
         let routes = routes(&state);
         Self { app, state, routes }

@@ -1,5 +1,6 @@
 //! What may be typed, as clap reads it. The texts here are the help.
 
+mod replay;
 mod repositories;
 mod send;
 
@@ -14,6 +15,7 @@ use crate::config::{HumanDuration, Overrides};
 use crate::sources::Source;
 use crate::store::deliveries::DeliveryStatus;
 use crate::work_items::{StateGroup, System};
+pub(super) use replay::ReplayArguments;
 pub(super) use repositories::{
     IssueName, RepoAddArguments, RepoArguments, RepoCommand, SyncArguments,
 };
@@ -160,8 +162,8 @@ pub(super) enum DeliveriesCommand {
     List(DeliveriesListArguments),
     /// Show one delivery, its attempts and its body
     Show(DeliveryShowArguments),
-    /// Work a delivery off again
-    Replay(WhichDelivery),
+    /// Work one delivery, or all that match, off again
+    Replay(Box<ReplayArguments>),
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ mod deliveries;
 mod delivery;
 mod json_text;
 mod query;
+mod repositories;
 mod spans;
 mod welcome;
 mod work_item;
@@ -38,8 +39,18 @@ pub fn routes() -> Router<WebState> {
         .route("/work-items/{item}", get(work_item::show))
         .route("/work-items/{item}/timeline", get(work_item::show_timeline))
         .route("/deliveries", get(deliveries::show))
+        .route("/deliveries/replay", get(deliveries::replay::preview).post(deliveries::replay::run))
         .route("/deliveries/{source}/{id}", get(delivery::show))
         .route("/deliveries/{source}/{id}/replay", post(delivery::replay))
+        .route("/repositories", get(repositories::show).post(repositories::add))
+        .route(
+            "/repositories/{owner}/{name}",
+            get(repositories::show_one).post(repositories::change),
+        )
+        .route(
+            "/repositories/{owner}/{name}/remove",
+            get(repositories::ask_to_remove).post(repositories::remove),
+        )
 }
 
 /// Which part of the navigation a page belongs to.
@@ -47,6 +58,7 @@ pub fn routes() -> Router<WebState> {
 enum Section {
     Boards,
     Deliveries,
+    Repositories,
 }
 
 /// What stands around every page.
@@ -65,7 +77,9 @@ impl Frame {
     fn current(&self, section: &str) -> bool {
         matches!(
             (self.section, section),
-            (Section::Boards, "boards") | (Section::Deliveries, "deliveries")
+            (Section::Boards, "boards")
+                | (Section::Deliveries, "deliveries")
+                | (Section::Repositories, "repositories")
         )
     }
 
