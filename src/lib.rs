@@ -39,6 +39,8 @@ pub mod health;
 
 pub mod live;
 
+pub mod replay;
+
 pub mod web;
 
 pub mod sim;

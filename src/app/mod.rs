@@ -36,7 +36,7 @@ use crate::store::jobs::Stage;
 use crate::store::{DatabaseUrl, Store, StoreError};
 use crate::web;
 use crate::web::reality::Reality;
-use crate::web::state::{SecretState, WebState};
+use crate::web::state::{SecretState, Setup, WebState};
 use crate::web::webhooks::{GithubEndpoint, Intake, KnownRepositories, Limits, PlaneEndpoint};
 
 /// Issues that are brought in step at a time: Plane gives one request a second.
@@ -223,6 +223,13 @@ impl App {
             live: live.clone(),
             metrics: Arc::clone(&metrics),
             reality,
+            setup: Arc::new(Setup {
+                github_secret: secret_state(&config.github.webhook_secret),
+                github_unsigned: config.github.unsigned,
+                configured: Setup::names_of(&config.repositories),
+                plane: outside::plane(&config.plane, &clock),
+                ..Setup::default()
+            }),
         };
         let sign_in_link = web::auth::one_time_link(&state).await?;
         let (intake, committers) = if role.receives() {

@@ -24,7 +24,7 @@ pub fn issue_sync(config: &Config, store: &Store, clock: &Clock) -> IssueSync {
 }
 
 /// `None` where `plane.api_url`, `plane.api_key` or `plane.workspace` is not set.
-fn plane(config: &PlaneConfig, clock: &Clock) -> Option<PlaneClient> {
+pub(super) fn plane(config: &PlaneConfig, clock: &Clock) -> Option<PlaneClient> {
     let (api_url, workspace) = (config.api_url.as_ref()?, config.workspace.as_ref()?);
     match PlaneClient::new(api_url, workspace, &config.api_key, clients::TIMEOUT) {
         Ok(client) => client.map(|client| client.with_clock(clock.clone())),

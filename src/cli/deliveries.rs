@@ -1,21 +1,18 @@
-//! `jetbridge deliveries`: look at what came in, and have it worked off again.
+//! `jetbridge deliveries`: look at what came in. `replay` has it worked off again.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::arguments::{DeliveriesListArguments, DeliveryShowArguments, Format, WhichDelivery};
-use super::audit::{self, Deed};
+use super::arguments::{DeliveriesListArguments, DeliveryShowArguments, Format};
 use super::table::{Table, fields, moment, printable};
 use super::{Context, Failed, json_text, output};
-use crate::access::Outcome;
 use crate::clock::Timestamp;
 use crate::ids::DeliveryId;
 use crate::sources::{Encoding, Source};
 use crate::store::Store;
 use crate::store::deliveries::{Delivery, DeliveryFilter, DeliveryStatus};
-use crate::store::jobs::Replayed;
 use crate::timeline::TimelineEntry;
 
 /// A delivery as programs read it, with the columns' names.
@@ -69,9 +66,9 @@ pub(super) async fn list(
         status: arguments.status.map(DeliveryStatus::from),
         event: arguments.event.clone(),
         repository: arguments.repository.clone(),
-        item: None,
         since: arguments.since.map(|when| when.before(now)),
         until: arguments.until.map(|when| when.before(now)),
+        ..DeliveryFilter::default()
     };
     let store = context.open_store().await?;
     // One more than asked for tells whether there are more.
@@ -246,27 +243,7 @@ fn json_in(body: &[u8]) -> Option<Cow<'_, [u8]>> {
         .find(|json| is_json(json))
 }
 
-/// `deliveries replay`.
-pub(super) async fn replay(which: &WhichDelivery, context: &Context) -> Result<(), Failed> {
-    let id = DeliveryId::new(which.id.as_str());
-    let store = context.open_store().await?;
-    let replayed = store.replay(which.source, &id, context.clock.now()).await?;
-    let outcome = if replayed == Replayed::Queued { Outcome::Done } else { Outcome::Failed };
-    let target = format!("{}/{id}", which.source);
-    let deed = Deed { action: "replay a delivery", command: "deliveries replay", target: &target };
-    audit::write_down(&store, context, &deed, outcome).await;
-    store.close().await;
-    match replayed {
-        Replayed::Queued => output::print(&format!("{id} is queued again\n")),
-        Replayed::Running => Err(Failed::Operation(format!(
-            "{id} is being worked off right now: look at jetbridge deliveries show {} {id}, then replay it",
-            which.source
-        ))),
-        Replayed::Unknown => Err(unknown(which.source, &id)),
-    }
-}
-
-fn unknown(source: Source, id: &DeliveryId) -> Failed {
+pub(super) fn unknown(source: Source, id: &DeliveryId) -> Failed {
     let id = printable(id.as_str());
     Failed::Operation(format!(
         "there is no delivery {id} of {source}: jetbridge deliveries list shows those there are"

@@ -14,6 +14,7 @@ mod github_sample;
 mod json_text;
 mod output;
 mod plane_sample;
+mod replay;
 mod repositories;
 mod send;
 mod serve;
@@ -115,8 +116,8 @@ fn dispatch(command: Command, context: &Context) -> Result<(), Failed> {
         Command::Deliveries(DeliveriesCommand::Show(arguments)) => {
             block_on(deliveries::show(&arguments, context))
         }
-        Command::Deliveries(DeliveriesCommand::Replay(which)) => {
-            block_on(deliveries::replay(&which, context))
+        Command::Deliveries(DeliveriesCommand::Replay(arguments)) => {
+            block_on(replay::run(&arguments, context))
         }
         Command::WorkItems(WorkItemsCommand::List(arguments)) => {
             block_on(work_items::list(&arguments, context))

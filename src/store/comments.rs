@@ -77,6 +77,19 @@ impl Store {
         rows.into_iter().map(Comment::try_from).collect()
     }
 
+    /// The first `limit` comments on an item, deleted ones among them, oldest first.
+    pub async fn all_item_comments(
+        &self,
+        item: &WorkItemRef,
+        limit: i64,
+    ) -> StoreResult<Vec<Comment>> {
+        const OF_ITEM: &str =
+            select_comments!("WHERE work_item_ref = $1 ORDER BY created_at, comment_ref LIMIT $2");
+        let rows: Vec<Row> = on_reader!(self, pool => sqlx::query_as(OF_ITEM)
+            .bind(item.as_str()).bind(limit).fetch_all(pool).await?);
+        rows.into_iter().map(Comment::try_from).collect()
+    }
+
     /// The first `limit` comments on an item that are not deleted, oldest first.
     pub async fn item_comments(&self, item: &WorkItemRef, limit: i64) -> StoreResult<Vec<Comment>> {
         const OF_ITEM: &str = select_comments!(

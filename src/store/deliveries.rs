@@ -1,4 +1,5 @@
-//! Reading deliveries of all sources through the view `deliveries`.
+//! Reading deliveries of all sources: listed and counted by a filter (`store/delivery_search`), one
+//! with its body.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
+use super::delivery_search::{Half, Search, run_search};
 use super::time::At;
 use super::{Store, StoreError, StoreResult, on_reader, unreadable};
 use crate::clock::Timestamp;
@@ -121,6 +123,11 @@ pub struct DeliveryFilter {
     pub since: Option<Timestamp>,
     /// Received before then.
     pub until: Option<Timestamp>,
+    /// The beginning of their id, the reference or key of their item, or words of the error of
+    /// one that failed or waits.
+    pub text: Option<String>,
+    /// These alone; any if there is none.
+    pub chosen: Vec<(Source, DeliveryId)>,
 }
 
 /// Where the next page of deliveries starts: after this one (newest first).
@@ -174,17 +181,6 @@ impl TryFrom<Row> for Delivery {
     }
 }
 
-const LIST: &str = "
-    SELECT source, delivery_id, event_type, status, attempts, last_error, result, work_item_ref, encoding, body_bytes,
-        body_sha256, received_at, processed_at, action, repository
-    FROM deliveries
-    WHERE (CAST($1 AS text) IS NULL OR source = $1) AND (CAST($2 AS text) IS NULL OR status = $2)
-      AND (CAST($3 AS text) IS NULL OR event_type = $3) AND (CAST($4 AS text) IS NULL OR work_item_ref = $4)
-      AND ($5 IS NULL OR received_at >= $5) AND ($6 IS NULL OR received_at < $6)
-      AND ($7 IS NULL OR received_at < $7 OR (received_at = $7 AND delivery_id > $8))
-      AND (CAST($10 AS text) IS NULL OR lower(repository) = lower($10))
-    ORDER BY received_at DESC, delivery_id LIMIT $9";
-
 const ONE: &str = "
     SELECT source, delivery_id, event_type, status, attempts, last_error, result, work_item_ref, encoding, body_bytes,
         body_sha256, received_at, processed_at, action, repository
@@ -198,20 +194,68 @@ impl Store {
         after: Option<&DeliveryCursor>,
         limit: i64,
     ) -> StoreResult<Vec<Delivery>> {
-        let rows: Vec<Row> = on_reader!(self, pool => sqlx::query_as(LIST)
-            .bind(filter.source.map(Source::as_str))
-            .bind(filter.status.map(DeliveryStatus::as_str))
-            .bind(filter.event.as_deref())
-            .bind(filter.item.as_ref().map(WorkItemRef::as_str))
-            .bind(filter.since.map(At))
-            .bind(filter.until.map(At))
-            .bind(after.map(|a| At(a.received_at)))
-            .bind(after.map(|a| a.delivery_id.as_str()))
-            .bind(limit)
-            .bind(filter.repository.as_deref())
-            .fetch_all(pool)
-            .await?);
+        let mut search = Search::default();
+        let halves = search.halves(filter, after);
+        let limit = search.number(limit);
+        let newest =
+            |received: &str| format!("ORDER BY {received} DESC, delivery_id LIMIT {limit}");
+        let halves = halves.into_iter().map(|(half, conditions)| {
+            let Half { columns, table, received, .. } = half;
+            let order = newest(&format!("d.{received}"));
+            format!(
+                "SELECT * FROM (SELECT {columns} FROM {table} d WHERE {conditions} {order}) {table}"
+            )
+        });
+        let halves: Vec<String> = halves.collect();
+        if halves.is_empty() {
+            return Ok(Vec::new());
+        }
+        let text = format!(
+            "SELECT * FROM ({}) found {}",
+            halves.join(" UNION ALL "),
+            newest("received_at")
+        );
+        let rows: Vec<Row> = on_reader!(self, pool => run_search!(query_as, search, text, pool));
         rows.into_iter().map(Delivery::try_from).collect()
+    }
+
+    /// How many there are, counted up to `most`.
+    pub async fn count_deliveries(&self, filter: &DeliveryFilter, most: i64) -> StoreResult<i64> {
+        let mut search = Search::default();
+        let halves = search.halves(filter, None);
+        let most = search.number(most);
+        let halves = halves.into_iter().map(|(half, conditions)| {
+            let table = half.table;
+            format!("SELECT * FROM (SELECT 1 AS one FROM {table} d WHERE {conditions} LIMIT {most}) {table}")
+        });
+        let halves: Vec<String> = halves.collect();
+        if halves.is_empty() {
+            return Ok(0);
+        }
+        let text = format!(
+            "SELECT count(*) FROM (SELECT * FROM ({}) found LIMIT {most}) counted",
+            halves.join(" UNION ALL ")
+        );
+        let counts: Vec<i64> =
+            on_reader!(self, pool => run_search!(query_scalar, search, text, pool));
+        Ok(counts.into_iter().sum())
+    }
+
+    /// The event types that there are, in the order of the alphabet: one step of the index each.
+    pub async fn event_types(&self) -> StoreResult<Vec<String>> {
+        const TYPES: &str = "
+            WITH RECURSIVE p (event) AS (
+                SELECT min(event_type) FROM plane_webhook_deliveries
+                UNION SELECT (SELECT min(event_type) FROM plane_webhook_deliveries WHERE event_type > p.event)
+                FROM p WHERE p.event IS NOT NULL
+            ), g (event) AS (
+                SELECT min(event_type) FROM github_webhook_events
+                UNION SELECT (SELECT min(event_type) FROM github_webhook_events WHERE event_type > g.event)
+                FROM g WHERE g.event IS NOT NULL
+            )
+            SELECT event FROM (SELECT event FROM p UNION SELECT event FROM g) both_sources
+            WHERE event IS NOT NULL ORDER BY event LIMIT 200";
+        Ok(on_reader!(self, pool => sqlx::query_scalar(TYPES).fetch_all(pool).await?))
     }
 
     /// One, with its exact body (`None` when it was dropped by retention).

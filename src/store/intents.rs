@@ -10,7 +10,8 @@ use super::rows::{Statement, statement, to_json};
 use super::time::{At, to_text};
 use super::{Database, Store, StoreResult, on_reader, on_writer, unreadable};
 use crate::clock::Timestamp;
-use crate::ids::Lease;
+use crate::ids::{DeliveryId, Lease};
+use crate::sources::Source;
 use crate::sync::plan::{Expected, Write};
 
 /// `ops.write_intents.id`.
@@ -24,6 +25,8 @@ pub struct NewIntent<'a> {
     pub write: &'a Write,
     /// Where it leads; for writes of the work item itself.
     pub expected: Option<&'a Expected>,
+    /// The delivery that it is made for; `None` where a person asked for it.
+    pub cause: Option<(Source, &'a DeliveryId)>,
 }
 
 /// What came of recording intents.
@@ -97,12 +100,15 @@ struct NewRow<'a> {
     target: String,
     write: &'a Write,
     expected: Option<&'a Expected>,
+    source: Option<&'static str>,
+    delivery_id: Option<&'a str>,
 }
 
 const RECORD: Statement = statement!(
-    "INSERT INTO write_intents (issue_link, kind, target, write, expected, attempt, intended_at)
-     SELECT $2, r.kind, r.target, r.write, r.expected, $3, $4 FROM ",
-    rows(position "bigint", kind "text", target "text", write "json", expected "json"),
+    "INSERT INTO write_intents (issue_link, kind, target, write, expected, source, delivery_id, attempt, intended_at)
+     SELECT $2, r.kind, r.target, r.write, r.expected, r.source, r.delivery_id, $3, $4 FROM ",
+    rows(position "bigint", kind "text", target "text", write "json", expected "json", source "text",
+        delivery_id "text"),
     " WHERE true ORDER BY r.position RETURNING id"
 );
 
@@ -150,6 +156,8 @@ impl Store {
             target: intent.write.target(),
             write: intent.write,
             expected: intent.expected,
+            source: intent.cause.map(|(source, _)| source.as_str()),
+            delivery_id: intent.cause.map(|(_, id)| id.as_str()),
         });
         let rows = to_json(&rows.collect::<Vec<_>>())?;
         let token = lease.0.to_string();

@@ -1,11 +1,10 @@
 //! The queue's table: leases, queueing again, and the words for how an attempt ends; claims are made
-//! by `store/claim`, the ends written by `store/finish`. The rules of the queue stand in `queue/`;
+//! by `store/claim`, the ends written by `store/finish`, replays by `store/replays`. The rules of the queue stand in `queue/`;
 //! here is what makes them hold.
 //!
 //! Races, and what decides them:
 //! - *A worker that comes back late.* Finishing names the lease; where the row holds another one
 //!   (or none) nothing of the whole batch is written.
-//! - *A replay of a job that runs.* Nothing is done: the running attempt sees the same body.
 
 use sqlx::Row;
 
@@ -15,7 +14,7 @@ use super::finish::APPEND_TIMELINE;
 use super::finished_rows::EntryRow;
 use super::rows::{Statement, to_json};
 use super::time::{At, to_text};
-use super::{Database, Store, StoreResult, on_reader, on_writer};
+use super::{Database, Store, StoreResult, on_writer};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JobId, Lane, Lease};
 use crate::sources::Source;
@@ -126,6 +125,8 @@ pub enum Replayed {
     Queued,
     /// It is being worked on this moment.
     Running,
+    /// Its body is no longer kept, so there is nothing to read.
+    Dropped,
     /// There is no such delivery.
     Unknown,
 }
@@ -187,39 +188,12 @@ impl Store {
         })
     }
 
-    /// Runs a delivery again, whatever its end was; its attempts begin anew.
-    pub async fn replay(
-        &self,
-        source: Source,
-        id: &DeliveryId,
-        now: Timestamp,
-    ) -> StoreResult<Replayed> {
-        const STATUS: &str = "SELECT status FROM work_queue WHERE source = $1 AND delivery_id = $2";
-        if self.requeue(source, id, now, REQUEUE_ANY, "queued again by hand").await? {
-            return Ok(Replayed::Queued);
-        }
-        let known = on_reader!(self, pool => sqlx::query(STATUS).bind(source.as_str()).bind(id.as_str())
-            .fetch_optional(pool).await?.is_some());
-        Ok(if known { Replayed::Running } else { Replayed::Unknown })
-    }
-
     /// Runs a failed delivery again because its sender repeated it.
     pub(super) async fn requeue_failed(
         &self,
         source: Source,
         id: &DeliveryId,
         now: Timestamp,
-    ) -> StoreResult<bool> {
-        self.requeue(source, id, now, REQUEUE_FAILED, "queued again: its sender repeated it").await
-    }
-
-    async fn requeue(
-        &self,
-        source: Source,
-        id: &DeliveryId,
-        now: Timestamp,
-        requeue: &'static str,
-        reason: &str,
     ) -> StoreResult<bool> {
         const RESET_PLANE: &str =
             "UPDATE plane_webhook_deliveries SET status = 'received', processed_at = NULL
@@ -235,7 +209,7 @@ impl Store {
         macro_rules! requeue {
             ($transaction:expr, $dialect:ident) => {{
                 let mut transaction = $transaction;
-                let queued = sqlx::query(requeue)
+                let queued = sqlx::query(REQUEUE_FAILED)
                     .bind(source.as_str())
                     .bind(id.as_str())
                     .bind(At(now))
@@ -257,7 +231,7 @@ impl Store {
                     attempt: 0,
                     at: to_text(now),
                     outcome: EntryOutcome::Replayed.as_str(),
-                    reason,
+                    reason: "queued again: its sender repeated it",
                     changes: &[],
                 };
                 sqlx::query(APPEND_TIMELINE.$dialect)
@@ -290,21 +264,13 @@ impl Store {
     }
 }
 
-/// From the beginning: read again, in the lane of reading.
-macro_rules! requeue_where {
-    ($which:literal) => {
-        concat!(
-            "UPDATE work_queue SET status = 'queued', attempts = 0, available_at = $3, requeued_at = $3, finished_at = NULL,
-                lane = CASE WHEN stage = 'sync' THEN substr(lane, length('sync:') + 1) ELSE lane END, stage = 'read'
-            WHERE source = $1 AND delivery_id = $2 AND ",
-            $which
-        )
-    };
-}
-const REQUEUE_ANY: &str = requeue_where!("status <> 'claimed'");
-/// Queued with an error is a failed attempt that waits for its next one.
-const REQUEUE_FAILED: &str =
-    requeue_where!("(status = 'dead' OR (status = 'queued' AND last_error IS NOT NULL))");
+/// From the beginning: read again, in the lane of reading. Queued with an error is a failed attempt
+/// that waits for its next one.
+const REQUEUE_FAILED: &str = "
+    UPDATE work_queue SET status = 'queued', attempts = 0, available_at = $3, requeued_at = $3, finished_at = NULL,
+        lane = CASE WHEN stage = 'sync' THEN substr(lane, length('sync:') + 1) ELSE lane END, stage = 'read'
+    WHERE source = $1 AND delivery_id = $2
+        AND (status = 'dead' OR (status = 'queued' AND last_error IS NOT NULL))";
 
 /// The ids of GitHub's deliveries among these, as the statements take them; `None` without any.
 pub(super) fn of_github<'a>(

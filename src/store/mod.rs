@@ -20,6 +20,7 @@ pub mod claim;
 mod comments;
 mod connect;
 pub mod deliveries;
+mod delivery_search;
 pub mod directory;
 pub mod duties;
 pub mod figures;
@@ -32,7 +33,9 @@ pub mod jobs;
 pub mod links;
 pub mod queue_now;
 pub mod quotas;
+pub mod replays;
 pub mod repositories;
+pub mod repository_health;
 mod rows;
 pub mod sessions;
 pub mod stats;
@@ -41,6 +44,7 @@ pub mod ties;
 mod time;
 pub mod timeline;
 pub mod work_items;
+mod write_history;
 
 pub use connect::{DatabaseUrl, InvalidDatabaseUrl};
 

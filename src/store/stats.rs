@@ -59,11 +59,15 @@ impl Store {
 
     /// The queue's depth and the age of its oldest due job.
     pub async fn queue_stats(&self, now: Timestamp) -> StoreResult<QueueStats> {
+        // Each stage has an index of its own, which holds nothing but what waits in it.
         const STATS: &str = "SELECT
-            (SELECT count(*) FROM work_queue WHERE status = 'queued'),
+            (SELECT count(*) FROM work_queue WHERE status = 'queued' AND stage = 'read')
+                + (SELECT count(*) FROM work_queue WHERE status = 'queued' AND stage = 'sync'),
             (SELECT count(*) FROM work_queue WHERE status = 'claimed'),
             (SELECT count(*) FROM work_queue WHERE status = 'dead'),
-            (SELECT min(available_at) FROM work_queue WHERE status = 'queued')";
+            (SELECT min(due.soonest) FROM (
+                SELECT min(available_at) AS soonest FROM work_queue WHERE status = 'queued' AND stage = 'read'
+                UNION ALL SELECT min(available_at) FROM work_queue WHERE status = 'queued' AND stage = 'sync') due)";
         let (queued, claimed, dead, oldest): (i64, i64, i64, Option<At>) =
             on_reader!(self, pool => sqlx::query_as(STATS).fetch_one(pool).await?);
         let due = oldest.map(|at| now - at.0).and_then(|age| age.to_std().ok());

@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 use sqlx::types::Json;
 
+use super::delivery_search::{Search, run_search};
 use super::time::At;
 use super::{Store, StoreError, StoreResult, on_reader, unreadable};
 use crate::ids::{DeliveryId, WorkItemRef};
@@ -20,6 +21,13 @@ struct Row {
     outcome: String,
     reason: String,
     changes: Json<Vec<FieldChange>>,
+}
+
+#[derive(FromRow)]
+struct PlacedRow {
+    id: i64,
+    #[sqlx(flatten)]
+    entry: Row,
 }
 
 impl TryFrom<Row> for TimelineEntry {
@@ -51,6 +59,40 @@ impl Store {
         let rows: Vec<Row> = on_reader!(self, pool => sqlx::query_as(OF_ITEM)
             .bind(item.as_str()).bind(limit).fetch_all(pool).await?);
         rows.into_iter().map(TimelineEntry::try_from).collect()
+    }
+
+    /// The newest `limit` entries of some items that belong together, newest first, each with its
+    /// place; only those older than the place `before`, where it is given.
+    pub async fn history(
+        &self,
+        items: &[WorkItemRef],
+        before: Option<i64>,
+        limit: i64,
+    ) -> StoreResult<Vec<(i64, TimelineEntry)>> {
+        // Each item's newest by its own index, and the newest of those.
+        let mut search = Search::default();
+        let (before, limit) = (search.number(before.unwrap_or(i64::MAX)), search.number(limit));
+        let parts: Vec<String> = items
+            .iter()
+            .enumerate()
+            .map(|(number, item)| {
+                let item = search.text(item.as_str());
+                format!(
+                    "SELECT * FROM (SELECT id, work_item_ref, source, delivery_id, attempt, at, outcome, reason, changes
+                    FROM timeline WHERE work_item_ref = {item} AND id < {before} ORDER BY id DESC LIMIT {limit}) part{number}"
+                )
+            })
+            .collect();
+        if parts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let text = format!(
+            "SELECT * FROM ({}) found ORDER BY id DESC LIMIT {limit}",
+            parts.join(" UNION ALL ")
+        );
+        let rows: Vec<PlacedRow> =
+            on_reader!(self, pool => run_search!(query_as, search, text, pool));
+        rows.into_iter().map(|row| Ok((row.id, row.entry.try_into()?))).collect()
     }
 
     /// Every attempt at one delivery, oldest first.

@@ -3,6 +3,7 @@
 //!
 //! Pure: no I/O, no clock. Deliberately absent: how either side is asked or told (`clients/`).
 
+pub mod compare;
 pub mod github;
 pub mod mapping;
 pub mod markdown;

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::clock::Clock;
-use crate::config::Secrets;
+use tokio::sync::Mutex;
+
+use super::reality::Reality;
+use crate::clients::plane::PlaneClient;
+use crate::clock::{Clock, Timestamp};
+use crate::config::{RepositoryConfig, RepositoryName, Secrets, UnsignedWebhooks};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::queue::Wake;
 use crate::store::Store;
-use crate::web::reality::Reality;
 
 /// Shared by all handlers that are not webhook endpoints. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -33,13 +36,47 @@ pub struct WebState {
     pub metrics: Arc<Metrics>,
     /// Whether what is shown is real.
     pub reality: Reality,
+    /// What the configuration says of GitHub, of repositories and of Plane's projects.
+    pub setup: Arc<Setup>,
+}
+
+/// What of the configuration pages show and go by.
+#[derive(Debug, Default)]
+pub struct Setup {
+    /// Whether GitHub's webhooks can be verified.
+    pub github_secret: SecretState,
+    /// Whether a webhook of GitHub's without a signature is taken.
+    pub github_unsigned: UnsignedWebhooks,
+    /// What stands in the configuration file now, and is changed there alone.
+    pub configured: Vec<RepositoryName>,
+    /// Asked for the projects that a repository can be kept in step with.
+    pub plane: Option<PlaneClient>,
+    /// When they were asked for last, and what each is called.
+    pub projects: Mutex<Option<(Timestamp, Vec<ProjectName>)>>,
+}
+
+/// A project's id, and what people call it.
+pub type ProjectName = (String, String);
+
+impl Setup {
+    /// The names of `[[repositories]]`.
+    pub fn names_of(configured: &[RepositoryConfig]) -> Vec<RepositoryName> {
+        configured.iter().map(|repository| repository.name.clone()).collect()
+    }
+
+    /// Whether the configuration file names it. A row that the file named once and names no
+    /// longer is like any other.
+    pub fn is_configured(&self, name: &RepositoryName) -> bool {
+        self.configured.contains(name)
+    }
 }
 
 /// Whether a source's secret is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SecretState {
     /// It is.
     Set,
     /// It is not: its endpoint answers 503.
+    #[default]
     Missing,
 }

@@ -11,7 +11,7 @@ use jetbridge::live::Live;
 use jetbridge::queue::Wake;
 use jetbridge::web;
 use jetbridge::web::reality::Reality;
-use jetbridge::web::state::{SecretState, WebState};
+use jetbridge::web::state::{SecretState, Setup, WebState};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -62,6 +62,11 @@ impl Site {
     }
 
     pub async fn at(public_url: &str, database: TestDatabase) -> Self {
+        Self::with_setup(public_url, database, Setup::default()).await
+    }
+
+    /// With what the configuration says.
+    pub async fn with_setup(public_url: &str, database: TestDatabase, setup: Setup) -> Self {
         let app = TestApp::new(database).await;
         let state = WebState {
             store: app.store.clone(),
@@ -74,6 +79,7 @@ impl Site {
             live: Live::new(app.store.clone(), tokio::sync::watch::channel(false).1),
             metrics: Arc::clone(&app.metrics),
             reality: Reality::Real,
+            setup: Arc::new(setup),
         };
         let routes = web::routes(&state, None);
         Self { app, state, routes }

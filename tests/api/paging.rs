@@ -174,6 +174,9 @@ on_both_databases! {
         assert_eq!(timeline["next_cursor"], Value::Null);
         let newest = site.get("/api/v1/work-items/plane:i1/timeline?limit=1").await.json();
         assert_eq!(newest["items"][0], timeline["items"][0]);
+        let next = newest["next_cursor"].as_str().unwrap();
+        let older = site.get(&format!("/api/v1/work-items/plane:i1/timeline?limit=1&cursor={next}")).await.json();
+        assert_eq!((&older["items"][0], &older["next_cursor"]), (&timeline["items"][1], &Value::Null));
         let comments = site.get("/api/v1/work-items/plane:i1/comments").await.json();
         assert_eq!(comments, json!({"items": [], "next_cursor": null}));
     }

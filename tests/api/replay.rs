@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use jetbridge::ids::Lease;
 use serde_json::json;
+use sqlx::Connection;
 
 use crate::browsing::{Site, sqlite};
 use crate::on_both_databases;
@@ -16,6 +17,20 @@ const TODO: (&str, &str) = ("Todo", "unstarted");
 fn broken(number: u32) -> Delivery {
     let body = json!({"event": "issue", "action": "updated", "data": {"id": number}});
     Delivery::new(body.to_string())
+}
+
+/// What retention does to a delivery of Plane's.
+async fn drop_body(url: &str, id: &str) {
+    const DROP: &str = "UPDATE plane_webhook_deliveries SET body = NULL WHERE delivery_id = $1";
+    if let Some(path) = url.strip_prefix("sqlite://") {
+        let mut connection =
+            sqlx::SqliteConnection::connect(&format!("sqlite://{path}")).await.unwrap();
+        sqlx::query(DROP).bind(id).execute(&mut connection).await.unwrap();
+        return;
+    }
+    let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+    sqlx::query("SET search_path = ops").execute(&mut connection).await.unwrap();
+    sqlx::query(DROP).bind(id).execute(&mut connection).await.unwrap();
 }
 
 async fn failed(site: &Site, count: u32) -> Vec<Delivery> {
@@ -55,13 +70,96 @@ on_both_databases! {
         site.app.post(&issue_delivery("good", "A", TODO, "2026-11-22T01:00:00Z")).await;
         site.app.run_jobs().await;
         let some = site.post("/api/v1/deliveries/replay?limit=2", "").await;
-        assert_eq!((some.status, some.json()), (StatusCode::ACCEPTED, json!({"queued": 2, "running": 0})));
+        assert_eq!((some.status, &some.json()["queued"]), (StatusCode::ACCEPTED, &json!(2)));
+        assert!(some.json()["next_cursor"].is_string(), "there is one more");
         let rest = site.post("/api/v1/deliveries/replay", r#"{"source":"plane","limit":1000}"#).await;
-        assert_eq!(rest.json(), json!({"queued": 1, "running": 0}));
+        assert_eq!(rest.json(), json!({"queued": 1, "running": 0, "dropped": 0}));
         assert_eq!(site.post("/api/v1/deliveries/replay", "").await.json()["queued"], 0);
         assert_eq!(site.app.run_jobs().await, 3);
         let done = site.post("/api/v1/deliveries/replay", r#"{"status":"processed"}"#).await;
         assert_eq!(done.json()["queued"], 1);
+    }
+
+    async fn a_preview_counts_what_a_replay_then_runs_and_changes_nothing(database: TestDatabase) {
+        let site = Site::new(database).await;
+        failed(&site, 3).await;
+        site.app.post(&issue_delivery("good", "A", TODO, "2026-11-22T01:00:00Z")).await;
+        site.app.run_jobs().await;
+        let preview = site.post("/api/v1/deliveries/replay?preview=true", "").await;
+        assert_eq!(preview.status, StatusCode::OK, "{preview:?}");
+        let preview = preview.json();
+        assert_eq!((&preview["queued"], &preview["running"], &preview["dropped"]), (&json!(3), &json!(0), &json!(0)));
+        assert_eq!(preview["by_status"], json!([{"status": "failed", "count": 3}]));
+        assert_eq!(preview["by_repository"], json!([{"source": "plane", "repository": null, "count": 3}]));
+        assert_eq!(preview["samples"].as_array().unwrap().len(), 3);
+        assert_eq!(site.app.run_jobs().await, 0, "nothing was queued");
+        site.app.clock.advance(Duration::from_secs(1));
+        failed(&site, 5).await;
+        let until = preview["until"].as_str().unwrap();
+        let body = json!({"until": until, "status": "failed"}).to_string();
+        let done = site.post("/api/v1/deliveries/replay", &body).await.json();
+        assert_eq!(done, json!({"queued": 3, "running": 0, "dropped": 0}), "what failed later is in neither");
+        let all = site.post("/api/v1/deliveries/replay", r#"{"preview": true, "status": "processed"}"#).await;
+        assert_eq!(all.json()["queued"], 1);
+    }
+
+    async fn a_replay_of_many_goes_on_where_it_was_left_off_and_meets_each_once(database: TestDatabase) {
+        let site = Site::new(database).await;
+        for i in 0..5 {
+            let delivery = issue_delivery(&format!("i{i}"), "A", TODO, "2026-11-22T01:00:00Z");
+            site.app.post(&delivery).await;
+        }
+        site.app.run_jobs().await;
+        let (mut cursor, mut calls, mut queued) = (String::new(), 0, 0);
+        loop {
+            let path = format!("/api/v1/deliveries/replay?status=processed&limit=2&cursor={cursor}");
+            let answer = site.post(&path, "").await.json();
+            queued += answer["queued"].as_u64().unwrap();
+            calls += 1;
+            // What was queued is worked off before the next call: it is processed again by then.
+            site.app.run_jobs().await;
+            match answer["next_cursor"].as_str() {
+                Some(next) => next.clone_into(&mut cursor),
+                None => break,
+            }
+        }
+        assert_eq!((queued, calls), (5, 3));
+    }
+
+    async fn what_retention_dropped_can_not_be_run_again_and_says_so(database: TestDatabase) {
+        let url = database.text.clone();
+        let site = Site::new(database).await;
+        let deliveries = failed(&site, 2).await;
+        drop_body(&url, &deliveries[0].id).await;
+        let one = site.post(&format!("/api/v1/deliveries/plane/{}/replay", deliveries[0].id), "").await;
+        assert_eq!(one.status, StatusCode::CONFLICT);
+        assert!(one.body.contains("no longer kept"), "{one:?}");
+        let preview = site.post("/api/v1/deliveries/replay?preview=true", "").await.json();
+        assert_eq!((&preview["queued"], &preview["dropped"]), (&json!(1), &json!(1)));
+        let all = site.post("/api/v1/deliveries/replay", "").await.json();
+        assert_eq!(all, json!({"queued": 1, "running": 0, "dropped": 1}));
+    }
+
+    async fn deliveries_are_found_by_id_item_and_words_of_their_error(database: TestDatabase) {
+        let site = Site::new(database).await;
+        let delivery = issue_delivery("70169388-cbf7-4386-8a01-efcb5aa00b5b", "A", TODO, "2026-11-22T01:00:00Z");
+        site.app.post(&delivery).await;
+        failed(&site, 1).await;
+        let found = async |q: &str| {
+            let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("q", q).finish();
+            let answer = site.get(&format!("/api/v1/deliveries?{query}")).await;
+            assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+            answer.json()["items"].as_array().unwrap().iter().map(|d| d["delivery_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let item = "70169388-cbf7-4386-8a01-efcb5aa00b5b";
+        for q in [&delivery.id[..8], &delivery.id, item, &format!("plane:{item}")] {
+            assert_eq!(found(q).await, [delivery.id.as_str()], "{q}");
+        }
+        let error = site.get("/api/v1/deliveries?status=failed").await.json()["items"][0]["last_error"].as_str().unwrap().to_owned();
+        assert_eq!(found(&error[2..12].to_uppercase()).await.len(), 1, "{error}");
+        for nothing in ["%", "_", "\\", "nobody's", "'; DROP TABLE work_queue; --"] {
+            assert!(found(nothing).await.is_empty(), "{nothing}");
+        }
     }
 
     async fn a_delivery_that_is_being_worked_on_is_left_alone(database: TestDatabase) {
@@ -74,7 +172,7 @@ on_both_databases! {
         let one = site.post(&format!("/api/v1/deliveries/plane/{}/replay", delivery.id), "").await;
         assert_eq!(one.status, StatusCode::CONFLICT);
         let all = site.post("/api/v1/deliveries/replay?status=received", "").await;
-        assert_eq!(all.json(), json!({"queued": 0, "running": 1}));
+        assert_eq!(all.json(), json!({"queued": 0, "running": 1, "dropped": 0}));
     }
 
     async fn figures_count_what_is_stored(database: TestDatabase) {
@@ -120,7 +218,7 @@ async fn a_filter_that_cannot_be_read_replays_nothing() {
         assert_eq!(site.post(path, body).await.status, StatusCode::BAD_REQUEST, "{path} {body}");
     }
     let of_repository = site.post("/api/v1/deliveries/replay?repository=o/n", "").await;
-    assert_eq!(of_repository.json(), json!({"queued": 0, "running": 0}));
+    assert_eq!(of_repository.json(), json!({"queued": 0, "running": 0, "dropped": 0}));
     assert_eq!(site.app.run_jobs().await, 0);
 }
 

@@ -3,11 +3,13 @@
 use axum::http::{Method, StatusCode};
 use jetbridge::config::Direction;
 use jetbridge::store::repositories::{NewRepository, Origin};
+use jetbridge::web::state::Setup;
 use serde_json::{Value, json};
 
 use crate::browsing::{Seen, Site, TOKEN, sqlite};
 use crate::on_both_databases;
 use crate::support::app::GithubSettings;
+use crate::support::databases::{Kind, TestDatabase};
 use crate::support::github::{GithubDelivery, issue};
 
 const ALL: &str = "/api/v1/repositories";
@@ -38,8 +40,10 @@ async fn webhook(site: &Site) -> StatusCode {
 
 /// With the repositories of a configuration file.
 async fn with_a_file() -> Site {
-    let site = sqlite().await;
     let configured = GithubSettings::default().configured();
+    let setup = Setup { configured: Setup::names_of(&configured), ..Setup::default() };
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let site = Site::with_setup("http://127.0.0.1:8080", database, setup).await;
     let now = site.app.clock.now();
     site.app.store.put_configured_repositories(&configured, now).await.unwrap();
     site
@@ -154,6 +158,20 @@ async fn a_repository_of_the_configuration_file_is_changed_there_alone() {
     }
     assert_eq!(add(&site, &json!({"repository": "octo-org/octo-repo"})).await.status, 409);
     assert_eq!(site.get(path).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_repository_that_has_left_the_configuration_file_is_like_any_other() {
+    let site = sqlite().await;
+    let once = GithubSettings::default().configured();
+    let now = site.app.clock.now();
+    site.app.store.put_configured_repositories(&once, now).await.unwrap();
+    let path = "/api/v1/repositories/octo-org/octo-repo";
+    assert_eq!(site.get(path).await.json()["origin"], "config");
+    let changed = send(&site, Method::PATCH, path, &json!({"direction": "both"})).await;
+    assert_eq!((changed.status, &changed.json()["origin"]), (StatusCode::OK, &"manual".into()));
+    let removed = send(&site, Method::DELETE, path, &Value::Null).await;
+    assert_eq!(removed.status, StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]

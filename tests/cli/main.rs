@@ -3,6 +3,7 @@
 
 mod doctor;
 mod places;
+mod replay;
 mod repositories;
 mod sync;
 

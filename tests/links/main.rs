@@ -92,8 +92,10 @@ async fn record(
     writes: &[Write],
 ) -> Vec<OpenIntent> {
     let expected = Expected { base: base("expected"), ..Expected::default() };
-    let intents: Vec<_> =
-        writes.iter().map(|write| NewIntent { write, expected: Some(&expected) }).collect();
+    let intents: Vec<_> = writes
+        .iter()
+        .map(|write| NewIntent { write, expected: Some(&expected), cause: None })
+        .collect();
     let recorded = store.record_intents(link.id, lease, &intents, 1, start()).await.unwrap();
     let Recorded::Ids(ids) = recorded else { panic!("the link is ours") };
     let open = store.open_intents_of(link.id).await.unwrap();
@@ -102,6 +104,33 @@ async fn record(
 }
 
 on_both_databases! {
+    async fn a_write_stands_beside_the_delivery_that_it_was_made_for(database: TestDatabase) {
+        use jetbridge::ids::{DeliveryId, WorkItemRef};
+        use jetbridge::sources::Source;
+        use jetbridge::timeline::{EntryOutcome, TimelineEntry, WriteStanding};
+        let store = Store::open(&database.url).await.unwrap();
+        let ours = lease();
+        let link = hold(&store, 1, ours, start()).await;
+        let (write, id) = (creation(), DeliveryId::new("d-1"));
+        for cause in [Some((Source::Github, &id)), None] {
+            let intents = [NewIntent { write: &write, expected: None, cause }];
+            store.record_intents(link.id, ours, &intents, 1, start()).await.unwrap();
+        }
+        let entry = |delivery: &str, at| TimelineEntry {
+            item: None, source: Source::Github, delivery_id: DeliveryId::new(delivery), attempt: 1, at,
+            outcome: EntryOutcome::Applied, reason: String::new(), changes: Vec::new(),
+        };
+        let items = [WorkItemRef::new("github:1")];
+        let beside = async |entry: TimelineEntry| store.writes_beside(&items, &[entry], None).await.unwrap();
+        let writes = beside(entry("d-1", start())).await;
+        assert_eq!(writes.len(), 2, "its own, and the one that a person asked for since");
+        assert_eq!(writes[1].cause, Some((Source::Github, id.clone())));
+        assert_eq!((writes[1].standing, writes[1].what.as_str()), (WriteStanding::Intended, "make the work item “Crash”"));
+        assert!(beside(entry("d-2", start() + MINUTE)).await.is_empty());
+        let other = [WorkItemRef::new("github:2")];
+        assert!(store.writes_beside(&other, &[entry("d-1", start())], None).await.unwrap().is_empty());
+    }
+
     async fn a_first_hold_makes_a_pending_link(database: TestDatabase) {
         let store = Store::open(&database.url).await.unwrap();
         let link = hold(&store, 1, lease(), start()).await;
@@ -194,7 +223,7 @@ on_both_databases! {
         assert_eq!(saved, Save::Lost);
         assert_eq!(store.end_intents(link.id, late, &end, start()).await.unwrap(), Save::Lost);
         let write = creation();
-        let intents = [NewIntent { write: &write, expected: None }];
+        let intents = [NewIntent { write: &write, expected: None, cause: None }];
         let recorded = store.record_intents(link.id, late, &intents, 1, start()).await.unwrap();
         assert_eq!(recorded, Recorded::Lost);
         assert_eq!(store.open_intents_of(link.id).await.unwrap(), open);

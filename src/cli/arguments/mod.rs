@@ -1,6 +1,7 @@
 //! What may be typed, as clap reads it. The texts here are the help.
 
 mod demo;
+mod replay;
 mod repositories;
 mod send;
 mod tokens;
@@ -17,6 +18,7 @@ use crate::sources::Source;
 use crate::store::deliveries::DeliveryStatus;
 use crate::work_items::{StateGroup, System};
 pub(super) use demo::DemoArguments;
+pub(super) use replay::ReplayArguments;
 pub(super) use repositories::{
     IssueName, RepoAddArguments, RepoArguments, RepoCommand, SyncArguments,
 };
@@ -172,8 +174,8 @@ pub(super) enum DeliveriesCommand {
     List(DeliveriesListArguments),
     /// Show one delivery, its attempts and its body
     Show(DeliveryShowArguments),
-    /// Work a delivery off again
-    Replay(WhichDelivery),
+    /// Work one delivery, or all that match, off again
+    Replay(Box<ReplayArguments>),
 }
 
 #[derive(Debug, Args)]

@@ -191,6 +191,11 @@ impl PlaneClient {
         self.ask(self.project_url(project, &[])?).await
     }
 
+    /// All projects that the key's user can see.
+    pub async fn fetch_projects(&self) -> Result<Vec<Project>, Refusal> {
+        self.ask_all(self.url(&["workspaces", &self.inner.workspace, "projects"])).await
+    }
+
     /// All states of a project.
     pub async fn fetch_states(&self, project: &str) -> Result<Vec<State>, Refusal> {
         self.ask_all(self.project_url(project, &["states"])?).await

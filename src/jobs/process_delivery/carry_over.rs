@@ -170,7 +170,8 @@ impl Processor {
         });
         let (issue, arrival) = issue.unzip();
         let (comments, deleted) = self.newest(written, deleted).await.map_err(|e| unread(&e))?;
-        let told = Told { issue, arrival: arrival.unwrap_or(0), comments, deleted, gone };
+        let cause = jobs.last().map(|job| (job.source, job.delivery_id.clone()));
+        let told = Told { issue, arrival: arrival.unwrap_or(0), comments, deleted, gone, cause };
         let attempt = jobs.iter().map(|job| job.attempt).max().unwrap_or(1);
         self.sync.sync(&target, told, attempt, WhenGone::MarkBroken).await
     }

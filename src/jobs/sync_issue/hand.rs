@@ -10,7 +10,8 @@ use super::sides::{GithubNow, Present};
 use super::{HOLD, IssueSync, Report, Target, Told, overtaken, stored};
 use crate::clients::plane::PlaneClient;
 use crate::failure::Failure;
-use crate::ids::Lease;
+use crate::ids::{DeliveryId, Lease};
+use crate::sources::Source;
 use crate::store::intents::{IntentEnd, IntentId, NewIntent, Recorded};
 use crate::store::links::{IssueLink, LinkUpdate, Save};
 use crate::sync::github::Issue;
@@ -31,6 +32,8 @@ pub(super) struct Hand<'a> {
     pub(super) link: IssueLink,
     lease: Lease,
     attempt: u32,
+    /// The newest of the deliveries that it works for.
+    cause: Option<(Source, DeliveryId)>,
     pub(super) report: Report,
 }
 
@@ -43,7 +46,8 @@ impl<'a> Hand<'a> {
         lease: Lease,
         attempt: u32,
     ) -> Self {
-        Self { sync, plane, mapping, link, lease, attempt, report: Report::default() }
+        let (cause, report) = (None, Report::default());
+        Self { sync, plane, mapping, link, lease, attempt, cause, report }
     }
 
     pub(super) fn into_report(self) -> Report {
@@ -56,6 +60,7 @@ impl<'a> Hand<'a> {
         told: Told,
         when_gone: WhenGone,
     ) -> Result<(), Failure> {
+        self.cause.clone_from(&told.cause);
         self.resume().await?;
         let now = Box::pin(self.sync.github_now(target, told)).await?;
         match &now {
@@ -252,7 +257,8 @@ impl<'a> Hand<'a> {
         if kept.map_err(|e| stored(&e))? == Save::Lost {
             return Err(overtaken());
         }
-        let intents = [NewIntent { write, expected }];
+        let cause = self.cause.as_ref().map(|(source, id)| (*source, id));
+        let intents = [NewIntent { write, expected, cause }];
         let recorded =
             store.record_intents(self.link.id, self.lease, &intents, self.attempt, now).await;
         match recorded.map_err(|e| stored(&e))? {

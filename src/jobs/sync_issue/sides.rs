@@ -6,6 +6,8 @@ use super::IssueSync;
 use crate::clients::github::{Fetched, Fidelity, GitHub, ReadGitHub};
 use crate::config::RepositoryName;
 use crate::failure::Failure;
+use crate::ids::DeliveryId;
+use crate::sources::Source;
 use crate::store::repositories::Repository;
 use crate::sync::github::{Comment, Issue};
 use crate::sync::plan::{CommentListing, Gone};
@@ -34,6 +36,8 @@ pub struct Told {
     pub deleted: BTreeSet<u64>,
     /// It was deleted or transferred.
     pub gone: Option<Gone>,
+    /// The newest delivery that told it, for the record; `None` where a person asks.
+    pub cause: Option<(Source, DeliveryId)>,
 }
 
 /// GitHub's side.
@@ -82,7 +86,7 @@ impl IssueSync {
 }
 
 fn as_told(told: Told) -> GithubNow {
-    let Told { issue, arrival, comments, deleted, gone } = told;
+    let Told { issue, arrival, comments, deleted, gone, cause: _ } = told;
     match (gone, issue) {
         (Some(gone), _) => GithubNow::Gone(gone),
         (None, Some(issue)) => {

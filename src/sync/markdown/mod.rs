@@ -14,6 +14,7 @@ use comrak::{Arena, Options};
 
 mod clean;
 mod notes;
+mod page;
 mod raw_html;
 mod settled;
 mod title;
@@ -21,6 +22,7 @@ mod tokens;
 
 pub use clean::sanitized_for_page;
 pub use notes::{comment_html, issue_description};
+pub use page::page_html;
 pub use title::{CutTitle, MAX_TITLE, title};
 pub(in crate::sync) use tokens::{Token, Tokens, top_level};
 

@@ -165,7 +165,7 @@ fn tag_end(attributes: &str) -> Option<usize> {
 }
 
 /// The value of an attribute as it stands in the source.
-fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
     let begin = tag.find(|c: char| is_space(c) || c == '/')?;
     let mut scan = Attributes { source: &tag[begin..], at: 0 };
     while let Next::Attribute(key, value) = scan.next_attribute()? {

@@ -112,6 +112,9 @@ pub(in crate::web) struct ListParameters {
     since: Option<String>,
     /// Received before then, RFC 3339.
     until: Option<String>,
+    /// The beginning of the delivery’s id, the reference or the key of its item, or words of the
+    /// error of one that failed or waits.
+    q: Option<String>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
     /// Deliveries on the page, 1 to 200; 50 if not given.
@@ -119,7 +122,7 @@ pub(in crate::web) struct ListParameters {
 }
 
 pub(super) const FILTER_PARAMETERS: &str =
-    "source, status, event, repository, item, since, until, limit";
+    "source, status, event, repository, item, since, until, q, limit";
 
 /// Reads the filter that listing and replaying share.
 pub(super) fn filter(given: &mut Parameters) -> Result<DeliveryFilter, Problem> {
@@ -131,6 +134,8 @@ pub(super) fn filter(given: &mut Parameters) -> Result<DeliveryFilter, Problem> 
         item: given.text("item")?.map(WorkItemRef::new),
         since: given.time("since")?,
         until: given.time("until")?,
+        text: given.text("q")?,
+        chosen: Vec::new(),
     })
 }
 

@@ -38,7 +38,8 @@ impl Parameters {
         Ok(Self(parameters))
     }
 
-    /// From the members of a JSON object whose values are texts (or a number, for `limit`).
+    /// From the members of a JSON object whose values are texts (or a number, for `limit`, or true
+    /// and false).
     pub(super) fn from_json(body: &[u8]) -> Result<Self, Problem> {
         let Members(members) = serde_json::from_slice(body).map_err(|_| {
                 let detail = "The body is not a JSON object: send the filter as one, such as {\"status\":\"failed\"}.";
@@ -50,6 +51,7 @@ impl Parameters {
                 serde_json::Value::Null => continue,
                 serde_json::Value::String(text) if !text.contains('\0') => text,
                 serde_json::Value::Number(number) => number.to_string(),
+                serde_json::Value::Bool(truth) => truth.to_string(),
                 _ => return Err(Problem::bad_parameter(name, "expected a text")),
             };
             insert(&mut parameters, name, text)?;
@@ -85,6 +87,15 @@ impl Parameters {
         match time.filter(|t| (0..=9999).contains(&t.year())) {
             Some(time) => Ok(Some(time)),
             None => Err(Problem::bad_parameter(name, expected)),
+        }
+    }
+
+    /// Whether something is asked for: `true` or `false`; not given is `false`.
+    pub(super) fn is_set(&mut self, name: &str) -> Result<bool, Problem> {
+        match self.raw(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Problem::bad_parameter(name, "expected true or false")),
         }
     }
 

@@ -1,19 +1,22 @@
-//! Running deliveries again, one or all that match.
+//! Running deliveries again, one or all that match, and what that would reach.
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::Address;
 use super::body::read_body;
-use super::deliveries::{FILTER_PARAMETERS, filter, unknown_delivery};
+use super::deliveries::{self, FILTER_PARAMETERS, filter, unknown_delivery};
 use super::parameters::Parameters;
+use super::{Address, cursor};
 use crate::ids::DeliveryId;
+use crate::replay::{Counted, Preview, Progress, Selection, replay};
 use crate::sources::Source;
-use crate::store::deliveries::DeliveryStatus;
+use crate::store::deliveries::{DeliveryCursor, DeliveryStatus};
 use crate::store::jobs::Replayed;
 use crate::web::auth::Target;
 use crate::web::error::{Problem, ProblemBody, ProblemKind};
@@ -37,9 +40,82 @@ pub(in crate::web) struct Queued {
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::web) struct QueuedCount {
     /// Queued again by this call.
-    queued: u32,
+    queued: u64,
     /// Left alone, since they are being worked on.
-    running: u32,
+    running: u64,
+    /// Left alone, since their bodies are no longer kept.
+    dropped: u64,
+    /// Give it as `cursor`, with the same filter, to go on with the older ones; left out where
+    /// there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// What a replay would reach; nothing was changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web) struct ReplayPreview {
+    /// Always true.
+    preview: bool,
+    /// Would be queued again.
+    queued: i64,
+    /// Would be left alone, since they are being worked on.
+    running: i64,
+    /// Would be left alone, since their bodies are no longer kept.
+    dropped: i64,
+    /// Whether there are more than were counted, 100,000 of each source.
+    more: bool,
+    /// Give it as `until` to replay these and none that arrive later.
+    until: Option<DateTime<Utc>>,
+    /// Those that would be queued, by where they stand.
+    by_status: Vec<StatusCount>,
+    /// Those that would be queued, by source and repository.
+    by_repository: Vec<RepositoryCount>,
+    /// The newest five of all that match.
+    samples: Vec<deliveries::Delivery>,
+}
+
+/// How many stand there.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web) struct StatusCount {
+    /// `received`, `processed` or `failed`.
+    status: &'static str,
+    /// How many.
+    count: i64,
+}
+
+/// How many come from there.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web) struct RepositoryCount {
+    /// Who sent them.
+    source: &'static str,
+    /// `owner/name` as configured; null for Plane and for a repository that was removed.
+    #[schema(required)]
+    repository: Option<String>,
+    /// How many.
+    count: i64,
+}
+
+impl ReplayPreview {
+    fn new(preview: Preview, selection: &Selection) -> Self {
+        let status =
+            |(status, count): (DeliveryStatus, i64)| StatusCount { status: status.as_str(), count };
+        let origin = |(source, repository, count): (Source, Option<_>, i64)| RepositoryCount {
+            source: source.as_str(),
+            repository: repository.map(|name: crate::config::RepositoryName| name.to_string()),
+            count,
+        };
+        Self {
+            preview: true,
+            queued: preview.queued,
+            running: preview.running,
+            dropped: preview.dropped,
+            more: preview.extent == Counted::AtLeast,
+            until: selection.until(),
+            by_status: preview.by_status.into_iter().map(status).collect(),
+            by_repository: preview.by_origin.into_iter().map(origin).collect(),
+            samples: preview.samples.into_iter().map(Into::into).collect(),
+        }
+    }
 }
 
 /// Which deliveries to run again.
@@ -61,8 +137,15 @@ pub(in crate::web) struct ReplayFilter {
     since: Option<String>,
     /// Received before then, RFC 3339.
     until: Option<String>,
+    /// The beginning of the delivery’s id, the reference or the key of its item, or words of the
+    /// error of one that failed or waits.
+    q: Option<String>,
+    /// The `next_cursor` of the call before.
+    cursor: Option<String>,
     /// At most so many, 1 to 1000; 1000 if not given.
     limit: Option<u32>,
+    /// `true` changes nothing and answers what a replay would reach.
+    preview: Option<bool>,
 }
 
 /// Runs one delivery again, whatever its end was.
@@ -78,7 +161,7 @@ pub(in crate::web) struct ReplayFilter {
     responses(
         (status = 202, description = "It is queued.", body = Queued),
         (status = 404, description = "There is no such delivery.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It is being worked on at this moment.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It is being worked on at this moment, or its body is no longer kept.", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(in crate::web) async fn one(
@@ -100,6 +183,11 @@ pub(in crate::web) async fn one(
                 "The delivery is being worked on at this moment: look at how it ends first.";
             Err(Problem::new(ProblemKind::Conflict, detail))
         }
+        Replayed::Dropped => {
+            let detail = "The body of the delivery is no longer kept, so there is nothing to run again: have its \
+                sender deliver it again.";
+            Err(Problem::new(ProblemKind::Conflict, detail))
+        }
         Replayed::Unknown => Err(unknown_delivery()),
     }
 }
@@ -110,10 +198,13 @@ pub(in crate::web) async fn one(
     path = "/api/v1/deliveries/replay",
     tag = "deliveries",
     operation_id = "replayDeliveries",
-    description = "The filter is a JSON body or the query, not both. Repeat the call until `queued` is 0.",
+    description = "The filter is a JSON body or the query, not both. With `preview=true` nothing is changed and the \
+        answer says what would be. A replay of failed ones is complete when `queued` is 0; one of any other status \
+        goes on with `cursor` until the answer has no `next_cursor`.",
     params(ReplayFilter),
     request_body(content = Option<ReplayFilter>, content_type = "application/json"),
     responses(
+        (status = 200, description = "With `preview=true`: what a replay would reach.", body = ReplayPreview),
         (status = 202, description = "They are queued.", body = QueuedCount),
         (status = 400, description = "A part of the filter is not known or can’t be read.", body = ProblemBody, content_type = "application/problem+json"),
     )
@@ -122,34 +213,38 @@ pub(in crate::web) async fn matching(
     State(state): State<WebState>,
     uri: Uri,
     body: Body,
-) -> Result<(StatusCode, Extension<Target>, Json<QueuedCount>), Problem> {
+) -> Result<Response, Problem> {
     let mut given = parameters(&uri, &read_body(body).await?)?;
     let mut filter = filter(&mut given)?;
     let limit = given.limit(MOST_AT_ONCE, MOST_AT_ONCE)?;
-    given.finish(FILTER_PARAMETERS)?;
-    let mut count = QueuedCount { queued: 0, running: 0 };
+    let rest = given.cursor()?;
+    let preview = given.is_set("preview")?;
+    given.finish(&format!("{FILTER_PARAMETERS}, cursor, preview"))?;
     filter.status.get_or_insert(DeliveryStatus::Failed);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut replayed = Ok(());
-    for delivery in state.store.deliveries(&filter, None, limit).await? {
-        let now = state.clock.now();
-        match state.store.replay(delivery.source, &delivery.delivery_id, now).await {
-            Ok(Replayed::Queued) => count.queued += 1,
-            Ok(Replayed::Running) => count.running += 1,
-            // Retention may take one away meanwhile.
-            Ok(Replayed::Unknown) => {}
-            Err(failed) => {
-                replayed = Err(failed);
-                break;
-            }
-        }
+    let after = rest
+        .map(|(received_at, id)| DeliveryCursor { received_at, delivery_id: DeliveryId::new(id) });
+    let selection = Selection::new(filter, state.clock.now()).after(after);
+    if preview {
+        let preview = selection.preview(&state.store).await?;
+        return Ok(Json(ReplayPreview::new(preview, &selection)).into_response());
     }
-    if count.queued > 0 {
+    let mut progress = Progress::default();
+    let run = replay(&state.store, &state.clock, &selection, limit, &mut progress, |_| ());
+    let done = run.await;
+    if progress.queued > 0 {
         state.wake.work_is_due();
     }
-    replayed?;
+    done?;
+    let next =
+        progress.rest.map(|rest| cursor::encode(rest.received_at, rest.delivery_id.as_str()));
+    let count = QueuedCount {
+        queued: progress.queued,
+        running: progress.running,
+        dropped: progress.dropped,
+        next_cursor: next,
+    };
     let target = Target(format!("{} queued, {} in work", count.queued, count.running));
-    Ok((StatusCode::ACCEPTED, Extension(target), Json(count)))
+    Ok((StatusCode::ACCEPTED, Extension(target), Json(count)).into_response())
 }
 
 fn parameters(uri: &Uri, body: &[u8]) -> Result<Parameters, Problem> {

@@ -245,16 +245,16 @@ fn named(owner: &str, name: &str) -> Result<RepositoryName, Problem> {
 
 async fn changeable(state: &WebState, name: &RepositoryName) -> Result<(), Problem> {
     let known = state.store.find_repository(name, None).await?.ok_or_else(not_configured)?;
-    match known.origin {
-        Origin::Manual | Origin::Registered => Ok(()),
-        Origin::Config => Err(Problem::new(
-            ProblemKind::Conflict,
-            format!(
-                "{} stands in the configuration file: change it there and start again.",
-                known.name
-            ),
-        )),
+    if !state.setup.is_configured(&known.name) {
+        return Ok(());
     }
+    Err(Problem::new(
+        ProblemKind::Conflict,
+        format!(
+            "{} stands in the configuration file: change it there and start again.",
+            known.name
+        ),
+    ))
 }
 
 fn not_configured() -> Problem {

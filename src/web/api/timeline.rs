@@ -26,6 +26,50 @@ pub(in crate::web) struct TimelineEntry {
     reason: String,
     /// What changed.
     changes: Vec<FieldChange>,
+    /// What was written to Plane because of it, oldest first.
+    writes: Vec<WriteEntry>,
+}
+
+/// A write to Plane.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web) struct WriteEntry {
+    /// `create_item`, `update_item`, `create_label`, `create_link`, `create_comment`,
+    /// `update_comment` or `delete_comment`.
+    kind: String,
+    /// What was to be written, one line for people.
+    what: String,
+    /// `intended`, `made`, `settled` or `abandoned`.
+    status: &'static str,
+    /// Why it was not made, where it was not.
+    #[schema(required)]
+    reason: Option<String>,
+    /// When it was recorded, before it was made.
+    intended_at: DateTime<Utc>,
+    /// When its outcome was known.
+    #[schema(required)]
+    ended_at: Option<DateTime<Utc>>,
+}
+
+impl From<timeline::WriteEntry> for WriteEntry {
+    fn from(write: timeline::WriteEntry) -> Self {
+        Self {
+            kind: write.kind,
+            what: write.what,
+            status: write.standing.as_str(),
+            reason: write.reason,
+            intended_at: write.intended_at,
+            ended_at: write.ended_at,
+        }
+    }
+}
+
+impl TimelineEntry {
+    /// With the writes that it led to.
+    pub(super) fn with(mut self, mut writes: Vec<timeline::WriteEntry>) -> Self {
+        writes.sort_by_key(|write| write.intended_at);
+        self.writes = writes.into_iter().map(WriteEntry::from).collect();
+        self
+    }
 }
 
 /// One field before and after.
@@ -55,6 +99,7 @@ impl From<timeline::TimelineEntry> for TimelineEntry {
             outcome: entry.outcome.as_str(),
             reason: entry.reason,
             changes: entry.changes.into_iter().map(change).collect(),
+            writes: Vec::new(),
         }
     }
 }

@@ -362,19 +362,20 @@ pub(in crate::web) async fn show(
     Ok(Json(WorkItemWithTwins::new(known, &links)))
 }
 
-/// What happened to an item, newest first.
+/// What happened to an item, newest first, with what was written to Plane because of it.
 #[utoipa::path(
     get,
     path = "/api/v1/work-items/{ref}/timeline",
     tag = "work items",
     operation_id = "showTimeline",
-    description = "Entries are not paged: `next_cursor` is always null, `limit` takes up to 1000.",
     params(
         ("ref" = String, Path, description = "Its `work_item_ref`."),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, description = "Entries, 1 to 1000; 200 if not given."),
     ),
     responses(
-        (status = 200, description = "The newest entries.", body = Page<TimelineEntry>),
+        (status = 200, description = "One page.", body = Page<TimelineEntry>),
+        (status = 400, description = "A parameter is not known or can’t be read.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such item.", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -385,12 +386,25 @@ pub(in crate::web) async fn timeline(
 ) -> Result<Json<Page<TimelineEntry>>, Problem> {
     let mut given = Parameters::parse(uri.query())?;
     let limit = given.limit(MOST_LIMIT, TIMELINE_LIMIT)?;
-    given.finish("limit")?;
+    let after = given.cursor()?.map(|(_, place)| place.parse::<i64>()).transpose();
+    let after = after.map_err(|_| {
+        Problem::bad_parameter("cursor", "expected the next_cursor of the page before, unchanged")
+    })?;
+    given.finish("limit, cursor")?;
     known(&state, &item).await?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let entries = state.store.item_timeline(&item, limit).await?;
-    let items = entries.into_iter().map(TimelineEntry::from).collect();
-    Ok(Json(Page { items, next_cursor: None }))
+    let one_more = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+    let items = [item];
+    let mut found = state.store.history(&items, after, one_more).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let last = found.last().filter(|_| more);
+    let next_cursor = last.map(|(place, entry)| cursor::encode(entry.at, &place.to_string()));
+    let entries: Vec<_> = found.into_iter().map(|(_, entry)| entry).collect();
+    let writes = state.store.writes_beside(&items, &entries, None).await?;
+    let writes = crate::timeline::writes_of_each(&entries, writes);
+    let items = entries.into_iter().zip(writes);
+    let items = items.map(|(entry, writes)| TimelineEntry::from(entry).with(writes)).collect();
+    Ok(Json(Page { items, next_cursor }))
 }
 
 /// The comments on an item that are not deleted, oldest first.

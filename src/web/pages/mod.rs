@@ -18,6 +18,7 @@ mod health;
 mod json_text;
 mod live;
 mod query;
+mod repositories;
 mod spans;
 mod welcome;
 mod work_item;
@@ -47,6 +48,8 @@ pub fn viewer() -> Routes {
         .get("/live", live::events)
         .get("/deliveries", deliveries::show)
         .get("/health", health::show)
+        .get("/repositories", repositories::show)
+        .get("/repositories/{owner}/{name}", repositories::show_one)
         .get("/deliveries/{source}/{id}", delivery::show)
         .get("/access", access::show)
         .post("/access/sessions/end", "sign out everywhere", access::end_own)
@@ -55,6 +58,8 @@ pub fn viewer() -> Routes {
 /// The buttons that an operator presses.
 pub fn operator() -> Routes {
     Routes::needing(Scope::Operator)
+        .get("/deliveries/replay", deliveries::replay::preview)
+        .post("/deliveries/replay", "replay all that match", deliveries::replay::run)
         .post("/deliveries/{source}/{id}/replay", "replay a delivery", delivery::replay)
         .post("/boards/views", "save a view of the board", boards::save_view)
         .post("/boards/views/{id}/rename", "rename a view of the board", boards::rename_view)
@@ -68,6 +73,10 @@ pub fn admin() -> Routes {
         .post("/access/tokens/{id}/revoke", "revoke a token", access::revoke)
         .post("/access/sessions/{handle}/end", "end a session", access::end_one)
         .get("/audit", audit::show)
+        .post("/repositories", "add a repository", repositories::add)
+        .post("/repositories/{owner}/{name}", "change a repository", repositories::change)
+        .get("/repositories/{owner}/{name}/remove", repositories::ask_to_remove)
+        .post("/repositories/{owner}/{name}/remove", "remove a repository", repositories::remove)
         .post("/boards/limits", "set the board's limits", boards::set_limits)
 }
 
@@ -76,6 +85,7 @@ pub fn admin() -> Routes {
 enum Section {
     Boards,
     Deliveries,
+    Repositories,
     Health,
     /// Behind the caller's own menu.
     Access,
@@ -121,6 +131,7 @@ impl Frame {
             (self.section, section),
             (Section::Boards, "boards")
                 | (Section::Deliveries, "deliveries")
+                | (Section::Repositories, "repositories")
                 | (Section::Health, "health")
         )
     }

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::Html;
 
 use super::{Caller, Frame, Problem, Section, WebState, render};
-use crate::sources::github;
+use crate::sources::{Source, github};
 use crate::store::StoreResult;
 use crate::store::deliveries::DeliveryFilter;
 use crate::store::work_items::WorkItemFilter;
@@ -18,8 +18,18 @@ struct WelcomePage<'a> {
     public_url: &'a str,
     github_endpoint: String,
     database: &'a str,
+    plane: Step,
+    github: Step,
+    /// How many repositories are configured.
+    repositories: usize,
+}
+
+/// How far one side is connected.
+struct Step {
+    /// Whether its webhooks can be verified.
     secret_is_set: bool,
-    delivery_arrived: bool,
+    /// Whether a delivery of it was stored.
+    arrived: bool,
 }
 
 /// Whether no item was ever stored: when all were deleted, the board is merely empty.
@@ -29,7 +39,6 @@ pub(super) async fn nothing_is_stored(web: &WebState) -> StoreResult<bool> {
 }
 
 pub(super) async fn show(web: &WebState, caller: Caller) -> Result<Html<String>, Problem> {
-    let newest = web.store.deliveries(&DeliveryFilter::default(), None, 1).await?;
     render(&WelcomePage {
         frame: Frame::read(web, Section::Boards, caller).await?,
         public_url: &web.public_url,
@@ -38,7 +47,14 @@ pub(super) async fn show(web: &WebState, caller: Caller) -> Result<Html<String>,
             "postgres" => "PostgreSQL",
             _ => "SQLite",
         },
-        secret_is_set: web.plane_secret == SecretState::Set,
-        delivery_arrived: !newest.is_empty(),
+        plane: step(web, Source::Plane, web.plane_secret).await?,
+        github: step(web, Source::Github, web.setup.github_secret).await?,
+        repositories: web.store.repositories().await?.len(),
     })
+}
+
+async fn step(web: &WebState, source: Source, secret: SecretState) -> StoreResult<Step> {
+    let of = DeliveryFilter { source: Some(source), ..DeliveryFilter::default() };
+    let arrived = !web.store.deliveries(&of, None, 1).await?.is_empty();
+    Ok(Step { secret_is_set: secret == SecretState::Set, arrived })
 }

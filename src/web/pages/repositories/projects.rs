@@ -1,0 +1,71 @@
+//! Plane's projects to choose from. They are asked for once a minute at most, and not waited for
+//! long: without an answer there is a field for the project's id.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::WebState;
+
+/// How long an answer is good.
+const FRESH: Duration = Duration::from_mins(1);
+/// How long a page waits for Plane.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What there is to choose from.
+#[derive(Debug, Clone)]
+pub(super) struct Projects {
+    /// Id and name.
+    pub(super) all: Vec<(String, String)>,
+    /// Why there is nothing to choose from, though Plane can be asked.
+    pub(super) refused: Option<String>,
+}
+
+impl Projects {
+    /// Nothing to choose from.
+    pub(super) fn none() -> Self {
+        Self { all: Vec::new(), refused: None }
+    }
+
+    /// As Plane says, or said a moment ago.
+    pub(super) async fn read(web: &WebState) -> Self {
+        let Some(plane) = &web.setup.plane else { return Self::none() };
+        let now = web.clock.now();
+        let mut known = web.setup.projects.lock().await;
+        let is_fresh =
+            |at: &crate::clock::Timestamp| (now - *at).to_std().is_ok_and(|age| age < FRESH);
+        if let Some((_, all)) = known.as_ref().filter(|(at, _)| is_fresh(at)) {
+            return Self { all: all.clone(), refused: None };
+        }
+        let refused = match timeout(PATIENCE, plane.fetch_projects()).await {
+            Ok(Ok(projects)) => {
+                let name =
+                    |p: &crate::clients::plane::Project| format!("{} ({})", p.name, p.identifier);
+                let mut all: Vec<_> = projects
+                    .into_iter()
+                    .map(|project| (project.id.clone(), name(&project)))
+                    .collect();
+                all.sort_by_key(|(_, name)| name.to_lowercase());
+                *known = Some((now, all.clone()));
+                return Self { all, refused: None };
+            }
+            Ok(Err(refusal)) => refusal.failure().to_string(),
+            Err(_) => "Plane does not answer".to_owned(),
+        };
+        let all = known.as_ref().map(|(_, all)| all.clone()).unwrap_or_default();
+        Self { all, refused: Some(refused) }
+    }
+
+    /// What a project is called, else its id.
+    pub(super) fn name_of(&self, project: Uuid) -> String {
+        let id = project.to_string();
+        let found = self.all.iter().find(|(known, _)| *known == id);
+        found.map_or(id, |(_, name)| name.clone())
+    }
+
+    /// Whether the id is in no list: it is then offered beside the others.
+    pub(super) fn lacks(&self, project: &str) -> bool {
+        !project.is_empty() && self.all.iter().all(|(id, _)| id != project)
+    }
+}

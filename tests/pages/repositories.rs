@@ -1,0 +1,138 @@
+//! Repositories: shown with their health, added, changed and removed.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use jetbridge::clients::plane::PlaneClient;
+use jetbridge::config::{RepositoryName, Secrets};
+use jetbridge::sim::plane::{SimPlane, SimPlaneConfig};
+use jetbridge::web::state::{SecretState, Setup};
+use serde_json::json;
+
+use crate::on_both_databases;
+use crate::site::Site;
+use crate::support::app::GithubSettings;
+use crate::support::databases::{Kind, TestDatabase};
+use crate::support::github::{GithubDelivery, issue};
+
+const PROJECT: &str = "ce59f358-8bb1-44d5-9060-9d2391371abf";
+const ONE: &str = "/repositories/octo-org/new-repo";
+
+async fn webhook(site: &Site, issue: serde_json::Value) -> StatusCode {
+    let repository = json!({"id": 42, "name": "new-repo", "full_name": "octo-org/new-repo"});
+    let body = json!({"action": "opened", "issue": issue, "repository": repository});
+    let status =
+        site.app.post_github(&GithubDelivery::new("issues", body.to_string())).await.status;
+    site.app.run_jobs().await;
+    status
+}
+
+on_both_databases! {
+    async fn a_repository_is_added_seen_changed_and_removed_in_the_page(database: TestDatabase) {
+        let site = Site::new(database).await;
+        let empty = site.see("/repositories").await;
+        assert!(empty.contains("No repository is configured"), "{empty}");
+        assert!(empty.contains("value=\"https://hooks.example.org/api/webhooks/github-mcp/\""));
+        let fields = [("name", "octo-org/new-repo"), ("project", PROJECT), ("direction", "both")];
+        let next = site.fill_in("/repositories", &fields).await.next();
+        let page = site.see(&next).await;
+        assert!(page.contains("its webhooks are accepted from now on"), "{page}");
+        assert!(page.contains(PROJECT) && page.contains("<option value=\"both\" selected>"), "{page}");
+        assert!(page.contains("waiting for its first webhook"));
+
+        let thing = issue(7, "First", "open", "2026-11-22T01:00:00Z");
+        assert_eq!(webhook(&site, thing).await, StatusCode::ACCEPTED);
+        assert!(site.see("/repositories").await.contains("in order"));
+        assert_eq!(webhook(&site, json!({"id": "no number"})).await, StatusCode::ACCEPTED);
+        let list = site.see("/repositories").await;
+        assert!(list.contains("1 failed") && list.contains("replay what failed…"), "{list}");
+        assert!(list.contains("/deliveries?repository=octo-org%2Fnew-repo&#38;status=failed"), "{list}");
+        let deliveries = site.see("/deliveries?repository=Octo-Org/New-Repo&status=failed").await;
+        assert_eq!(deliveries.matches("<td role=\"cell\" class=\"check\">").count(), 1);
+
+        let next = site.fill_in(ONE, &[("project", ""), ("direction", "github-to-plane")]).await.next();
+        assert!(site.see(&next).await.contains("on the board only"));
+        let asked = site.see(&format!("{ONE}/remove")).await;
+        assert!(asked.contains("Everything that it sent stays"), "{asked}");
+        let next = site.press(&asked, &format!("{ONE}/remove")).await.next();
+        assert!(site.see(&next).await.contains("octo-org/new-repo is removed"));
+        assert_eq!(site.open(ONE).await.status, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_stands_beside_its_field_and_what_was_typed_stays() {
+    let site = Site::on_sqlite().await;
+    let fields = [("name", "octo<b>"), ("project", "SYNC"), ("direction", "up")];
+    let page = site.fill_in("/repositories", &fields).await;
+    assert_eq!(page.status, StatusCode::BAD_REQUEST);
+    for error in ["name-error", "project-error", "direction-error"] {
+        assert!(page.text.contains(&format!("id=\"{error}\" role=\"alert\"")), "{error}");
+        assert!(page.text.contains(&format!("aria-invalid=\"true\" aria-describedby=\"{error}\"")));
+    }
+    assert!(
+        page.text.contains("value=\"octo&#60;b&#62;\"") && page.text.contains("value=\"SYNC\"")
+    );
+    site.fill_in("/repositories", &[("name", "octo-org/new-repo")]).await.next();
+    let again = site.fill_in("/repositories", &[("name", "Octo-Org/NEW-repo")]).await;
+    assert!(again.text.contains("It is configured already"), "{}", again.text);
+    let wrong = site.fill_in(ONE, &[("project", "SYNC")]).await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    assert!(wrong.text.contains("This is no project’s id"), "{}", wrong.text);
+}
+
+/// With the repositories of a configuration file, of which the second one has left it.
+async fn with_a_file() -> Site {
+    let setup = Setup {
+        configured: vec!["Codertocat/Hello-World".parse::<RepositoryName>().unwrap()],
+        github_secret: SecretState::Set,
+        ..Setup::default()
+    };
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let site = Site::with_setup(database, SecretState::Set, setup).await;
+    let rows = GithubSettings::default().configured();
+    let now = site.app.clock.now();
+    site.app.store.put_configured_repositories(&rows, now).await.unwrap();
+    site
+}
+
+#[tokio::test]
+async fn what_stands_in_the_configuration_file_is_changed_there_and_what_has_left_it_here() {
+    let site = with_a_file().await;
+    let page = site.see("/repositories/Codertocat/Hello-World").await;
+    assert!(page.contains("jetbridge.toml") && !page.contains("name=\"project\""), "{page}");
+    for address in
+        ["/repositories/Codertocat/Hello-World", "/repositories/Codertocat/Hello-World/remove"]
+    {
+        let refused = site.submit(address).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{address}");
+        assert!(refused.text.contains("stands in the configuration file"));
+    }
+    let taken = site.fill_in("/repositories", &[("name", "codertocat/hello-world")]).await;
+    assert!(taken.text.contains("stands in the configuration file already"), "{}", taken.text);
+    let left = "/repositories/octo-org/octo-repo";
+    assert!(site.see(left).await.contains("has left the configuration file"));
+    site.submit(left).await.next();
+    assert!(site.see(left).await.contains("added by hand"));
+    site.submit(&format!("{left}/remove")).await.next();
+    assert_eq!(site.open(left).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn planes_projects_are_offered_where_plane_can_be_asked() {
+    let config = SimPlaneConfig::default().with_project("SYNC", "Sync <Target>");
+    let plane = SimPlane::start(config).await.unwrap();
+    let key = Secrets::new([plane.api_key()]);
+    let client =
+        PlaneClient::new(&plane.api_url(), &plane.workspace(), &key, Duration::from_secs(5));
+    let setup = Setup { plane: client.unwrap(), ..Setup::default() };
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let site = Site::with_setup(database, SecretState::Set, setup).await;
+    let page = site.see("/repositories").await;
+    let project = plane.project("SYNC").unwrap().id;
+    let option = format!("<option value=\"{project}\">Sync &#60;Target&#62; (SYNC)</option>");
+    assert!(page.contains(&option), "{page}");
+    let fields = [("name", "octo-org/new-repo"), ("project", &project.to_string())];
+    let next = site.fill_in("/repositories", &fields).await.next();
+    assert!(site.see(&next).await.contains("Sync &#60;Target&#62; (SYNC), GitHub leads"));
+}
