@@ -34,8 +34,8 @@ impl Scope {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Viewer => "sees boards, items, deliveries and figures",
-            Self::Operator => "also replays deliveries and brings items in step",
-            Self::Admin => "also configures repositories and gives out tokens",
+            Self::Operator => "sees, replays deliveries and brings items in step",
+            Self::Admin => "sees, replays, configures, gives out tokens and reads the audit log",
         }
     }
 }

@@ -192,11 +192,12 @@ impl Store {
         macro_rules! replay {
             ($transaction:expr, $dialect:ident) => {{
                 let mut transaction = $transaction;
-                let queued: Vec<(String, String, Option<String>)> = sqlx::query_as(REQUEUE.$dialect)
-                    .bind(&names)
-                    .bind(At(now))
-                    .fetch_all(&mut *transaction)
-                    .await?;
+                let queued: Vec<(String, String, Option<String>)> =
+                    sqlx::query_as(REQUEUE.$dialect)
+                        .bind(&names)
+                        .bind(At(now))
+                        .fetch_all(&mut *transaction)
+                        .await?;
                 let mut revised = Vec::new();
                 for (source, reset) in
                     [(Source::Plane, RESET_PLANE), (Source::Github, RESET_GITHUB)]

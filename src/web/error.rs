@@ -14,8 +14,8 @@ use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
 
-use crate::access::{Caller, Scope};
 use super::reality::Reality;
+use crate::access::{Caller, Scope};
 use crate::store::StoreError;
 
 /// When to come again after a 503, seconds.

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::Json;
 use axum::extract::State;
+use axum::http::Method;
 use axum::response::{Html, IntoResponse, Response};
 use utoipa::openapi::path::{Operation, Parameter, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -13,6 +14,7 @@ use super::api::{
     audit, deliveries, health, live, replay, repositories, stats, tokens, work_items,
 };
 use super::error::{Problem, ProblemKind};
+use super::for_programs;
 use super::reality::Reality;
 use super::state::WebState;
 
@@ -44,7 +46,7 @@ use super::state::WebState;
         tokens::revoke,
         audit::list,
     ),
-    modifiers(&Bearer),
+    modifiers(&Bearer, &Scopes),
     security(("bearer" = []))
 )]
 struct Api;
@@ -57,6 +59,27 @@ impl Modify for Bearer {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// Each operation says the scope that its route needs.
+struct Scopes;
+
+impl Modify for Scopes {
+    fn modify(&self, document: &mut Document) {
+        for route in for_programs().list() {
+            let Some(item) = document.paths.paths.get_mut(route.path) else { continue };
+            let operation = match route.method {
+                Method::POST => &mut item.post,
+                Method::PATCH => &mut item.patch,
+                Method::DELETE => &mut item.delete,
+                _ => &mut item.get,
+            };
+            let Some(operation) = operation else { continue };
+            let needed = format!("Needs the scope `{}`.", route.scope);
+            let said = operation.description.take().filter(|said| !said.is_empty());
+            operation.description = Some(said.map_or(needed.clone(), |s| format!("{s} {needed}")));
+        }
     }
 }
 

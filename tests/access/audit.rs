@@ -107,11 +107,14 @@ on_both_databases! {
     }
 }
 
+/// Method, address, body, and what the row says: action, target, outcome.
+type Deed = (Method, &'static str, &'static str, (&'static str, &'static str, Outcome));
+
 #[tokio::test]
 async fn a_deed_is_written_down_with_what_it_was_done_to() {
     let site = sqlite().await;
     let token = site.token("ops", Scope::Admin).await.text;
-    let deeds: [(Method, &str, &str, (&str, &str, Outcome)); 8] = [
+    let deeds: [Deed; 8] = [
         (
             Method::POST,
             "/api/v1/repositories",

@@ -97,6 +97,12 @@ async fn the_api_that_is_documented_is_the_api_that_is_guarded() {
             documented.insert(format!("{} {path}", method.to_uppercase()));
         }
     }
+    for route in web::for_programs().list().filter(|route| route.path.starts_with("/api/v1/")) {
+        let method = route.method.as_str().to_lowercase();
+        let said = document["paths"][route.path][method]["description"].as_str().unwrap_or("");
+        let needed = format!("Needs the scope `{}`.", route.scope);
+        assert!(said.ends_with(&needed), "{}: {said}", name(route));
+    }
     let guarded: BTreeSet<String> =
         web::for_programs().list().map(name).filter(|name| name.contains(" /api/v1/")).collect();
     assert_eq!(guarded, documented);

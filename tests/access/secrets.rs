@@ -64,7 +64,7 @@ async fn no_token_and_no_cookie_is_in_anything_that_is_printed_or_kept() {
     seen += &said(&audit);
     served.terminate();
     let log = std::fs::read_to_string(folder.join("stderr.log")).unwrap();
-    assert!(log.len() > 1000, "the log is at its most talkative: {log}");
+    assert!(log.contains("stopping"), "there is a log: {log}");
     seen += &log;
     let mut kept = Vec::new();
     for name in ["jetbridge.db", "jetbridge.db-wal"] {

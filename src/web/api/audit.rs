@@ -91,7 +91,7 @@ pub(in crate::web) struct AuditParameters {
     path = "/api/v1/audit",
     tag = "access",
     operation_id = "listAudit",
-    description = "Needs the scope `admin`. Entries are kept for 400 days.",
+    description = "Entries are kept for 400 days.",
     params(AuditParameters),
     responses(
         (status = 200, description = "One page.", body = Page<AuditBody>),

@@ -119,7 +119,6 @@ impl GivenDays {
     path = "/api/v1/tokens",
     tag = "access",
     operation_id = "listTokens",
-    description = "Needs the scope `admin`.",
     responses((status = 200, description = "Up to 1000 of them; there is no further page.", body = Page<TokenBody>))
 )]
 pub(in crate::web) async fn list(
@@ -139,7 +138,6 @@ pub(in crate::web) async fn list(
     path = "/api/v1/tokens",
     tag = "access",
     operation_id = "makeToken",
-    description = "Needs the scope `admin`.",
     request_body(content = TokenToMake, content_type = "application/json"),
     responses(
         (status = 201, description = "It is good from now on.", body = MadeToken),
@@ -181,7 +179,6 @@ pub(in crate::web) async fn make(
     path = "/api/v1/tokens/{id}",
     tag = "access",
     operation_id = "revokeToken",
-    description = "Needs the scope `admin`.",
     params(("id" = i64, Path, description = "Its number.")),
     responses(
         (status = 204, description = "It is good for nothing any more."),
