@@ -16,6 +16,7 @@ use crate::ids::{DeliveryId, WorkItemRef};
 use crate::replay::{Counted, Preview, Progress, Selection, replay};
 use crate::sources::Source;
 use crate::store::Store;
+use crate::store::announcements::Topic;
 use crate::store::deliveries::{DeliveryFilter, DeliveryStatus};
 use crate::store::jobs::Replayed;
 
@@ -59,7 +60,7 @@ async fn one(source: Source, id: &DeliveryId, context: &Context) -> Result<(), F
     let store = context.open_store().await?;
     let replayed = store.replay(source, id, context.clock.now()).await?;
     if replayed == Replayed::Queued {
-        store.announce_work().await?;
+        store.announce(Topic::Work).await?;
     }
     let outcome = if replayed == Replayed::Queued { Outcome::Done } else { Outcome::Failed };
     let target = format!("{source}/{id}");
@@ -160,7 +161,7 @@ async fn all(
         let _ = writeln!(std::io::stderr());
     }
     if progress.queued > 0 {
-        store.announce_work().await?;
+        store.announce(Topic::Work).await?;
     }
     let outcome = if ended.is_ok() { Outcome::Done } else { Outcome::Failed };
     let target = format!("{} queued, {} in work", progress.queued, progress.running);

@@ -197,6 +197,7 @@ mod tests {
             extent: crate::work_items::Extent::default(),
             stage: crate::work_items::Stage::default(),
             asked_at: None,
+            readiness: crate::work_items::Readiness::Ready,
             description: None,
         }
     }
