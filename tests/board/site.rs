@@ -1,5 +1,6 @@
 //! The application with its pages, as a browser that is signed in sees it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -8,11 +9,13 @@ use axum::http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use jetbridge::board::Card;
 use jetbridge::config::Secrets;
+use jetbridge::live::Live;
 use jetbridge::queue::Wake;
 use jetbridge::store::cards::read::CardFilter;
 use jetbridge::store::sessions::TokenKind;
 use jetbridge::web;
-use jetbridge::web::state::{SecretState, WebState};
+use jetbridge::web::reality::Reality;
+use jetbridge::web::state::{SecretState, Setup, WebState};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
@@ -46,6 +49,9 @@ impl Site {
             admin_token_file: "admin-token".into(),
             plane_secret: SecretState::Set,
             wake: Wake::default(),
+            live: Live::new(app.store.clone(), tokio::sync::watch::channel(false).1),
+            reality: Reality::Real,
+            setup: Arc::new(Setup::default()),
             metrics: app.metrics.clone(),
         };
         let now = app.clock.now();
@@ -57,7 +63,7 @@ impl Site {
     }
 
     async fn ask(&self, mut request: Request<Body>) -> (StatusCode, String, String) {
-        let cookie = format!("jetbridge_session={SESSION}");
+        let cookie = format!("__Host-jetbridge_session={SESSION}");
         let sent =
             [("accept", "text/html"), ("sec-fetch-site", "same-origin"), ("cookie", &cookie)];
         for (name, value) in sent {

@@ -119,3 +119,20 @@ async fn of_items_that_are_not_linked_nothing_is_said() {
     let newest = &told(&world).await[0];
     assert!(!result(newest).contains("Jetbridge"), "{}", result(newest));
 }
+
+#[tokio::test]
+async fn every_write_of_a_sync_stands_with_the_delivery_that_led_to_it() {
+    use jetbridge::ids::WorkItemRef;
+    use jetbridge::timeline::{WriteStanding, causes};
+    let world = linked(Kind::Sqlite).await;
+    let items = [WorkItemRef::new(format!("github:{}", world.issue(1).id))];
+    let history = world.store.history(&items, None, 100).await.unwrap();
+    let entries: Vec<_> = history.into_iter().map(|(_, entry)| entry).collect();
+    let writes = world.store.writes_beside(&items, &entries, None).await.unwrap();
+    assert!(writes.len() >= 3, "a label, the item, its link: {writes:?}");
+    assert!(writes.iter().all(|w| w.standing == WriteStanding::Settled && w.cause.is_some()));
+    let count = writes.len();
+    let causes = causes(entries, writes);
+    assert_eq!(causes.iter().map(|cause| cause.writes.len()).sum::<usize>(), count);
+    assert!(causes.iter().all(|cause| cause.by.is_some()), "nobody wrote by hand");
+}
