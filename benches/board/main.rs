@@ -11,6 +11,7 @@
 
 mod fill;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -19,11 +20,13 @@ use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use jetbridge::clock::Clock;
 use jetbridge::config::Secrets;
+use jetbridge::live::Live;
 use jetbridge::metrics::Metrics;
 use jetbridge::queue::Wake;
 use jetbridge::store::sessions::TokenKind;
 use jetbridge::store::{DatabaseUrl, Store};
 use jetbridge::web;
+use jetbridge::web::reality::Reality;
 use jetbridge::web::state::{SecretState, WebState};
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
@@ -107,6 +110,9 @@ async fn site(url: &str, items: usize) -> (Router, Duration) {
     let until = now + Duration::from_hours(1);
     store.put_token(&session, TokenKind::Session, now, until).await.expect("a session");
     let state = WebState {
+        live: Live::new(store.clone(), tokio::sync::watch::channel(false).1),
+        reality: Reality::Real,
+        setup: Arc::default(),
         store,
         clock,
         admin_token: Secrets::none(),
@@ -114,7 +120,7 @@ async fn site(url: &str, items: usize) -> (Router, Duration) {
         admin_token_file: "admin-token".into(),
         plane_secret: SecretState::Set,
         wake: Wake::default(),
-        metrics: std::sync::Arc::new(Metrics::default()),
+        metrics: Arc::new(Metrics::default()),
     };
     (web::routes(&state, None), took)
 }
@@ -125,7 +131,7 @@ async fn measure(site: &Router, address: &str) -> (Duration, usize) {
     for _ in 0..ROUNDS {
         let request = Request::get(address)
             .header("accept", "text/html")
-            .header("cookie", format!("jetbridge_session={SESSION}"))
+            .header("cookie", format!("__Host-jetbridge_session={SESSION}"))
             .body(Body::empty())
             .expect("a request");
         let begun = Instant::now();

@@ -1,7 +1,6 @@
 //! All routes as a server has them, and callers of every kind.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -9,12 +8,11 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use jetbridge::access::{ApiTokenId, ApiTokenText, Scope};
 use jetbridge::config::Secrets;
-use jetbridge::queue::Wake;
 use jetbridge::store::api_tokens::NewApiToken;
 use jetbridge::store::audit::{AuditFilter, AuditRow};
 use jetbridge::web;
 use jetbridge::web::server::Peer;
-use jetbridge::web::state::{SecretState, WebState};
+use jetbridge::web::state::WebState;
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -71,14 +69,9 @@ impl Site {
     pub async fn at(public_url: &str, database: TestDatabase) -> Self {
         let app = TestApp::new(database).await;
         let state = WebState {
-            store: app.store.clone(),
-            clock: app.clock.clone(),
             admin_token: Secrets::new([ADMIN.to_owned()]),
             public_url: public_url.into(),
-            admin_token_file: "jetbridge-data/admin-token".into(),
-            plane_secret: SecretState::Set,
-            wake: Wake::default(),
-            metrics: Arc::clone(&app.metrics),
+            ..app.web_state()
         };
         let routes = web::routes(&state, None);
         Self { app, state, routes }

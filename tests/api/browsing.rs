@@ -7,11 +7,8 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use jetbridge::config::Secrets;
-use jetbridge::live::Live;
-use jetbridge::queue::Wake;
 use jetbridge::web;
-use jetbridge::web::reality::Reality;
-use jetbridge::web::state::{SecretState, Setup, WebState};
+use jetbridge::web::state::{Setup, WebState};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -69,17 +66,10 @@ impl Site {
     pub async fn with_setup(public_url: &str, database: TestDatabase, setup: Setup) -> Self {
         let app = TestApp::new(database).await;
         let state = WebState {
-            store: app.store.clone(),
-            clock: app.clock.clone(),
             admin_token: Secrets::new([TOKEN.to_owned(), OLD_TOKEN.to_owned()]),
             public_url: public_url.into(),
-            admin_token_file: "jetbridge-data/admin-token".into(),
-            plane_secret: SecretState::Set,
-            wake: Wake::default(),
-            live: Live::new(app.store.clone(), tokio::sync::watch::channel(false).1),
-            metrics: Arc::clone(&app.metrics),
-            reality: Reality::Real,
             setup: Arc::new(setup),
+            ..app.web_state()
         };
         let routes = web::routes(&state, None);
         Self { app, state, routes }

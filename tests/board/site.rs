@@ -1,6 +1,5 @@
 //! The application with its pages, as a browser that is signed in sees it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -8,14 +7,9 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use jetbridge::board::Card;
-use jetbridge::config::Secrets;
-use jetbridge::live::Live;
-use jetbridge::queue::Wake;
 use jetbridge::store::cards::read::CardFilter;
 use jetbridge::store::sessions::TokenKind;
 use jetbridge::web;
-use jetbridge::web::reality::Reality;
-use jetbridge::web::state::{SecretState, Setup, WebState};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
@@ -41,19 +35,7 @@ pub struct Site {
 impl Site {
     pub async fn new(database: TestDatabase) -> Self {
         let app = TestApp::new(database).await;
-        let state = WebState {
-            store: app.store.clone(),
-            clock: app.clock.clone(),
-            admin_token: Secrets::none(),
-            public_url: "https://hooks.example.org".into(),
-            admin_token_file: "admin-token".into(),
-            plane_secret: SecretState::Set,
-            wake: Wake::default(),
-            live: Live::new(app.store.clone(), tokio::sync::watch::channel(false).1),
-            reality: Reality::Real,
-            setup: Arc::new(Setup::default()),
-            metrics: app.metrics.clone(),
-        };
+        let state = app.web_state();
         let now = app.clock.now();
         let session = Sha256::digest(SESSION).into();
         let until = now + Duration::from_hours(1);

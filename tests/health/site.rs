@@ -12,10 +12,9 @@ use jetbridge::config::Secrets;
 use jetbridge::health::{self, Health, Range};
 use jetbridge::jobs::watch::{Watch, Watcher};
 use jetbridge::metrics::Metrics;
-use jetbridge::queue::Wake;
 use jetbridge::store::sessions::TokenKind;
 use jetbridge::web;
-use jetbridge::web::state::{SecretState, WebState};
+use jetbridge::web::state::WebState;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
@@ -39,16 +38,8 @@ impl Site {
         let app = TestApp::new(database).await;
         let configured = support_repositories();
         app.store.put_configured_repositories(&configured, app.clock.now()).await.unwrap();
-        let state = WebState {
-            store: app.store.clone(),
-            clock: app.clock.clone(),
-            admin_token: Secrets::new([TOKEN.to_owned()]),
-            public_url: "https://hooks.example.org".into(),
-            admin_token_file: "admin-token".into(),
-            plane_secret: SecretState::Set,
-            wake: Wake::default(),
-            metrics: app.metrics.clone(),
-        };
+        let admin_token = Secrets::new([TOKEN.to_owned()]);
+        let state = WebState { admin_token, ..app.web_state() };
         let (now, session) = (app.clock.now(), Sha256::digest(SESSION).into());
         let ends = now + Duration::from_hours(1000);
         app.store.put_token(&session, TokenKind::Session, now, ends).await.unwrap();
@@ -75,7 +66,7 @@ impl Site {
     pub async fn get(&self, path: &str) -> String {
         let mut request = Request::get(path).body(Body::empty()).unwrap();
         let bearer = HeaderValue::from_str(&format!("Bearer {TOKEN}")).unwrap();
-        let cookie = HeaderValue::from_str(&format!("jetbridge_session={SESSION}")).unwrap();
+        let cookie = HeaderValue::from_str(&format!("__Host-jetbridge_session={SESSION}")).unwrap();
         let (name, value) = if path.starts_with("/health") {
             ("cookie", cookie)
         } else {

@@ -7,12 +7,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use jetbridge::config::Secrets;
-use jetbridge::live::Live;
-use jetbridge::queue::Wake;
 use jetbridge::store::sessions::TokenKind;
 use jetbridge::web;
-use jetbridge::web::reality::Reality;
 use jetbridge::web::state::{SecretState, Setup, WebState};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -69,19 +65,7 @@ impl Site {
         setup: Setup,
     ) -> Self {
         let app = TestApp::new(database).await;
-        let state = WebState {
-            store: app.store.clone(),
-            clock: app.clock.clone(),
-            admin_token: Secrets::none(),
-            public_url: "https://hooks.example.org".into(),
-            admin_token_file: "admin-token".into(),
-            plane_secret,
-            wake: Wake::default(),
-            live: Live::new(app.store.clone(), tokio::sync::watch::channel(false).1),
-            reality: Reality::Real,
-            metrics: app.metrics.clone(),
-            setup: Arc::new(setup),
-        };
+        let state = WebState { plane_secret, setup: Arc::new(setup), ..app.web_state() };
         let now = app.clock.now();
         let session = Sha256::digest(SESSION).into();
         let put =

@@ -14,12 +14,15 @@ use jetbridge::inbox::Inbox;
 use jetbridge::jobs::directory::Directory;
 use jetbridge::jobs::process_delivery::{PlaneAddress, Processor};
 use jetbridge::jobs::sync_issue::{IssueSync, Mappings, Projects};
+use jetbridge::live::Live;
 use jetbridge::metrics::Metrics;
 use jetbridge::queue::Wake;
 use jetbridge::queue::retry::RetryPolicy;
 use jetbridge::queue::worker::Worker;
 use jetbridge::store::Store;
 use jetbridge::store::jobs::Stage;
+use jetbridge::web::reality::Reality;
+use jetbridge::web::state::{SecretState, Setup, WebState};
 use jetbridge::web::webhooks::{
     self, GithubEndpoint, Intake, KnownRepositories, Limits, PlaneEndpoint,
 };
@@ -108,6 +111,23 @@ pub fn start() -> Timestamp {
 }
 
 impl TestApp {
+    /// What its pages and API are made from; nobody may sign in with a token.
+    pub fn web_state(&self) -> WebState {
+        WebState {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            admin_token: Secrets::none(),
+            public_url: "https://hooks.example.org".into(),
+            admin_token_file: "jetbridge-data/admin-token".into(),
+            plane_secret: SecretState::Set,
+            wake: Wake::default(),
+            live: Live::new(self.store.clone(), tokio::sync::watch::channel(false).1),
+            metrics: self.metrics.clone(),
+            reality: Reality::Real,
+            setup: Arc::new(Setup::default()),
+        }
+    }
+
     pub async fn new(database: TestDatabase) -> Self {
         Self::with_secrets(database, &[SECRET]).await
     }
