@@ -286,6 +286,7 @@ fn config(
         },
         workers: 4,
         max_body: 25 * 1024 * 1024,
+        alarm_webhook_url: Secrets::none(),
         repositories: vec![repository(project)],
     }
 }
