@@ -19,6 +19,7 @@ CREATE TABLE ops.figures (
 );
 CREATE INDEX figures_bucket ON ops.figures (bucket);
 CREATE INDEX figures_unmerged ON ops.figures (bucket) WHERE NOT merged;
+CREATE INDEX figures_fine ON ops.figures (bucket) WHERE seconds < 3600;
 
 -- A replay's lag counts from the replay.
 ALTER TABLE ops.work_queue ADD COLUMN requeued_at timestamptz;

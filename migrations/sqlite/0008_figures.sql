@@ -14,6 +14,7 @@ CREATE TABLE figures (
 );
 CREATE INDEX figures_bucket ON figures (bucket);
 CREATE INDEX figures_unmerged ON figures (bucket) WHERE NOT merged;
+CREATE INDEX figures_fine ON figures (bucket) WHERE seconds < 3600;
 
 ALTER TABLE work_queue ADD COLUMN requeued_at TEXT;
 

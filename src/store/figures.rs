@@ -9,17 +9,21 @@
 //! - *A batch that commits into a bucket which is merged already.* Its rows are not merged ones, so
 //!   the bucket is merged again.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use sqlx::FromRow;
 
 use super::rows::{Statement, statement, to_json};
 use super::time::{At, to_text};
-use super::{Database, Store, StoreResult, on_writer};
+use super::{Database, Store, StoreResult, on_reader, on_writer};
 use crate::clock::Timestamp;
-use crate::figures::{BUCKET, Ended, Figure, LagBucket, Tally, tally};
+use crate::figures::{BUCKET, Ended, Figure, LagBucket, Tally, floor, tally};
 
 /// Rows that one statement of a purge takes away.
 const PURGED_AT_ONCE: i64 = 5000;
+/// Buckets and hours that one turn merges; the next one goes on.
+const MERGED_AT_ONCE: usize = 200;
 
 pub(super) const ADD_FIGURES: Statement = statement!(
     "INSERT INTO figures (bucket, seconds, source, place, event, outcome, lag, count)
@@ -133,7 +137,7 @@ const BY_SLOT: Statement = Statement {
 const BY_PLACE_AND_EVENT: Statement =
     Statement { postgres: sums!("0", "place", "event"), sqlite: sums!("0", "place", "event") };
 
-/// What becomes of rows: `$1` and what it selects, the bucket they go to, and its length.
+/// What becomes of rows between `$1` and `$2`: the bucket they go to, and its length.
 macro_rules! moved {
     ($which:literal, $bucket_postgres:literal, $bucket_sqlite:literal, $seconds:literal) => {
         (
@@ -160,20 +164,17 @@ macro_rules! moved {
 
 type Moved = (&'static str, [&'static str; 5]);
 
-/// Buckets that are over and hold rows which are not merged.
-const MERGE: Moved = moved!(
-    "bucket IN (SELECT bucket FROM figures WHERE NOT merged AND bucket < $1)",
-    "bucket",
-    "bucket",
-    "seconds"
-);
-/// What is older than `$1`, by the hour.
+/// One bucket that holds rows which are not merged.
+const MERGE: Moved = moved!("bucket >= $1 AND bucket < $2", "bucket", "bucket", "seconds");
+/// One hour.
 const COARSEN: Moved = moved!(
-    "seconds < 3600 AND bucket < $1",
+    "seconds < 3600 AND bucket >= $1 AND bucket < $2",
     "date_trunc('hour', bucket, 'UTC')",
     "substr(bucket, 1, 13) || ':00:00.000000Z'",
     "3600"
 );
+const OLDEST_UNMERGED: &str = "SELECT MIN(bucket) FROM figures WHERE NOT merged AND bucket < $1";
+const OLDEST_FINE: &str = "SELECT MIN(bucket) FROM figures WHERE seconds < 3600 AND bucket < $1";
 
 impl Store {
     /// Sums by slots of `step` seconds, since a time that is the beginning of one.
@@ -198,22 +199,41 @@ impl Store {
         Ok(rows.into_iter().map(Sum::from).collect())
     }
 
-    /// Merges the rows of buckets before `open`, and those before `hourly` into hours.
+    /// Merges the rows of buckets before `open`, and those before `hourly`, a whole hour, into
+    /// hours: one at a time, so that nobody waits long for the database, and a limited number.
     pub async fn merge_figures(&self, open: Timestamp, hourly: Timestamp) -> StoreResult<()> {
-        for (moved, before) in [(MERGE, open), (COARSEN, hourly)] {
-            match &self.database {
-                Database::Postgres(pool) => {
-                    sqlx::query(moved.0).bind(At(before)).execute(pool).await?;
+        let hour = Duration::from_hours(1);
+        for (oldest, before, step, moved) in
+            [(OLDEST_UNMERGED, open, BUCKET, MERGE), (OLDEST_FINE, hourly, hour, COARSEN)]
+        {
+            for _ in 0..MERGED_AT_ONCE {
+                let found: Option<At> = on_reader!(self, pool => sqlx::query_scalar(oldest).bind(At(before)).fetch_one(pool).await?);
+                let Some(At(found)) = found else { break };
+                let from = floor(found, step);
+                self.move_figures(moved, from, from + step).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn move_figures(
+        &self,
+        moved: Moved,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> StoreResult<()> {
+        match &self.database {
+            Database::Postgres(pool) => {
+                sqlx::query(moved.0).bind(At(from)).bind(At(until)).execute(pool).await?;
+            }
+            Database::Sqlite { writer, .. } => {
+                let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                for (at, step) in moved.1.into_iter().enumerate() {
+                    let step = sqlx::query(step);
+                    let step = if at == 1 { step.bind(At(from)).bind(At(until)) } else { step };
+                    step.execute(&mut *transaction).await?;
                 }
-                Database::Sqlite { writer, .. } => {
-                    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-                    for (at, step) in moved.1.into_iter().enumerate() {
-                        let step = sqlx::query(step);
-                        let step = if at == 1 { step.bind(At(before)) } else { step };
-                        step.execute(&mut *transaction).await?;
-                    }
-                    transaction.commit().await?;
-                }
+                transaction.commit().await?;
             }
         }
         Ok(())

@@ -37,10 +37,10 @@ async fn seed(database: &TestDatabase, now: Timestamp) {
             .await
             .unwrap();
     }
-    let mut at = floor(now, Duration::from_mins(5)) - chrono::TimeDelta::days(30);
+    let mut at = floor(now, Duration::from_hours(1)) - chrono::TimeDelta::days(30);
     while at <= now {
         add_bucket(&mut transaction, at, now).await;
-        at += Duration::from_mins(if now - at > chrono::TimeDelta::days(2) { 60 } else { 5 });
+        at += Duration::from_mins(if is_old(at, now) { 60 } else { 5 });
     }
     for minute in 0..1440 {
         let at = floor(now, Duration::from_mins(1)) - chrono::TimeDelta::minutes(minute);
@@ -85,9 +85,15 @@ async fn seed(database: &TestDatabase, now: Timestamp) {
     store.close().await;
 }
 
+/// Kept by the hour.
+fn is_old(at: Timestamp, now: Timestamp) -> bool {
+    now - at > chrono::TimeDelta::days(2)
+}
+
 async fn add_bucket(connection: &mut SqliteConnection, at: Timestamp, now: Timestamp) {
     let hour = f64::from(u32::try_from(at.timestamp().rem_euclid(86_400) / 3600).unwrap());
     let day = 1.0 - ((hour - 14.0) / 12.0).powi(2);
+    let seconds = if is_old(at, now) { 3600 } else { 300 };
     let trouble = (now - at).num_minutes() > 200 && (now - at).num_minutes() < 320;
     let wobble = f64::from(u32::try_from(at.timestamp() / 300 % 7).unwrap()) / 10.0;
     for (place, share) in REPOSITORIES {
@@ -104,10 +110,11 @@ async fn add_bucket(connection: &mut SqliteConnection, at: Timestamp, now: Times
                 ("retried", if trouble { 0.4 } else { 0.01 }, 24),
                 ("failed", if trouble && share > 0.9 { 0.02 } else { 0.0 }, 26),
             ] {
-                let count = (share * factor * part * (day + wobble) * 3.0).round();
+                let count =
+                    (share * factor * part * (day + wobble) * f64::from(seconds) / 100.0).round();
                 if count > 0.0 {
-                    sqlx::query("INSERT INTO figures (bucket, seconds, source, place, event, outcome, lag, count) VALUES ($1, 300, $2, $3, $4, $5, $6, $7)")
-                        .bind(text(at)).bind(source).bind(place).bind(event).bind(outcome).bind(lag).bind(count)
+                    sqlx::query("INSERT INTO figures (bucket, seconds, source, place, event, outcome, lag, count, merged) VALUES ($1, $8, $2, $3, $4, $5, $6, $7, 1)")
+                        .bind(text(at)).bind(source).bind(place).bind(event).bind(outcome).bind(lag).bind(count).bind(seconds)
                         .execute(&mut *connection).await.unwrap();
                 }
             }

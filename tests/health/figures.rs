@@ -91,8 +91,8 @@ on_both_databases! {
         site.app.store.merge_figures(floor(now, BUCKET), since - Duration::from_hours(1)).await.unwrap();
         assert_eq!(sums().await, as_written);
         assert_eq!(site.health(Range::Day).await.slots, before.slots);
-        site.app.store.merge_figures(floor(now, BUCKET), now).await.unwrap();
-        site.app.store.merge_figures(floor(now, BUCKET), now).await.unwrap();
+        site.app.store.merge_figures(floor(now, BUCKET), floor(now, Duration::from_hours(1)) + Duration::from_hours(1)).await.unwrap();
+        site.app.store.merge_figures(floor(now, BUCKET), floor(now, Duration::from_hours(1)) + Duration::from_hours(1)).await.unwrap();
         assert_eq!(sums().await, as_written);
         let by_hour = site.app.store.figures_by_slot(since, 3600).await.unwrap();
         assert_eq!(by_hour.iter().map(|s| s.count).sum::<u64>(), 12);
