@@ -264,7 +264,7 @@ impl Demo {
                 self.github.acting_as(owner).delete_issue(repository(*issue), issue.number)?;
                 if let Some(item) = twin {
                     self.somebody(0)?.delete_item(*item)?;
-                    self.gone.push(WorkItemRef::new(format!("plane:{item}")));
+                    self.gone.push((self.step, WorkItemRef::new(format!("plane:{item}"))));
                 }
                 let title = &there.title;
                 Ok(at_github(format!("{} {owner} deleted “{title}”", called(*issue))))
@@ -273,13 +273,16 @@ impl Demo {
                 self.github.forget_pull_request(repository(*pull), pull.number)?;
                 let id = self.repository_ids[pull.place];
                 let number = pull.number;
-                self.gone.push(WorkItemRef::new(format!("github:pull_request:{id}:{number}")));
+                self.gone.push((
+                    self.step,
+                    WorkItemRef::new(format!("github:pull_request:{id}:{number}")),
+                ));
                 Ok(at_github(format!("{} is put away", called(*pull))))
             }
             Action::ClearItem { item: OwnItem { item, .. } } => {
                 let said = self.said_in_plane(0, *item, "deleted it");
                 self.somebody(0)?.delete_item(*item)?;
-                self.gone.push(WorkItemRef::new(format!("plane:{item}")));
+                self.gone.push((self.step, WorkItemRef::new(format!("plane:{item}"))));
                 Ok(said)
             }
             _ => Err(Missed::Nothing),

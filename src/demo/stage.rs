@@ -31,13 +31,20 @@ const RETRIES: u32 = 3;
 const PLANE_QUOTA: usize = 600;
 /// GitHub's quota for a company's app, requests an hour.
 const GITHUB_QUOTA: u64 = 15_000;
+/// Requests and deliveries that the simulators remember: longer than anybody waits before having
+/// one sent again.
+const SIMULATORS_REMEMBER: usize = 100;
+/// Jobs with which the service has fallen behind.
+const BEHIND: i64 = 60;
+/// Webhooks that may wait for their turn at GitHub: more than an opening's.
+const WAITING: usize = 100;
 /// Actions from one clearing of the database to the next.
 const SWEEP_EVERY: u64 = 20;
 
 /// How much of the past stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remembering {
-    /// Deliveries of so many actions, and as many requests and webhooks of the simulators.
+    /// Deliveries of so many actions.
     Newest(usize),
     /// Everything, to look at it afterwards.
     Everything,
@@ -55,8 +62,8 @@ pub struct Demo {
     pub(super) repository_ids: Vec<u64>,
     pub(super) projects: Vec<Option<Uuid>>,
     pub(super) loose_ends: Vec<LooseEnd>,
-    /// Items that are gone and not swept away yet.
-    pub(super) gone: Vec<WorkItemRef>,
+    /// Items that are gone and not swept away yet, and since which step.
+    pub(super) gone: Vec<(u64, WorkItemRef)>,
     pub(super) seed: u64,
     pub(super) step: u64,
     pub(super) pause: Duration,
@@ -115,9 +122,14 @@ impl Demo {
         said
     }
 
-    /// Lets the next thing happen; in words, where there is something to say.
+    /// Lets the next thing happen; in words, where there is something to say. Nothing happens
+    /// while the service has fallen behind: people who wait for it do not either.
     pub async fn play(&mut self) -> Option<String> {
-        self.notice_dead_deliveries().await;
+        let queue = self.app.store.queue_stats(Clock::System.now()).await.ok()?;
+        if queue.queued + queue.claimed > BEHIND || self.github.webhooks_waiting() > WAITING {
+            return None;
+        }
+        self.notice_dead_deliveries(queue.dead);
         let action = super::script::next(self.seed, self.step, &self.scene());
         let said = self.act(&action).await;
         self.step += 1;
@@ -182,8 +194,15 @@ impl Demo {
             Some(oldest) if self.times.len() == most => *oldest,
             _ => Timestamp::UNIX_EPOCH,
         };
-        match self.app.store.sweep(before, &self.gone).await {
-            Ok(()) => self.gone.clear(),
+        // A webhook that is still on its way must find its item.
+        let oldest = self.step.saturating_sub(u64::try_from(most).unwrap_or(u64::MAX));
+        let queue = self.app.store.queue_stats(Clock::System.now()).await;
+        let idle = queue.is_ok_and(|queue| queue.queued + queue.claimed == 0);
+        let (swept, kept): (Vec<_>, Vec<_>) =
+            self.gone.iter().cloned().partition(|(since, _)| idle || *since < oldest);
+        let swept: Vec<_> = swept.into_iter().map(|(_, item)| item).collect();
+        match self.app.store.sweep(before, &swept).await {
+            Ok(()) => self.gone = kept,
             Err(error) => tracing::warn!(%error, "old data could not be thrown away: {error}"),
         }
     }
@@ -237,7 +256,7 @@ async fn start_plane(setup: &Setup) -> Result<SimPlane, DemoError> {
 
 fn remembered(remembering: Remembering) -> usize {
     match remembering {
-        Remembering::Newest(count) => count,
+        Remembering::Newest(_) => SIMULATORS_REMEMBER,
         Remembering::Everything => usize::MAX,
     }
 }

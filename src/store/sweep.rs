@@ -9,12 +9,17 @@ use crate::clock::Timestamp;
 use crate::ids::WorkItemRef;
 
 /// Deliveries that failed stay: somebody may still replay them.
-const ENDED: [&str; 5] = [
+const ENDED: [&str; 9] = [
     "DELETE FROM timeline WHERE at < $1",
     "DELETE FROM write_intents WHERE ended_at < $1",
     "DELETE FROM work_queue WHERE status = 'done' AND finished_at < $1",
     "DELETE FROM plane_webhook_deliveries WHERE status = 'processed' AND received_at < $1",
     "DELETE FROM github_webhook_events WHERE status = 'completed' AND created_at < $1",
+    // What a late webhook made of an issue that was gone already.
+    "DELETE FROM issue_links WHERE status = 'pending' AND created_at < $1",
+    "DELETE FROM work_items WHERE deleted_at < $1",
+    "DELETE FROM work_item_comments WHERE deleted_at < $1",
+    "DELETE FROM work_items WHERE kind = 'pull_request' AND completed_at < $1",
 ];
 /// Links go with their comments' links and their intents.
 const ITEM: [&str; 4] = [
@@ -23,15 +28,13 @@ const ITEM: [&str; 4] = [
     "DELETE FROM timeline WHERE work_item_ref = $1",
     "DELETE FROM work_items WHERE work_item_ref = $1",
 ];
-const DELETED_ITEMS: &str = "DELETE FROM work_items WHERE deleted_at < $1";
-const DELETED_COMMENTS: &str = "DELETE FROM work_item_comments WHERE deleted_at < $1";
 
 impl Store {
     /// Forgets what ended before `before`, and everything about `items`.
     pub async fn sweep(&self, before: Timestamp, items: &[WorkItemRef]) -> StoreResult<()> {
         on_writer!(self, pool => {
             let mut transaction = pool.begin().await?;
-            for statement in ENDED.into_iter().chain([DELETED_ITEMS, DELETED_COMMENTS]) {
+            for statement in ENDED {
                 sqlx::query(statement).bind(At(before)).execute(&mut *transaction).await?;
             }
             for item in items {

@@ -131,13 +131,9 @@ impl Demo {
     }
 
     /// A delivery that died of something else is replayed after a while, too.
-    pub(in crate::demo) async fn notice_dead_deliveries(&mut self) {
+    pub(in crate::demo) fn notice_dead_deliveries(&mut self, dead: i64) {
         let known = |end: &LooseEnd| end.trouble == Trouble::DeadDelivery;
-        if self.loose_ends.iter().any(known) {
-            return;
-        }
-        let queue = self.store().queue_stats(Clock::System.now()).await;
-        if queue.is_ok_and(|queue| queue.dead > 0) {
+        if dead > 0 && !self.loose_ends.iter().any(known) {
             let trouble = Trouble::DeadDelivery;
             self.loose_ends.push(LooseEnd { trouble, since: self.step });
         }

@@ -233,6 +233,11 @@ impl SimGitHub {
         self.inner.outbox.release(arrange);
     }
 
+    /// How many webhooks wait for their turn.
+    pub fn webhooks_waiting(&self) -> usize {
+        self.inner.outbox.waiting()
+    }
+
     /// Waits until every webhook was sent and answered, but for those that are kept back.
     pub async fn settled(&self) {
         self.inner.outbox.settled().await;

@@ -132,6 +132,11 @@ impl Outbox {
         Some((parcel, fault))
     }
 
+    /// How many wait for their turn.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().parcels.len()
+    }
+
     fn done(&self) {
         self.lock().under_way -= 1;
         self.settled.notify_waiters();
