@@ -1,7 +1,7 @@
 //! Revisions: which items changed, in the order of the commits.
 //!
-//! Whatever changes what a card or an item's page shows ends its transaction with [`REVISE`], which
-//! gives each item concerned the next revision, and says so after the commit ([`Store::tell_changed`]).
+//! Whatever changes what a card or an item's page shows ends its transaction with `REVISE`, which
+//! gives each item concerned the next revision, and says so after the commit (`tell_changed`).
 //! A reader asks for what is above the last revision that it has seen, and gets each item once, with
 //! its newest one. No row is ever removed, so it misses nothing however long it was away.
 //!

@@ -137,6 +137,7 @@ async fn the_documentation_lists_exactly_the_routes() {
             "delete /api/v1/repositories/{owner}/{name}",
             "get /api/v1/deliveries",
             "get /api/v1/deliveries/{source}/{delivery_id}",
+            "get /api/v1/live",
             "get /api/v1/repositories",
             "get /api/v1/repositories/{owner}/{name}",
             "get /api/v1/stats",

@@ -129,6 +129,18 @@ impl Running {
         }
     }
 
+    /// What `/metrics` says of live connections.
+    pub async fn live_figures(&self) -> Vec<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text.lines().filter(|line| line.starts_with("jetbridge_live_")).map(str::to_owned).collect()
+    }
+
     /// Opens the stream of events that pages open.
     pub async fn events(&self, query: &str, last_event_id: Option<&str>) -> Events {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();

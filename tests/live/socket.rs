@@ -7,6 +7,7 @@ use serde_json::json;
 use super::running::{A_SECOND, COOKIE, Running, TOKEN};
 use crate::on_both_databases;
 use crate::support::databases::{Kind, TestDatabase};
+use crate::support::process::eventually;
 
 on_both_databases! {
     async fn a_program_is_told_of_each_change_and_resumes_where_it_was(database: TestDatabase) {
@@ -114,6 +115,31 @@ async fn a_foreign_page_can_not_use_the_cookie_of_ours() {
     assert!(app.socket_with("", &[("cookie", COOKIE)]).await.is_err(), "nobody says where from");
     let mut ours = app.socket_with("", &[("cookie", COOKIE), ("origin", &own)]).await.ok().unwrap();
     assert_eq!(ours.message().await["type"], "hello");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn live_connections_and_their_messages_are_counted() {
+    let app = Running::alone().await;
+    app.let_in().await;
+    let mut socket = app.socket("").await;
+    socket.message().await;
+    let mut events = app.events("", None).await;
+    events.until("hello").await;
+    let figures = app.live_figures().await;
+    for expected in [
+        "jetbridge_live_connections{kind=\"websocket\"} 1",
+        "jetbridge_live_connections{kind=\"events\"} 1",
+        "jetbridge_live_messages_total{kind=\"websocket\"} 1",
+    ] {
+        assert!(figures.iter().any(|line| line == expected), "{expected} in {figures:?}");
+    }
+    drop((socket, events));
+    eventually("both are gone", || async {
+        let figures = app.live_figures().await;
+        figures.iter().filter(|line| line.contains("connections")).all(|line| line.ends_with(" 0"))
+    })
+    .await;
     app.stop().await;
 }
 
