@@ -21,6 +21,8 @@ const VIEWER: &[&str] = &[
     "GET /api/v1/repositories",
     "GET /api/v1/repositories/{owner}/{name}",
     "GET /api/v1/stats",
+    "GET /api/v1/health",
+    "GET /api/v1/live",
     "GET /api/openapi.json",
     "GET /api/docs",
     "GET /metrics",
@@ -30,6 +32,10 @@ const VIEWER: &[&str] = &[
     "GET /work-items/{item}/timeline",
     "GET /deliveries",
     "GET /deliveries/{source}/{id}",
+    "GET /live",
+    "GET /health",
+    "GET /repositories",
+    "GET /repositories/{owner}/{name}",
     "GET /access",
     "POST /access/sessions/end",
 ];
@@ -37,6 +43,11 @@ const OPERATOR: &[&str] = &[
     "POST /api/v1/deliveries/replay",
     "POST /api/v1/deliveries/{source}/{delivery_id}/replay",
     "POST /deliveries/{source}/{id}/replay",
+    "GET /deliveries/replay",
+    "POST /deliveries/replay",
+    "POST /boards/views",
+    "POST /boards/views/{id}/rename",
+    "POST /boards/views/{id}/delete",
 ];
 const ADMINS: &[&str] = &[
     "GET /api/v1/audit",
@@ -50,6 +61,11 @@ const ADMINS: &[&str] = &[
     "POST /access/tokens/{id}/revoke",
     "POST /access/sessions/{handle}/end",
     "GET /audit",
+    "POST /boards/limits",
+    "POST /repositories",
+    "POST /repositories/{owner}/{name}",
+    "GET /repositories/{owner}/{name}/remove",
+    "POST /repositories/{owner}/{name}/remove",
 ];
 
 fn name(route: &Route) -> String {

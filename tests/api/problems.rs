@@ -139,6 +139,7 @@ async fn the_documentation_lists_exactly_the_routes() {
             "get /api/v1/audit",
             "get /api/v1/deliveries",
             "get /api/v1/deliveries/{source}/{delivery_id}",
+            "get /api/v1/health",
             "get /api/v1/live",
             "get /api/v1/repositories",
             "get /api/v1/repositories/{owner}/{name}",

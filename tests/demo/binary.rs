@@ -117,7 +117,7 @@ async fn a_newcomer_follows_the_link_and_sees_cards_and_then_a_change() {
     let cookie = demo.sign_in().await;
     eventually("cards of both repositories", || async {
         let board = demo.page("/boards", &cookie).await;
-        board.contains("octo/api#") && board.contains("octo/web#")
+        board.contains("octo/api</span>#") && board.contains("octo/web</span>#")
     })
     .await;
     let board = demo.page("/boards", &cookie).await;
@@ -188,7 +188,7 @@ async fn what_is_configured_for_the_real_ones_is_not_used() {
     std::fs::write(folder.path().join("jetbridge.toml"), config).unwrap();
     let mut demo = Played::start_in(folder, &["--pace", "100ms", "--seed", "1"]);
     let cookie = demo.sign_in().await;
-    eventually("cards", || async { demo.page("/boards", &cookie).await.contains("octo/api#") })
+    eventually("cards", || async { demo.page("/boards", &cookie).await.contains("octo/api</span>#") })
         .await;
     assert!(!demo.page("/boards", &cookie).await.contains("real/thing"));
     assert!(!demo.folder.path().join("real").exists(), "the real folder is left alone");
