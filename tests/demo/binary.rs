@@ -188,8 +188,10 @@ async fn what_is_configured_for_the_real_ones_is_not_used() {
     std::fs::write(folder.path().join("jetbridge.toml"), config).unwrap();
     let mut demo = Played::start_in(folder, &["--pace", "100ms", "--seed", "1"]);
     let cookie = demo.sign_in().await;
-    eventually("cards", || async { demo.page("/boards", &cookie).await.contains("octo/api</span>#") })
-        .await;
+    eventually("cards", || async {
+        demo.page("/boards", &cookie).await.contains("octo/api</span>#")
+    })
+    .await;
     assert!(!demo.page("/boards", &cookie).await.contains("real/thing"));
     assert!(!demo.folder.path().join("real").exists(), "the real folder is left alone");
     assert!(real.accept().is_err(), "nobody asked the real ones");
