@@ -22,11 +22,13 @@ async fn press(browser: &Browser, selector: &str) {
     browser.page.find(Locator::Css(selector)).await.unwrap().click().await.unwrap();
 }
 
+/// What stands there, on one line.
 async fn text_of(browser: &Browser, selector: &str) -> String {
-    match browser.page.find(Locator::Css(selector)).await {
+    let text = match browser.page.find(Locator::Css(selector)).await {
         Ok(element) => element.text().await.unwrap_or_default(),
         Err(_) => String::new(),
-    }
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 async fn says(browser: &Browser, text: &str) {
