@@ -28,6 +28,8 @@ CREATE INDEX board_cards_repository ON board_cards (repository, state_group, upd
     WHERE repository IS NOT NULL;
 CREATE INDEX board_cards_health ON board_cards (health, updated_at DESC)
     WHERE health IS NOT NULL AND health <> 'in_sync';
+CREATE INDEX board_cards_open ON board_cards (updated_at)
+    WHERE state_group IS NULL OR state_group NOT IN ('completed', 'cancelled');
 CREATE INDEX board_cards_plane ON board_cards (plane_ref) WHERE plane_ref IS NOT NULL;
 
 -- What filters, lanes and columns can be: every project, assignee, label and state that a card

@@ -15,6 +15,7 @@
 mod query;
 pub mod read;
 pub(super) mod refresh;
+mod statements;
 
 use super::{Database, Store, StoreResult};
 use crate::ids::WorkItemRef;

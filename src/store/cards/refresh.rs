@@ -6,13 +6,17 @@ use serde::Serialize;
 use sqlx::types::Json;
 use sqlx::{PgConnection, SqliteConnection};
 
+use super::statements::{
+    BEFORE, CLOSINGS, FORGET_CLOSINGS, ISSUES, ITEMS, JOBS, NEAR, PROJECTS, PUT, PUT_CHOICES,
+    PUT_CLOSINGS, REMOVE, TAKE_DIRTY, TIES,
+};
 use crate::board::{
     CardRecord, Closing, JobStage, JobState, Known, LinkState, SEPARATOR, TieState, cards, listed,
     within_list,
 };
 use crate::ids::WorkItemRef;
 use crate::sources::github::closing;
-use crate::store::rows::{Statement, statement, to_json};
+use crate::store::rows::to_json;
 use crate::store::time::{At, to_text};
 use crate::store::work_items::{BY_REF, Row as ItemRow};
 use crate::store::{StoreResult, unreadable};
@@ -24,171 +28,6 @@ const LOCK: i64 = 0x626f_6172_6473;
 /// Prepared on empty tables the statements below would settle on sequential scans and stay there.
 const LOCK_AND_PLAN: &str =
     "SELECT pg_advisory_xact_lock($1), set_config('enable_seqscan', 'off', true)";
-
-/// `$given` in both dialects: the texts of a JSON list.
-macro_rules! listing {
-    (postgres, $parameter:literal) => {
-        concat!("SELECT json_array_elements_text(", $parameter, "::json)")
-    };
-    (sqlite, $parameter:literal) => {
-        concat!("SELECT value FROM json_each(", $parameter, ")")
-    };
-}
-/// A statement that differs only in how it reads lists.
-macro_rules! both {
-    ($text:ident) => {
-        Statement { postgres: $text!(postgres), sqlite: $text!(sqlite) }
-    };
-}
-
-/// Every item whose card may change with these items, or with issues of these keys.
-macro_rules! near {
-    ($dialect:ident) => {
-        concat!(
-            "WITH given(ref) AS (", listing!($dialect, "$1"), "),
-             near(ref) AS (
-                SELECT ref FROM given
-                UNION SELECT l.github_ref FROM issue_links l JOIN given g ON l.plane_ref = g.ref
-                UNION SELECT l.plane_ref FROM issue_links l JOIN given g ON l.github_ref = g.ref WHERE l.plane_ref IS NOT NULL
-                UNION SELECT i.work_item_ref FROM closing_links c JOIN given g ON c.pull_request_ref = g.ref
-                    JOIN work_items i ON lower(i.key) = c.issue_key AND i.system = 'github' AND i.kind = 'issue'
-                UNION SELECT i.work_item_ref FROM work_items i
-                    WHERE i.system = 'github' AND i.kind = 'issue' AND lower(i.key) IN (", listing!($dialect, "$2"), ")
-             )
-             SELECT ref FROM near
-             UNION SELECT c.pull_request_ref FROM near n
-                JOIN work_items i ON i.work_item_ref = n.ref AND i.system = 'github' AND i.kind = 'issue'
-                JOIN closing_links c ON c.issue_key = lower(i.key)"
-        )
-    };
-}
-macro_rules! ties {
-    ($dialect:ident) => {
-        concat!(
-            "SELECT id, github_ref, plane_ref, status, last_error, synced_at, base FROM issue_links
-             WHERE github_ref IN (",
-            listing!($dialect, "$1"),
-            ")"
-        )
-    };
-}
-macro_rules! closings {
-    ($dialect:ident) => {
-        concat!(
-            "SELECT pull_request_ref, issue_key FROM closing_links WHERE pull_request_ref IN (", listing!($dialect, "$1"), ")
-             UNION SELECT c.pull_request_ref, c.issue_key FROM work_items i JOIN closing_links c ON c.issue_key = lower(i.key)
-             WHERE i.system = 'github' AND i.kind = 'issue' AND i.work_item_ref IN (", listing!($dialect, "$1"), ")"
-        )
-    };
-}
-macro_rules! items {
-    ($dialect:ident) => {
-        concat!(
-            "SELECT work_item_ref, system, external_id, project_ref, state, deleted_at, moved_to, ingested_at
-             FROM work_items WHERE work_item_ref IN (", listing!($dialect, "$1"), ")"
-        )
-    };
-}
-macro_rules! issues {
-    ($dialect:ident) => {
-        concat!(
-            "SELECT work_item_ref, system, external_id, project_ref, state, deleted_at, moved_to, ingested_at
-             FROM work_items WHERE system = 'github' AND kind = 'issue' AND lower(key) IN (", listing!($dialect, "$1"), ")"
-        )
-    };
-}
-macro_rules! jobs {
-    ($dialect:ident) => {
-        concat!(
-            "SELECT lane, stage, status, last_error, available_at, finished_at FROM work_queue
-             WHERE last_error IS NOT NULL AND status <> 'done' AND lane IN (", listing!($dialect, "$1"), ")
-             UNION ALL SELECT lane, stage, status, last_error, available_at, finished_at FROM work_queue
-             WHERE status = 'queued' AND stage = 'sync' AND last_error IS NULL AND lane IN (", listing!($dialect, "$1"), ")
-             UNION ALL SELECT lane, stage, status, last_error, available_at, finished_at FROM work_queue
-             WHERE status = 'claimed' AND stage = 'sync' AND last_error IS NULL AND lane IN (", listing!($dialect, "$1"), ")"
-        )
-    };
-}
-macro_rules! before {
-    ($dialect:ident) => {
-        concat!(
-            "SELECT card_ref, state_group, state_since FROM board_cards WHERE card_ref IN (",
-            listing!($dialect, "$1"),
-            ")"
-        )
-    };
-}
-macro_rules! projects {
-    ($dialect:ident) => {
-        concat!(
-            "SELECT lower(repository), plane_project FROM repository_syncs
-             WHERE plane_project IS NOT NULL AND lower(repository) IN (",
-            listing!($dialect, "$1"),
-            ")"
-        )
-    };
-}
-macro_rules! remove {
-    ($dialect:ident) => {
-        concat!("DELETE FROM board_cards WHERE card_ref IN (", listing!($dialect, "$1"), ")")
-    };
-}
-macro_rules! forget_closings {
-    ($dialect:ident) => {
-        concat!(
-            "DELETE FROM closing_links WHERE pull_request_ref IN (",
-            listing!($dialect, "$1"),
-            ") RETURNING issue_key"
-        )
-    };
-}
-macro_rules! take_dirty {
-    ($dialect:ident) => {
-        "DELETE FROM board_dirty WHERE work_item_ref IN (
-            SELECT work_item_ref FROM board_dirty ORDER BY work_item_ref LIMIT $1) RETURNING work_item_ref"
-    };
-}
-
-const NEAR: Statement = both!(near);
-const TIES: Statement = both!(ties);
-const CLOSINGS: Statement = both!(closings);
-const ITEMS: Statement = both!(items);
-const ISSUES: Statement = both!(issues);
-const JOBS: Statement = both!(jobs);
-const BEFORE: Statement = both!(before);
-const PROJECTS: Statement = both!(projects);
-const REMOVE: Statement = both!(remove);
-const FORGET_CLOSINGS: Statement = both!(forget_closings);
-const TAKE_DIRTY: Statement = both!(take_dirty);
-
-const PUT_CLOSINGS: Statement = statement!(
-    "INSERT INTO closing_links (pull_request_ref, issue_key) SELECT r.pull, r.issue FROM ",
-    rows(pull "text", issue "text"),
-    " WHERE true ON CONFLICT DO NOTHING"
-);
-const PUT: Statement = statement!(
-    "INSERT INTO board_cards (card_ref, lead_ref, github_ref, plane_ref, kind, home, repository, state_group, status,
-        assignee, health, updated_at, state_since, assignees, labels, words, card)
-     SELECT r.card_ref, r.lead_ref, r.github_ref, r.plane_ref, r.kind, r.home, r.repository, r.state_group, r.status,
-        r.assignee, r.health, r.updated_at, r.state_since, r.assignees, r.labels, r.words, r.card
-     FROM ",
-    rows(card_ref "text", lead_ref "text", github_ref "text", plane_ref "text", kind "text", home "text",
-        repository "text", state_group "text", status "text", assignee "text", health "text",
-        updated_at "timestamptz", state_since "timestamptz", assignees "text", labels "text", words "text", card "json"),
-    " WHERE true
-     ON CONFLICT (card_ref) DO UPDATE SET lead_ref = excluded.lead_ref, github_ref = excluded.github_ref,
-        plane_ref = excluded.plane_ref, kind = excluded.kind, home = excluded.home, repository = excluded.repository,
-        state_group = excluded.state_group, status = excluded.status, assignee = excluded.assignee,
-        health = excluded.health, updated_at = excluded.updated_at, state_since = excluded.state_since,
-        assignees = excluded.assignees, labels = excluded.labels, words = excluded.words, card = excluded.card"
-);
-/// A choice that is there already is not written.
-const PUT_CHOICES: Statement = statement!(
-    "INSERT INTO board_choices (kind, value, name) SELECT r.kind, r.value, r.name FROM ",
-    rows(kind "text", value "text", name "text"),
-    " WHERE true ON CONFLICT (kind, value) DO UPDATE SET name = excluded.name
-      WHERE excluded.name IS NOT NULL AND board_choices.name IS DISTINCT FROM excluded.name"
-);
 
 type TieRow = (i64, String, Option<String>, String, Option<String>, Option<At>, Option<Json<Base>>);
 type JobRow = (String, String, String, Option<String>, At, Option<At>);
