@@ -176,6 +176,11 @@ impl BoardPage {
         }
     }
 
+    /// One below the lane's own heading, where it has one.
+    fn heading(lane: &Lane) -> &'static str {
+        if lane.key.is_some() { "h4" } else { "h3" }
+    }
+
     fn open_link(&self, lane: &Lane) -> String {
         let here = self.params.link("/boards", &[]);
         let glue = if here.contains('?') { '&' } else { '?' };
