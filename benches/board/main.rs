@@ -127,7 +127,7 @@ async fn site(url: &str, items: usize) -> (Router, Duration) {
 
 /// Median time and size of a page.
 async fn measure(site: &Router, address: &str) -> (Duration, usize) {
-    let (mut taken, mut size) = (Vec::with_capacity(ROUNDS), 0);
+    let (mut taken, mut bytes) = (Vec::with_capacity(ROUNDS), 0);
     for _ in 0..ROUNDS {
         let request = Request::get(address)
             .header("accept", "text/html")
@@ -137,9 +137,9 @@ async fn measure(site: &Router, address: &str) -> (Duration, usize) {
         let begun = Instant::now();
         let answer = site.clone().oneshot(request).await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::OK, "{address}");
-        size = answer.into_body().collect().await.expect("a whole body").to_bytes().len();
+        bytes = answer.into_body().collect().await.expect("a whole body").to_bytes().len();
         taken.push(begun.elapsed());
     }
     taken.sort_unstable();
-    (taken[ROUNDS / 2], size)
+    (taken[ROUNDS / 2], bytes)
 }
