@@ -48,7 +48,7 @@ pub enum Closing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the fields say it")]
 pub enum Action {
-    /// Somebody opens an issue: a place in [`STORIES`].
+    /// Somebody opens an issue: a place in the stories.
     Open { place: usize, who: Who, story: usize, assignee: Option<Who> },
     /// Somebody writes another title.
     Retitle { issue: IssueName, who: Who, title: String },
@@ -82,11 +82,11 @@ pub enum Action {
     Prioritize { issue: IssueName, item: Uuid, who: Who, priority: &'static str },
     /// Somebody comments in Plane.
     PlaneComment { issue: IssueName, item: Uuid, who: Who, html: &'static str },
-    /// Somebody writes an item in Plane: a place in [`super::texts::PLANE_ITEMS`].
+    /// Somebody writes an item in Plane: a place in the texts.
     WriteItem { place: usize, who: Who, text: usize },
     /// Somebody moves such an item.
     MoveOwn { item: OwnItem, who: Who, to: &'static str },
-    /// Both sides change the same paragraph: a place in [`super::texts::REWORDINGS`].
+    /// Both sides change the same paragraph: a place in the rewordings.
     Clash { issue: IssueName, item: Uuid, who: Who, other: Who, words: usize },
     /// Something goes wrong from here on.
     Trouble(Trouble),
