@@ -72,6 +72,8 @@ async fn a_timeline_is_opened_a_dead_delivery_replayed_and_a_repository_added() 
     })
     .await;
     press(&browser, ".sheet .event a").await;
+    says(&browser, "Headers, as far as they are kept").await;
+    press(&browser, "#opened details > summary").await;
     says(&browser, "valid, not kept").await;
     browser.picture("delivery-opened").await;
     press(&browser, ".sheet .check input").await;
