@@ -70,8 +70,25 @@ async fn a_preview_of_nothing_offers_no_button() {
     let site = Site::on_sqlite().await;
     let page = site.see("/deliveries/replay?status=failed&event=none").await;
     assert!(page.contains("Nothing to replay") && !page.contains("button-main"), "{page}");
-    for bad in ["status=odd", "until=now", "d=%00"] {
+    for bad in ["status=odd", "until=now", "d=%00", "d=nonsense"] {
         let answer = site.open(&format!("/deliveries/replay?{bad}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{bad}");
     }
+}
+
+#[tokio::test]
+async fn a_form_that_names_nothing_readable_runs_nothing() {
+    let site = Site::on_sqlite().await;
+    site.receive(&issue_delivery("good", "A title", TODO, "2026-11-22T01:00:00Z")).await;
+    let until = ("until", "2030-01-01T00:00:00.000000Z");
+    for fields in [
+        &[][..],
+        &[("status", "processed")],
+        &[("d", "jira/x"), until],
+        &[("d", "nonsense"), until],
+    ] {
+        let answer = site.fill_in("/deliveries/replay", fields).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{fields:?}");
+    }
+    assert_eq!(site.app.run_jobs().await, 0);
 }

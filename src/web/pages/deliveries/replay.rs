@@ -17,6 +17,7 @@ use crate::access::Caller;
 use crate::clock::Timestamp;
 use crate::replay::{Counted, Preview, Progress, Selection, replay};
 use crate::store::deliveries::DeliveryFilter;
+use crate::web::error::ProblemKind;
 
 /// Deliveries of one step.
 const MOST_AT_ONCE: usize = 20_000;
@@ -90,9 +91,11 @@ impl Asked {
             .collect();
         let mut filter = filter(&params, now)?;
         if !chosen.is_empty() {
-            // What is ticked is what is meant, whatever has become of it since.
+            // What is ticked is what is meant, whatever has become of it since. A name that can't be
+            // read is refused: without any name the filter would mean every delivery.
+            let names = chosen.iter().map(|name| named(name).ok_or_else(|| unreadable(CHOSEN)));
             filter = DeliveryFilter {
-                chosen: chosen.iter().filter_map(|name| named(name)).collect(),
+                chosen: names.collect::<Result<_, _>>()?,
                 until: filter.until,
                 ..Default::default()
             };
@@ -132,6 +135,11 @@ impl Asked {
     }
 }
 
+fn unreadable(field: &str) -> Problem {
+    let detail = format!("“{field}” is missing or names nothing: start again from /deliveries.");
+    Problem::new(ProblemKind::BadRequest, detail)
+}
+
 /// `GET /deliveries/replay`: what would be run again; nothing is changed.
 pub(in super::super) async fn preview(
     State(web): State<WebState>,
@@ -162,6 +170,8 @@ pub(in super::super) async fn run(
     RawForm(form): RawForm,
 ) -> Result<Redirect, Problem> {
     let asked = Asked::read(&form, web.clock.now())?;
+    // Only what was previewed is run, and a preview always says where it ends.
+    asked.params.text("until").ok_or_else(|| unreadable("until"))?;
     let mut progress = Progress::default();
     let run = replay(&web.store, &web.clock, &asked.selection, MOST_AT_ONCE, &mut progress, |_| ());
     let ended = run.await;
