@@ -8,3 +8,4 @@ mod support;
 mod binary;
 mod page;
 mod play;
+mod sweep;

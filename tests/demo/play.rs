@@ -9,6 +9,7 @@ use jetbridge::demo::cast::{PLACES, PLAYERS};
 use jetbridge::demo::{Demo, Remembering, Setup, Voice};
 use jetbridge::ids::WorkItemRef;
 use jetbridge::sim::plane::Item;
+use jetbridge::store::cards::read::CardFilter;
 use jetbridge::store::deliveries::{DeliveryFilter, DeliveryStatus};
 use jetbridge::sync::github::Issue;
 use jetbridge::sync::markdown;
@@ -216,5 +217,10 @@ async fn what_a_long_demo_remembers_is_bounded() {
     assert!(kept < 800, "{kept} deliveries");
     come_to_rest(&mut demo).await;
     assert_both_sides_equal(&demo);
+    let scene = demo.scene();
+    let there = scene.issues.len() + scene.pulls.len() + scene.own_items.len();
+    let cards = demo.store().cards(&CardFilter::default(), None, ALL).await.unwrap().len();
+    // What was deleted a moment ago is swept away a moment later.
+    assert!(cards <= there + 12, "{cards} cards of {there} things");
     demo.stop().await;
 }
