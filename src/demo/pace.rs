@@ -23,6 +23,7 @@ const OVERTURE: u64 = 24;
 const OVERTURE_SPEED: u32 = 6;
 /// Others are never asked to wait longer than this by a fault.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Default for Pace {
     fn default() -> Self {
@@ -58,9 +59,9 @@ impl Pace {
         self.0.clamp(QUICKEST, Duration::from_secs(2))
     }
 
-    /// How long a limit asks others to wait: whole seconds, none at all in a hurry.
+    /// How long a limit asks others to wait: whole seconds, at least one.
     pub fn pause(self) -> Duration {
-        Duration::from_secs(self.0.as_secs() * 2).min(LONGEST_PAUSE)
+        Duration::from_secs(self.0.as_secs() * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
     }
 
     /// Whether it is slow enough for the quotas of the real ones.

@@ -7,6 +7,8 @@ use super::{Action, Dice, IssueSeen, Scene, Trouble, people};
 use crate::demo::cast::{IN_PLANE, PLAYERS};
 use crate::demo::texts::REWORDINGS;
 
+/// Steps before the first round: whoever opens the board finds it in step.
+pub(super) const CALM: u64 = 20;
 /// Steps from one round of troubles to the next.
 const ROUND: u64 = 48;
 /// Open issues that may be somebody's who is unknown in Plane.
@@ -36,7 +38,7 @@ pub(super) fn overdue(step: u64, scene: &Scene) -> Option<Action> {
 
 /// The trouble of this step, if it is one's turn.
 pub(super) fn scheduled(step: u64, scene: &Scene, dice: &mut Dice) -> Option<Action> {
-    let trouble = match step % ROUND {
+    let trouble = match step.checked_sub(CALM)? % ROUND {
         4 => return unknown_assignee(scene, dice),
         // The first one may meet an issue that is not in step yet.
         9..=11 => return clash(scene, dice),
