@@ -1,9 +1,7 @@
 //! What a person sees in a real browser, from the sign-in link to a replayed delivery.
-#![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
 
 mod support;
 
-use fantoccini::Locator;
 use support::browser::Browser;
 use support::databases::{Kind, TestDatabase};
 use support::plane::{Delivery, issue_delivery};
@@ -11,32 +9,12 @@ use support::process::{Served, eventually};
 
 const ID: &str = "70169388-cbf7-4386-8a01-efcb5aa00b5b";
 
-/// Opens the link that the start printed and presses its button.
-async fn sign_in(browser: &Browser, served: &Served) {
-    let link = served.greeting_link();
-    browser.page.goto(&link).await.unwrap();
-    browser.page.find(Locator::Css("main form button")).await.unwrap().click().await.unwrap();
-    browser
-        .page
-        .wait()
-        .for_url(&format!("http://127.0.0.1:{}/boards", served.port).parse().unwrap())
-        .await
-        .unwrap();
-}
-
-async fn text_of(browser: &Browser, selector: &str) -> String {
-    match browser.page.find(Locator::Css(selector)).await {
-        Ok(element) => element.text().await.unwrap_or_default(),
-        Err(_) => String::new(),
-    }
-}
-
 #[tokio::test]
 async fn a_card_appears_moves_and_disappears_without_a_reload_and_a_dead_delivery_is_replayed() {
     let database = TestDatabase::new(Kind::Sqlite).await;
     let served = Served::start(&database.text, database.folder.path(), &[]);
     let browser = Browser::open(1440, 900).await;
-    sign_in(&browser, &served).await;
+    browser.sign_in(&served).await;
     browser.picture("welcome").await;
     let mut plane = served.connect().await;
 
@@ -48,7 +26,7 @@ async fn a_card_appears_moves_and_disappears_without_a_reload_and_a_dead_deliver
             issue_delivery(ID, "Watch me move", (state, group), &format!("2026-11-22T{at}:00Z"));
         assert_eq!(plane.post(&delivery).await.unwrap().status, 200);
         eventually(name, || async {
-            text_of(&browser, &column(name)).await.contains("Watch me move")
+            browser.text_of(&column(name)).await.contains("Watch me move")
         })
         .await;
     }
@@ -57,7 +35,7 @@ async fn a_card_appears_moves_and_disappears_without_a_reload_and_a_dead_deliver
         r#"{{"event":"issue.deleted","issue":{{"id":"{ID}","updated_at":"2026-11-22T01:02:00Z"}},"project":{{"id":"p"}}}}"#
     ));
     assert_eq!(plane.post(&deleted).await.unwrap().status, 200);
-    eventually("its end", || async { !text_of(&browser, "main").await.contains("Watch me move") })
+    eventually("its end", || async { !browser.text_of("main").await.contains("Watch me move") })
         .await;
 
     let broken =
@@ -66,21 +44,14 @@ async fn a_card_appears_moves_and_disappears_without_a_reload_and_a_dead_deliver
     let page = format!("http://127.0.0.1:{}/deliveries/plane/{}", served.port, broken.id);
     eventually("its failure", || async {
         browser.page.goto(&page).await.unwrap();
-        text_of(&browser, "main").await.contains("failed")
+        browser.text_of("main").await.contains("failed")
     })
     .await;
     browser.picture("delivery").await;
-    browser
-        .page
-        .find(Locator::Css("form[action$='/replay'] button"))
-        .await
-        .unwrap()
-        .click()
-        .await
-        .unwrap();
+    browser.press("form[action$='/replay'] button").await;
     eventually("the second attempt", || async {
         browser.page.goto(&page).await.unwrap();
-        text_of(&browser, "main").await.contains("queued again by hand")
+        browser.text_of("main").await.contains("queued again by hand")
     })
     .await;
     assert_eq!(browser.console().await, Vec::<String>::new(), "the console is quiet");
@@ -92,14 +63,13 @@ async fn a_lost_server_is_said_and_the_page_recovers_by_itself() {
     let served = Served::start(&database.text, database.folder.path(), &[]);
     let port = served.port.to_string();
     let browser = Browser::open(1000, 700).await;
-    sign_in(&browser, &served).await;
+    browser.sign_in(&served).await;
     let delivery = issue_delivery(ID, "Here before", ("Todo", "unstarted"), "2026-11-22T01:00:00Z");
     assert_eq!(served.connect().await.post(&delivery).await.unwrap().status, 200);
-    eventually("the card", || async { text_of(&browser, "main").await.contains("Here before") })
+    eventually("the card", || async { browser.text_of("main").await.contains("Here before") })
         .await;
     served.kill();
-    eventually("the loss", || async { !text_of(&browser, ".live").await.starts_with("Live") })
-        .await;
+    eventually("the loss", || async { !browser.text_of(".live").await.starts_with("Live") }).await;
     browser.picture("lost").await;
     let listen = format!("127.0.0.1:{port}");
     let again = Served::start_with(
@@ -112,8 +82,8 @@ async fn a_lost_server_is_said_and_the_page_recovers_by_itself() {
         issue_delivery("another", "Here after", ("Todo", "unstarted"), "2026-11-22T01:05:00Z");
     assert_eq!(again.connect().await.post(&later).await.unwrap().status, 200);
     eventually("the recovery", || async {
-        text_of(&browser, ".live").await.starts_with("Live")
-            && text_of(&browser, "main").await.contains("Here after")
+        browser.text_of(".live").await.starts_with("Live")
+            && browser.text_of("main").await.contains("Here after")
     })
     .await;
 }

@@ -34,7 +34,7 @@ impl Scope {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Viewer => "sees boards, items, deliveries and figures",
-            Self::Operator => "sees, replays deliveries and brings items in step",
+            Self::Operator => "sees, replays deliveries and keeps saved views",
             Self::Admin => "sees, replays, configures, gives out tokens and reads the audit log",
         }
     }

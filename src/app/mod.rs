@@ -197,18 +197,7 @@ impl App {
         let (stop, stopped) = watch::channel(false);
         let metrics = Arc::new(Metrics::default());
         let wake = Wake::default();
-        let mut working = Vec::new();
-        let watch = Watch::new(watcher(config, role), &store, &clock, &metrics);
-        if role.works() {
-            let sync = outside::issue_sync(config, &store, &clock).counting(&metrics);
-            let watch = watch.hearing(&sync);
-            working.push(tokio::spawn(watch.run(stopped.clone())));
-            for worker in workers(config, &store, &clock, &wake, &metrics, sync) {
-                working.push(tokio::spawn(worker.run(stopped.clone())));
-            }
-        } else {
-            working.push(tokio::spawn(watch.run(stopped.clone())));
-        }
+        let working = start_working(config, role, &store, &clock, &wake, &metrics, &stopped);
         let live = Live::new(store.clone(), stopped.clone());
         let mut hinting = between_processes(&store, &wake, &live, &stopped);
         hinting.push(tokio::spawn(live.clone().follow()));
@@ -223,13 +212,7 @@ impl App {
             live: live.clone(),
             metrics: Arc::clone(&metrics),
             reality,
-            setup: Arc::new(Setup {
-                github_secret: secret_state(&config.github.webhook_secret),
-                github_unsigned: config.github.unsigned,
-                configured: Setup::names_of(&config.repositories),
-                plane: outside::plane(&config.plane, &clock),
-                ..Setup::default()
-            }),
+            setup: Arc::new(setup(config, &clock)),
         };
         let sign_in_link = web::auth::one_time_link(&state).await?;
         let (intake, committers) = if role.receives() {
@@ -282,6 +265,39 @@ impl App {
                 "stopping took longer than {STOP_LIMIT:?}; what was in work runs again at the next start"
             );
         }
+    }
+}
+
+/// What works beside the requests: in every process the watch, the queue where it is worked off.
+fn start_working(
+    config: &Config,
+    role: Role,
+    store: &Store,
+    clock: &Clock,
+    wake: &Wake,
+    metrics: &Arc<Metrics>,
+    stopped: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let watch = Watch::new(watcher(config, role), store, clock, metrics);
+    if !role.works() {
+        return vec![tokio::spawn(watch.run(stopped.clone()))];
+    }
+    let sync = outside::issue_sync(config, store, clock).counting(metrics);
+    let mut working = vec![tokio::spawn(watch.hearing(&sync).run(stopped.clone()))];
+    for worker in workers(config, store, clock, wake, metrics, sync) {
+        working.push(tokio::spawn(worker.run(stopped.clone())));
+    }
+    working
+}
+
+/// What pages show of the configuration.
+fn setup(config: &Config, clock: &Clock) -> Setup {
+    Setup {
+        github_secret: secret_state(&config.github.webhook_secret),
+        github_unsigned: config.github.unsigned,
+        configured: Setup::names_of(&config.repositories),
+        plane: outside::plane(&config.plane, clock),
+        ..Setup::default()
     }
 }
 

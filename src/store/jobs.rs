@@ -1,24 +1,18 @@
-//! The queue's table: leases, queueing again, and the words for how an attempt ends; claims are made
-//! by `store/claim`, the ends written by `store/finish`, replays by `store/replays`. The rules of the queue stand in `queue/`;
-//! here is what makes them hold.
+//! The queue's table: leases, and the words for how an attempt ends. Claims are made by
+//! `store/claim`, the ends written by `store/finish`, jobs queued again by `store/replays`. The rules
+//! of the queue stand in `queue/`; here is what makes them hold.
 //!
 //! Races, and what decides them:
 //! - *A worker that comes back late.* Finishing names the lease; where the row holds another one
 //!   (or none) nothing of the whole batch is written.
 
-use sqlx::Row;
-
-use super::cards::refresh;
-use super::changes::REVISE;
-use super::finish::APPEND_TIMELINE;
-use super::finished_rows::EntryRow;
 use super::rows::{Statement, to_json};
-use super::time::{At, to_text};
+use super::time::At;
 use super::{Database, Store, StoreResult, on_writer};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JobId, Lane, Lease};
 use crate::sources::Source;
-use crate::timeline::{EntryOutcome, TimelineEntry};
+use crate::timeline::TimelineEntry;
 
 /// A job under our lease, with the delivery it is about.
 #[derive(Debug, Clone)]
@@ -187,90 +181,7 @@ impl Store {
             }
         })
     }
-
-    /// Runs a failed delivery again because its sender repeated it.
-    pub(super) async fn requeue_failed(
-        &self,
-        source: Source,
-        id: &DeliveryId,
-        now: Timestamp,
-    ) -> StoreResult<bool> {
-        const RESET_PLANE: &str =
-            "UPDATE plane_webhook_deliveries SET status = 'received', processed_at = NULL
-            WHERE delivery_id = $1 RETURNING work_item_ref";
-        const LANE: &str = "SELECT lane FROM work_queue WHERE source = $1 AND delivery_id = $2";
-        const RESET_GITHUB: &str =
-            "UPDATE github_webhook_events SET status = 'pending', processed_at = NULL
-            WHERE delivery_id = $1 RETURNING work_item_ref";
-        let reset = match source {
-            Source::Plane => RESET_PLANE,
-            Source::Github => RESET_GITHUB,
-        };
-        macro_rules! requeue {
-            ($transaction:expr, $dialect:ident) => {{
-                let mut transaction = $transaction;
-                let queued = sqlx::query(REQUEUE_FAILED)
-                    .bind(source.as_str())
-                    .bind(id.as_str())
-                    .bind(At(now))
-                    .execute(&mut *transaction)
-                    .await?
-                    .rows_affected();
-                if queued == 0 {
-                    return Ok(false);
-                }
-                let item: Option<String> = sqlx::query(reset)
-                    .bind(id.as_str())
-                    .fetch_one(&mut *transaction)
-                    .await?
-                    .try_get(0)?;
-                let entry = EntryRow {
-                    work_item_ref: item.as_deref(),
-                    source: source.as_str(),
-                    delivery_id: id.as_str(),
-                    attempt: 0,
-                    at: to_text(now),
-                    outcome: EntryOutcome::Replayed.as_str(),
-                    reason: "queued again: its sender repeated it",
-                    changes: &[],
-                };
-                sqlx::query(APPEND_TIMELINE.$dialect)
-                    .bind(to_json(&[entry])?)
-                    .execute(&mut *transaction)
-                    .await?;
-                let lane: Option<String> = sqlx::query_scalar(LANE)
-                    .bind(source.as_str())
-                    .bind(id.as_str())
-                    .fetch_one(&mut *transaction)
-                    .await?;
-                let shown = lane.as_deref().and_then(refresh::item_of_lane);
-                refresh::$dialect(&mut transaction, shown.into_iter().collect(), Vec::new())
-                    .await?;
-                if let Some(item) = &item {
-                    let revise = sqlx::query(REVISE.$dialect).bind(to_json(&[item])?);
-                    revise.execute(&mut *transaction).await?;
-                }
-                transaction.commit().await?;
-            }};
-        }
-        match &self.database {
-            Database::Postgres(pool) => requeue!(pool.begin().await?, postgres),
-            Database::Sqlite { writer, .. } => {
-                requeue!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite);
-            }
-        }
-        self.tell_changed();
-        Ok(true)
-    }
 }
-
-/// From the beginning: read again, in the lane of reading. Queued with an error is a failed attempt
-/// that waits for its next one.
-const REQUEUE_FAILED: &str = "
-    UPDATE work_queue SET status = 'queued', attempts = 0, available_at = $3, requeued_at = $3, finished_at = NULL,
-        lane = CASE WHEN stage = 'sync' THEN substr(lane, length('sync:') + 1) ELSE lane END, stage = 'read'
-    WHERE source = $1 AND delivery_id = $2
-        AND (status = 'dead' OR (status = 'queued' AND last_error IS NOT NULL))";
 
 /// The ids of GitHub's deliveries among these, as the statements take them; `None` without any.
 pub(super) fn of_github<'a>(

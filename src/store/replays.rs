@@ -78,17 +78,31 @@ struct NameRow<'a> {
 }
 
 /// From the beginning: read again, in the lane of reading.
-const REQUEUE: Statement = statement!(
-    "UPDATE work_queue SET status = 'queued', attempts = 0, available_at = $2, requeued_at = $2, finished_at = NULL,
-        lane = CASE WHEN stage = 'sync' THEN substr(lane, length('sync:') + 1) ELSE lane END, stage = 'read'
-     FROM ",
-    rows(source "text", delivery_id "text"),
+macro_rules! requeue {
+    ($which:literal) => {
+        statement!(
+            "UPDATE work_queue SET status = 'queued', attempts = 0, available_at = $2, requeued_at = $2, finished_at = NULL,
+                lane = CASE WHEN stage = 'sync' THEN substr(lane, length('sync:') + 1) ELSE lane END, stage = 'read'
+             FROM ",
+            rows(source "text", delivery_id "text"),
+            $which
+        )
+    };
+}
+
+const REQUEUE: Statement = requeue!(
     " WHERE work_queue.source = r.source AND work_queue.delivery_id = r.delivery_id AND work_queue.status <> 'claimed'
         AND CASE r.source
             WHEN 'plane' THEN EXISTS (SELECT 1 FROM plane_webhook_deliveries p
                 WHERE p.delivery_id = r.delivery_id AND p.body IS NOT NULL)
             ELSE EXISTS (SELECT 1 FROM github_webhook_events g
                 WHERE g.delivery_id = r.delivery_id AND g.body IS NOT NULL) END
+     RETURNING work_queue.source, work_queue.delivery_id, work_queue.lane"
+);
+/// Queued with an error is a failed attempt that waits for its next one.
+const REQUEUE_FAILED: Statement = requeue!(
+    " WHERE work_queue.source = r.source AND work_queue.delivery_id = r.delivery_id
+        AND (work_queue.status = 'dead' OR (work_queue.status = 'queued' AND work_queue.last_error IS NOT NULL))
      RETURNING work_queue.source, work_queue.delivery_id, work_queue.lane"
 );
 
@@ -104,6 +118,12 @@ const RESET_GITHUB: Statement = Statement {
     sqlite: "UPDATE github_webhook_events SET status = 'pending', processed_at = NULL
         WHERE delivery_id IN (SELECT value FROM json_each($1)) RETURNING delivery_id, work_item_ref",
 };
+
+const RESETS: [(Source, Statement); 2] =
+    [(Source::Plane, RESET_PLANE), (Source::Github, RESET_GITHUB)];
+
+/// A job that was queued again: whose delivery, which, its lane.
+type QueuedRow = (String, String, Option<String>);
 
 /// Why those of a batch that were not queued were not.
 const LEFT_ALONE: Statement = statement!(
@@ -185,23 +205,42 @@ impl Store {
         deliveries: &[(Source, &DeliveryId)],
         now: Timestamp,
     ) -> StoreResult<ReplayedBatch> {
+        self.requeue(REQUEUE, deliveries, "queued again by hand", now).await
+    }
+
+    /// Runs a failed delivery again because its sender repeated it; whether it was one.
+    pub(super) async fn requeue_failed(
+        &self,
+        source: Source,
+        id: &DeliveryId,
+        now: Timestamp,
+    ) -> StoreResult<bool> {
+        let reason = "queued again: its sender repeated it";
+        let batch = self.requeue(REQUEUE_FAILED, &[(source, id)], reason, now).await?;
+        Ok(batch.queued > 0)
+    }
+
+    async fn requeue(
+        &self,
+        requeue: Statement,
+        deliveries: &[(Source, &DeliveryId)],
+        reason: &str,
+        now: Timestamp,
+    ) -> StoreResult<ReplayedBatch> {
         let names = deliveries
             .iter()
             .map(|(source, id)| NameRow { source: source.as_str(), delivery_id: id.as_str() });
         let names = to_json(&names.collect::<Vec<_>>())?;
-        macro_rules! replay {
+        macro_rules! requeue {
             ($transaction:expr, $dialect:ident) => {{
                 let mut transaction = $transaction;
-                let queued: Vec<(String, String, Option<String>)> =
-                    sqlx::query_as(REQUEUE.$dialect)
-                        .bind(&names)
-                        .bind(At(now))
-                        .fetch_all(&mut *transaction)
-                        .await?;
+                let queued: Vec<QueuedRow> = sqlx::query_as(requeue.$dialect)
+                    .bind(&names)
+                    .bind(At(now))
+                    .fetch_all(&mut *transaction)
+                    .await?;
                 let mut revised = Vec::new();
-                for (source, reset) in
-                    [(Source::Plane, RESET_PLANE), (Source::Github, RESET_GITHUB)]
-                {
+                for (source, reset) in RESETS {
                     let ids = ids_of(source, &queued);
                     if ids.is_empty() {
                         continue;
@@ -211,21 +250,17 @@ impl Store {
                         .fetch_all(&mut *transaction)
                         .await?;
                     sqlx::query(APPEND_TIMELINE.$dialect)
-                        .bind(entries(source, &items, now)?)
+                        .bind(entries(source, &items, reason, now)?)
                         .execute(&mut *transaction)
                         .await?;
                     revised.extend(items.into_iter().filter_map(|(_, item)| item));
                 }
-                let mut batch =
-                    ReplayedBatch { queued: queued.len() as u64, ..ReplayedBatch::default() };
+                let mut claimed: Vec<bool> = Vec::new();
                 if queued.len() < deliveries.len() {
-                    let claimed: Vec<bool> = sqlx::query_scalar(LEFT_ALONE.$dialect)
+                    claimed = sqlx::query_scalar(LEFT_ALONE.$dialect)
                         .bind(&names)
                         .fetch_all(&mut *transaction)
                         .await?;
-                    batch.running = claimed.iter().filter(|claimed| **claimed).count() as u64;
-                    let known = claimed.len() as u64;
-                    batch.dropped = known.saturating_sub(batch.queued + batch.running);
                 }
                 refresh::$dialect(&mut transaction, shown(&queued), Vec::new()).await?;
                 sqlx::query(REVISE.$dialect)
@@ -233,13 +268,13 @@ impl Store {
                     .execute(&mut *transaction)
                     .await?;
                 transaction.commit().await?;
-                batch
+                ReplayedBatch::of(queued.len() as u64, &claimed)
             }};
         }
         let batch = match &self.database {
-            Database::Postgres(pool) => replay!(pool.begin().await?, postgres),
+            Database::Postgres(pool) => requeue!(pool.begin().await?, postgres),
             Database::Sqlite { writer, .. } => {
-                replay!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite)
+                requeue!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite)
             }
         };
         self.tell_changed();
@@ -247,12 +282,22 @@ impl Store {
     }
 }
 
+impl ReplayedBatch {
+    /// From how many were queued, and of all that exist whether each is being worked on, where
+    /// some were left alone.
+    fn of(queued: u64, claimed: &[bool]) -> Self {
+        let running = claimed.iter().filter(|claimed| **claimed).count() as u64;
+        let known = claimed.len() as u64;
+        Self { queued, running, dropped: known.saturating_sub(queued + running) }
+    }
+}
+
 /// The items whose cards tell of these jobs.
-fn shown(queued: &[(String, String, Option<String>)]) -> Vec<String> {
+fn shown(queued: &[QueuedRow]) -> Vec<String> {
     queued.iter().filter_map(|(_, _, lane)| refresh::item_of_lane(lane.as_deref()?)).collect()
 }
 
-fn ids_of(source: Source, queued: &[(String, String, Option<String>)]) -> Vec<&str> {
+fn ids_of(source: Source, queued: &[QueuedRow]) -> Vec<&str> {
     let of = queued.iter().filter(|(s, ..)| s == source.as_str());
     of.map(|(_, id, _)| id.as_str()).collect()
 }
@@ -261,6 +306,7 @@ fn ids_of(source: Source, queued: &[(String, String, Option<String>)]) -> Vec<&s
 fn entries(
     source: Source,
     items: &[(String, Option<String>)],
+    reason: &str,
     now: Timestamp,
 ) -> StoreResult<String> {
     let rows = items.iter().map(|(delivery_id, item)| EntryRow {
@@ -270,7 +316,7 @@ fn entries(
         attempt: 0,
         at: to_text(now),
         outcome: EntryOutcome::Replayed.as_str(),
-        reason: "queued again by hand",
+        reason,
         changes: &[],
     });
     to_json(&rows.collect::<Vec<_>>())

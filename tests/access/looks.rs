@@ -7,19 +7,9 @@ use crate::support::browser::Browser;
 use crate::support::databases::{Kind, TestDatabase};
 use crate::support::process::Served;
 
-async fn open(browser: &Browser, served: &Served, path: &str) {
-    browser.page.goto(&format!("http://127.0.0.1:{}{path}", served.port)).await.unwrap();
-}
-
-async fn press(browser: &Browser, selector: &str) {
-    browser.page.find(Locator::Css(selector)).await.unwrap().click().await.unwrap();
-}
-
 async fn signed_in(served: &Served, width: u32, height: u32) -> Browser {
     let browser = Browser::open(width, height).await;
-    browser.page.goto(&served.greeting_link()).await.unwrap();
-    press(&browser, "main form button").await;
-    browser.page.wait().for_element(Locator::Css("#account")).await.unwrap();
+    browser.sign_in(served).await;
     browser
 }
 
@@ -28,10 +18,10 @@ async fn pictures(browser: &Browser, served: &Served, size: &str) {
         let set = format!("localStorage.setItem('theme', '{theme}')");
         browser.page.execute(&set, Vec::new()).await.unwrap();
         for (path, name) in [("/access", "access"), ("/audit", "audit")] {
-            open(browser, served, path).await;
+            browser.go(served, path).await;
             browser.picture(&format!("{name}-{size}-{theme}")).await;
         }
-        press(browser, "[popovertarget]").await;
+        browser.press("[popovertarget]").await;
         browser.picture(&format!("menu-{size}-{theme}")).await;
     }
 }
@@ -48,17 +38,17 @@ async fn an_admin_makes_a_token_and_finds_it_in_the_audit_log() {
     jetbridge(&database, &["deliveries", "replay", "plane", "01933f5a-2d7e-7c1a"]);
     let served = Served::start(&database.text, database.folder.path(), &[]);
     let browser = signed_in(&served, 1280, 800).await;
-    open(&browser, &served, "/access").await;
+    browser.go(&served, "/access").await;
     let name = browser.page.find(Locator::Css("input[name=name]")).await.unwrap();
     name.send_keys("Mira").await.unwrap();
-    press(&browser, ".make button").await;
+    browser.press(".make button").await;
     let made = browser.page.wait().for_element(Locator::Css("#new-token")).await.unwrap();
     let text = made.prop("value").await.unwrap().unwrap();
     assert!(text.starts_with("jbt_"), "{text}");
     browser.picture("made").await;
 
     // The menu opens, its links lead on, and Escape closes it: without any script of ours.
-    press(&browser, "[popovertarget]").await;
+    browser.press("[popovertarget]").await;
     let link = browser.page.find(Locator::Css("#account a[href='/audit']")).await.unwrap();
     assert!(link.is_displayed().await.unwrap());
     link.click().await.unwrap();
@@ -69,13 +59,13 @@ async fn an_admin_makes_a_token_and_finds_it_in_the_audit_log() {
     assert_eq!(browser.console().await, Vec::<String>::new(), "the console is quiet");
 
     browser.page.set_window_size(390, 844).await.unwrap();
-    open(&browser, &served, "/access").await;
+    browser.go(&served, "/access").await;
     pictures(&browser, &served, "phone").await;
-    open(&browser, &served, "/access").await;
+    browser.go(&served, "/access").await;
     let wider =
         "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
     for path in ["/access", "/audit"] {
-        open(&browser, &served, path).await;
+        browser.go(&served, path).await;
         let wider = browser.page.execute(wider, Vec::new()).await.unwrap();
         assert_eq!(wider, serde_json::json!(false), "{path} is as wide as a phone");
     }
@@ -88,16 +78,16 @@ async fn whoever_signs_in_with_a_viewers_token_is_told_what_is_missing() {
     let token = String::from_utf8(made.stdout).unwrap();
     let served = Served::start(&database.text, database.folder.path(), &[]);
     let browser = Browser::open(1280, 800).await;
-    open(&browser, &served, "/login").await;
+    browser.go(&served, "/login").await;
     browser.picture("login").await;
     let field = browser.page.find(Locator::Css("#token")).await.unwrap();
     field.send_keys(token.trim()).await.unwrap();
-    press(&browser, "main form button").await;
+    browser.press("main form button").await;
     browser.page.wait().for_element(Locator::Css("#account")).await.unwrap();
-    open(&browser, &served, "/audit").await;
+    browser.go(&served, "/audit").await;
     let said = browser.page.find(Locator::Css("main")).await.unwrap().text().await.unwrap();
     assert!(said.contains("This needs the scope admin; Ada has viewer"), "{said}");
     browser.picture("refused").await;
-    open(&browser, &served, "/access").await;
+    browser.go(&served, "/access").await;
     browser.picture("viewer").await;
 }

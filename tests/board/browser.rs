@@ -38,25 +38,8 @@ async fn fill(served: &Served) {
     }
 }
 
-async fn sign_in(browser: &Browser, served: &Served) {
-    browser.page.goto(&served.greeting_link()).await.unwrap();
-    press(&browser.page, "main form button").await;
-    let boards = format!("http://127.0.0.1:{}/boards", served.port);
-    browser.page.wait().for_url(&boards.parse().unwrap()).await.unwrap();
-}
-
-async fn press(page: &Client, selector: &str) {
-    let element = page.wait().for_element(Locator::Css(selector)).await.unwrap();
-    element.click().await.unwrap();
-}
-
 async fn count(page: &Client, selector: &str) -> usize {
     page.find_all(Locator::Css(selector)).await.unwrap().len()
-}
-
-async fn go(browser: &Browser, served: &Served, path: &str) {
-    let address = format!("http://127.0.0.1:{}{path}", served.port);
-    browser.page.goto(&address).await.unwrap();
 }
 
 async fn script(page: &Client, text: &str) -> serde_json::Value {
@@ -70,9 +53,9 @@ async fn a_board_is_narrowed_saved_laned_limited_and_fits_a_phone() {
     fill(&served).await;
     let browser = Browser::open(1440, 1000).await;
     let page = &browser.page;
-    sign_in(&browser, &served).await;
+    browser.sign_in(&served).await;
     eventually("all cards", || async {
-        go(&browser, &served, "/boards").await;
+        browser.go(&served, "/boards").await;
         let shown =
             script(page, "return document.querySelector('#views .count')?.textContent").await;
         shown == json!("72")
@@ -82,7 +65,7 @@ async fn a_board_is_narrowed_saved_laned_limited_and_fits_a_phone() {
 
     // A further part is appended in place.
     let before = count(page, "article.card").await;
-    press(page, "[data-more]").await;
+    browser.press("[data-more]").await;
     eventually("another part", || async { count(page, "article.card").await > before }).await;
     assert!(!page.current_url().await.unwrap().as_str().contains("after="));
 
@@ -93,15 +76,15 @@ async fn a_board_is_narrowed_saved_laned_limited_and_fits_a_phone() {
     assert_ne!(script(page, "return document.activeElement.id").await, first);
 
     // A filter, saved by name.
-    go(&browser, &served, "/boards?assignee=Mira+Karlsson").await;
-    press(page, ".views details.pop > summary").await;
+    browser.go(&served, "/boards?assignee=Mira+Karlsson").await;
+    browser.press(".views details.pop > summary").await;
     page.find(Locator::Css(".pop input[name=name]"))
         .await
         .unwrap()
         .send_keys("Mira’s")
         .await
         .unwrap();
-    press(page, ".pop[open] .button-main").await;
+    browser.press(".pop[open] .button-main").await;
     eventually("the view", || async {
         count(page, "#views a[aria-current]").await == 1
             && page.source().await.unwrap().contains("Mira’s")
@@ -109,32 +92,32 @@ async fn a_board_is_narrowed_saved_laned_limited_and_fits_a_phone() {
     .await;
 
     // A limit.
-    press(page, ".limits > summary").await;
+    browser.press(".limits > summary").await;
     let field = page.find(Locator::Css("input[name='limit.unstarted']")).await.unwrap();
     field.send_keys("2").await.unwrap();
     browser.picture("board-limits").await;
-    press(page, ".limits .button-main").await;
+    browser.press(".limits .button-main").await;
     eventually("the meter", || async { page.source().await.unwrap().contains("over limit 2") })
         .await;
 
     // Lanes: a closed one is fetched when it is opened.
-    go(&browser, &served, "/boards?lanes=project").await;
+    browser.go(&served, "/boards?lanes=project").await;
     let closed = "details.lane:not([open])";
     assert!(count(page, closed).await > 0);
     browser.picture("board-lanes").await;
     let id = page.find(Locator::Css(closed)).await.unwrap().attr("id").await.unwrap().unwrap();
-    press(page, &format!("#{id} > summary")).await;
+    browser.press(&format!("#{id} > summary")).await;
     eventually("its cards", || async { count(page, &format!("#{id} article.card")).await > 0 })
         .await;
 
     script(page, "document.documentElement.dataset.theme = 'dark'").await;
     browser.picture("board-dark").await;
-    page.set_window_size(390, 844).await.unwrap();
-    go(&browser, &served, "/boards").await;
+    browser.resize(390, 844).await;
+    browser.go(&served, "/boards").await;
     browser.picture("board-phone").await;
     let wide = script(page, "return document.documentElement.scrollWidth - innerWidth").await;
     assert!(wide.as_i64().unwrap() <= 0, "the page itself never scrolls sideways: {wide}");
-    press(page, ".filters details.pop > summary").await;
+    browser.press(".filters details.pop > summary").await;
     browser.picture("board-phone-menu").await;
     assert_eq!(
         browser.console().await,

@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fantoccini::{Client, Locator};
-use serde_json::{Value, json};
+use fantoccini::Locator;
 
 use crate::binary::Played;
 use crate::support::browser::Browser;
@@ -14,43 +13,17 @@ struct Look {
     colors: &'static str,
 }
 
-/// Chromium's own commands: its window can't be as narrow as a phone.
-#[derive(Debug)]
-struct Emulate(&'static str, Value);
-
-impl fantoccini::wd::WebDriverCompatibleCommand for Emulate {
-    fn endpoint(
-        &self,
-        base: &url::Url,
-        session: Option<&str>,
-    ) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
-    }
-
-    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-        let body = json!({"cmd": self.0, "params": self.1});
-        (http::Method::POST, Some(body.to_string()))
-    }
-}
-
-async fn emulate(page: &Client, look: &Look) {
-    let size = json!({"width": look.width, "height": 800, "deviceScaleFactor": 1, "mobile": false});
-    page.issue_cmd(Emulate("Emulation.setDeviceMetricsOverride", size)).await.unwrap();
-    let features = json!([{"name": "prefers-color-scheme", "value": look.colors}]);
-    let media = json!({ "features": features });
-    page.issue_cmd(Emulate("Emulation.setEmulatedMedia", media)).await.unwrap();
-}
-
 async fn look_at_the_board(look: Look) {
     let demo = Played::start(&["--pace", "200ms", "--seed", "5", "--quiet"]);
     let browser = Browser::open(look.width, 800).await;
     let page = &browser.page;
-    emulate(page, &look).await;
+    browser.resize(look.width, 800).await;
+    browser.prefer(look.colors).await;
     page.goto(&demo.sign_in_link).await.unwrap();
     let banner = Locator::Css("aside.simulation");
     assert!(page.find(banner).await.unwrap().is_displayed().await.unwrap());
     browser.picture(&format!("demo-login-{}-{}", look.width, look.colors)).await;
-    page.find(Locator::Css("main button")).await.unwrap().click().await.unwrap();
+    browser.press("main button").await;
     let begun = Instant::now();
     let mut cards = 0;
     while cards < 12 {

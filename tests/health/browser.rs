@@ -151,7 +151,7 @@ async fn the_health_page_is_quiet_in_light_and_dark_and_fits_a_phone() {
     let health = format!("http://127.0.0.1:{}/health", served.port);
     for (width, height, name) in [(1440, 1500, "wide"), (390, 2600, "phone")] {
         let browser = Browser::open(width, height).await;
-        browser.page.issue_cmd(Viewport { width, height }).await.unwrap();
+        browser.resize(width, height).await;
         sign_in(&browser, &served).await;
         // What Chromium thinks of the sign-in page is not this page's affair.
         browser.console().await;
@@ -173,14 +173,7 @@ async fn the_health_page_is_quiet_in_light_and_dark_and_fits_a_phone() {
         }
         open(&browser, &health, "dark").await;
         browser.picture(&format!("health-{name}-dark")).await;
-        browser
-            .page
-            .find(Locator::Css("#throughput summary"))
-            .await
-            .unwrap()
-            .click()
-            .await
-            .unwrap();
+        browser.press("#throughput summary").await;
         let table = browser.page.find(Locator::Css("#throughput tbody tr")).await.unwrap();
         assert!(table.is_displayed().await.unwrap());
         assert_eq!(browser.console().await, Vec::<String>::new(), "the console is quiet");
@@ -190,33 +183,9 @@ async fn the_health_page_is_quiet_in_light_and_dark_and_fits_a_phone() {
 /// By the token's file, since the printed link opens one session only.
 async fn sign_in(browser: &Browser, served: &Served) {
     let token = std::fs::read_to_string(format!("/proc/{}/cwd/admin-token", served.id())).unwrap();
-    browser.page.goto(&format!("http://127.0.0.1:{}/login", served.port)).await.unwrap();
+    browser.go(served, "/login").await;
     let field = browser.page.find(Locator::Css("input[name='token']")).await.unwrap();
     field.send_keys(token.trim()).await.unwrap();
-    browser.page.find(Locator::Css("main form button")).await.unwrap().click().await.unwrap();
-    let boards = format!("http://127.0.0.1:{}/boards", served.port);
-    browser.page.wait().for_url(&boards.parse().unwrap()).await.unwrap();
-}
-
-/// The size of the page itself: Chromium makes no window narrower than 500.
-#[derive(Debug)]
-struct Viewport {
-    width: u32,
-    height: u32,
-}
-
-impl fantoccini::wd::WebDriverCompatibleCommand for Viewport {
-    fn endpoint(
-        &self,
-        base: &url::Url,
-        session: Option<&str>,
-    ) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
-    }
-
-    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-        let size = json!({"width": self.width, "height": self.height, "deviceScaleFactor": 1, "mobile": false});
-        let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": size});
-        (http::Method::POST, Some(command.to_string()))
-    }
+    browser.press("main form button").await;
+    browser.arrive_at(&served.address("/boards")).await;
 }

@@ -1,6 +1,5 @@
 //! Open pages in a real browser.
 
-use fantoccini::Locator;
 use serde_json::{Value, json};
 
 use crate::support::browser::Browser;
@@ -11,13 +10,6 @@ use crate::support::process::{Served, eventually};
 const ID: &str = "70169388-cbf7-4386-8a01-efcb5aa00b5b";
 const TODO: (&str, &str) = ("Todo", "unstarted");
 const STARTED: (&str, &str) = ("In Progress", "started");
-
-async fn sign_in(browser: &Browser, served: &Served) {
-    browser.page.goto(&served.greeting_link()).await.unwrap();
-    browser.page.find(Locator::Css("main form button")).await.unwrap().click().await.unwrap();
-    let boards = format!("http://127.0.0.1:{}/boards", served.port).parse().unwrap();
-    browser.page.wait().for_url(&boards).await.unwrap();
-}
 
 async fn run(browser: &Browser, script: &str) -> Value {
     browser.page.execute(script, Vec::new()).await.unwrap()
@@ -58,7 +50,7 @@ async fn a_card_appears_moves_and_goes_on_an_open_page_of_another_process() {
     let taken = Served::start(&database.text, there.path(), &["--role", "receiver"]);
     post(&taken, &issue_delivery("first", "Was here before", TODO, "2026-11-22T01:00:00Z")).await;
     let browser = Browser::open(1440, 900).await;
-    sign_in(&browser, &shown).await;
+    browser.sign_in(&shown).await;
     shows(&browser, "main", "Was here before").await;
     run(&browser, "window.same = true; document.querySelector('[name=q]').focus()").await;
 
@@ -89,7 +81,7 @@ async fn what_happened_while_the_server_was_lost_is_shown_when_it_is_back() {
     let listen = format!("127.0.0.1:{}", served.port);
     post(&other, &issue_delivery("first", "Here before", TODO, "2026-11-22T01:00:00Z")).await;
     let browser = Browser::open(1000, 700).await;
-    sign_in(&browser, &served).await;
+    browser.sign_in(&served).await;
     shows(&browser, "main", "Here before").await;
     run(&browser, "window.same = true").await;
     served.kill();
@@ -115,7 +107,7 @@ async fn what_a_reader_does_on_a_page_outlives_its_changes() {
         post(&served, &issue_delivery(&id, &title, TODO, "2026-11-22T01:00:00Z")).await;
     }
     let browser = Browser::open(1000, 500).await;
-    sign_in(&browser, &served).await;
+    browser.sign_in(&served).await;
     shows(&browser, "main", "Item 29").await;
     // The page as it will be with a fold, which the reader opens.
     run(
@@ -155,7 +147,7 @@ async fn a_page_without_event_streams_looks_by_itself() {
     let served = Served::start(&database.text, database.folder.path(), &[]);
     post(&served, &issue_delivery("first", "Here before", TODO, "2026-11-22T01:00:00Z")).await;
     let browser = Browser::open(1000, 700).await;
-    sign_in(&browser, &served).await;
+    browser.sign_in(&served).await;
     // As where a proxy lets no stream through.
     run(
         &browser,

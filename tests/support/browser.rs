@@ -5,10 +5,12 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use fantoccini::{Client, ClientBuilder};
+use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use super::process::Served;
 
 /// A browser with a profile of its own.
 pub struct Browser {
@@ -56,6 +58,56 @@ impl Browser {
         Self { page, driver, session: (port, format!("/session/{id}")), _profile: profile }
     }
 
+    /// Opens the link that the start printed, which signs in once, and presses its button.
+    pub async fn sign_in(&self, served: &Served) {
+        self.page.goto(&served.greeting_link()).await.expect("the sign-in page");
+        self.press("main form button").await;
+        self.arrive_at(&served.address("/boards")).await;
+    }
+
+    /// Waits until it is there.
+    pub async fn arrive_at(&self, address: &str) {
+        let address = address.parse().expect("an address");
+        self.page.wait().for_url(&address).await.expect("the page");
+    }
+
+    /// Opens a page of the server.
+    pub async fn go(&self, served: &Served, path: &str) {
+        self.page.goto(&served.address(path)).await.expect("a page");
+    }
+
+    /// Clicks what is there, or will be in a moment.
+    pub async fn press(&self, selector: &str) {
+        let element = self.page.wait().for_element(Locator::Css(selector)).await;
+        element.expect(selector).click().await.expect("a click");
+    }
+
+    /// What is seen there, on one line; nothing where there is nothing.
+    pub async fn text_of(&self, selector: &str) -> String {
+        let text = match self.page.find(Locator::Css(selector)).await {
+            Ok(element) => element.text().await.unwrap_or_default(),
+            Err(_) => String::new(),
+        };
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Makes the page itself so large: Chromium makes no window narrower than 500.
+    pub async fn resize(&self, width: u32, height: u32) {
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.command("Emulation.setDeviceMetricsOverride", size).await;
+    }
+
+    /// Prefers `light` or `dark`.
+    pub async fn prefer(&self, colors: &str) {
+        let features = json!([{"name": "prefers-color-scheme", "value": colors}]);
+        self.command("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    }
+
+    async fn command(&self, name: &'static str, parameters: Value) {
+        self.page.issue_cmd(OwnCommand(name, parameters)).await.expect("done");
+    }
+
     /// Keeps a picture in the folder that `JETBRIDGE_SCREENSHOTS` names, if it does.
     pub async fn picture(&self, name: &str) {
         let Ok(folder) = std::env::var("JETBRIDGE_SCREENSHOTS") else { return };
@@ -93,6 +145,25 @@ impl Drop for Browser {
         let id = self.driver.id().to_string();
         let _ = Command::new("kill").args(["-TERM", &id]).status();
         let _ = self.driver.wait();
+    }
+}
+
+/// One of Chromium's own commands.
+#[derive(Debug)]
+struct OwnCommand(&'static str, Value);
+
+impl fantoccini::wd::WebDriverCompatibleCommand for OwnCommand {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        let body = json!({"cmd": self.0, "params": self.1});
+        (http::Method::POST, Some(body.to_string()))
     }
 }
 

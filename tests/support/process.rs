@@ -69,6 +69,11 @@ impl Served {
         Self { process, port, greeting }
     }
 
+    /// A page's address.
+    pub fn address(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
     /// `kill -9`.
     pub fn kill(mut self) {
         self.process.kill().expect("killed");

@@ -40,7 +40,7 @@ pub(in crate::cli) struct TokenRevokeArguments {
 pub(in crate::cli) enum ScopeName {
     /// Sees boards, items, deliveries and figures
     Viewer,
-    /// Also replays deliveries and brings items in step
+    /// Also replays deliveries and keeps saved views
     Operator,
     /// Also configures repositories and gives out tokens
     Admin,

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use ammonia::Builder;
 
+use super::clean::{SCHEMES, TEXT_TAGS};
 use super::raw_html::attribute;
 use super::tokens::{Token, Tokens};
 use super::{body_html, sanitized_for_page};
@@ -69,64 +70,6 @@ fn lowered(name: &str) -> Option<&'static str> {
 }
 
 static QUIET: LazyLock<Builder<'static>> = LazyLock::new(|| {
-    let tags = [
-        "a",
-        "abbr",
-        "b",
-        "bdi",
-        "bdo",
-        "blockquote",
-        "br",
-        "caption",
-        "center",
-        "cite",
-        "code",
-        "dd",
-        "del",
-        "details",
-        "dfn",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "i",
-        "ins",
-        "kbd",
-        "li",
-        "mark",
-        "ol",
-        "p",
-        "pre",
-        "q",
-        "rp",
-        "rt",
-        "ruby",
-        "s",
-        "samp",
-        "small",
-        "span",
-        "strong",
-        "sub",
-        "summary",
-        "sup",
-        "table",
-        "tbody",
-        "td",
-        "th",
-        "thead",
-        "time",
-        "tr",
-        "tt",
-        "u",
-        "ul",
-        "var",
-        "wbr",
-    ];
     let attributes = [
         ("a", &["href"][..]),
         ("ol", &["start"]),
@@ -135,14 +78,14 @@ static QUIET: LazyLock<Builder<'static>> = LazyLock::new(|| {
     ];
     let mut builder = Builder::default();
     builder
-        .tags(tags.into())
+        .tags(TEXT_TAGS.into())
         .tag_attributes(
             attributes.iter().map(|(tag, names)| (*tag, names.iter().copied().collect())).collect(),
         )
         .generic_attributes(["title"].into())
         // What is no address of its own would lead into our pages.
         .url_relative(ammonia::UrlRelative::Deny)
-        .url_schemes(["http", "https", "mailto", "tel"].into())
+        .url_schemes(SCHEMES.into())
         .link_rel(Some("noopener noreferrer nofollow"));
     builder
 });

@@ -140,6 +140,8 @@ fn shown(field: Field, side: &Snapshot, comments: usize) -> Shown {
         },
         Field::Description => match side.description.as_ref().map(|text| text.text.chars().count())
         {
+            // Of Plane's webhooks the text is read for the sync and not kept.
+            None if side.system == System::Plane => Shown::Nothing("not kept here"),
             None | Some(0) => Shown::Nothing("none"),
             Some(1) => Shown::Text("1 character".to_owned()),
             Some(count) => {
