@@ -10,14 +10,16 @@
 //! Races, and what decides them:
 //! - *A change between resuming and listening.* A feed listens first and reads then; what it is told
 //!   of twice it passes over, by the revision.
+//! - *A change before the first look.* Everybody who listens by then reads from the database.
 //! - *A database that went back* (a restored backup). The revision falls, everybody is told to begin
 //!   anew.
 //!
 //! Deliberately absent: what changed, and who may know. A page or a program that is told of an item
 //! asks for it, and is refused there like anybody else.
 
+use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, watch};
@@ -30,6 +32,8 @@ use crate::store::{Store, StoreError, StoreResult};
 
 /// Feeds at a time: fewer than the connections that the server keeps open.
 pub const MOST_FEEDS: usize = 1500;
+/// Feeds of programs that came in under one name, so that one that leaks them leaves room for pages.
+pub const MOST_OF_A_NAME: usize = 100;
 /// How often the follower looks without being told.
 const POLL: Duration = Duration::from_millis(500);
 /// Least time between two looks.
@@ -56,6 +60,7 @@ struct Shared {
     said: broadcast::Sender<Said>,
     room: Arc<Semaphore>,
     reads: Semaphore,
+    programs: Mutex<HashMap<Box<str>, usize>>,
     stop: watch::Receiver<bool>,
 }
 
@@ -65,6 +70,9 @@ enum Said {
     Changed(Arc<[ItemChange]>),
     Activity,
     Stalled,
+    /// The first look, and how far everything was: of what came before nobody was told.
+    Begun(Revision),
+    AccessEnded(Arc<str>),
     Reset(Revision),
 }
 
@@ -77,6 +85,9 @@ pub enum News {
     Activity,
     /// The database does not answer; [`News::Activity`] follows once it does.
     Stalled,
+    /// Access of this name ended in this process: whether a listener of that name may stay is to
+    /// be asked ([`Feed::in_turn`]).
+    AccessEnded(Arc<str>),
     /// The database went back to this revision: what was shown may be wrong.
     Reset(Revision),
 }
@@ -101,6 +112,12 @@ pub enum NoFeed {
     /// There are as many as a process has room for.
     #[error("this process has no room for more than {MOST_FEEDS} live connections")]
     Full,
+    /// Programs of one name have as many as they may.
+    #[error("{name} has {MOST_OF_A_NAME} live connections open: close one, or use another token")]
+    Taken {
+        /// Whose.
+        name: String,
+    },
     /// The revision to resume from was never given.
     #[error("the newest revision is {newest}")]
     Ahead {
@@ -118,7 +135,8 @@ impl Live {
         let look = store.changes_to_read();
         let (said, _) = broadcast::channel(BACKLOG);
         let room = Arc::new(Semaphore::new(MOST_FEEDS));
-        Self(Arc::new(Shared { store, look, said, room, reads: Semaphore::new(READS), stop }))
+        let (reads, programs) = (Semaphore::new(READS), Mutex::default());
+        Self(Arc::new(Shared { store, look, said, room, reads, programs, stop }))
     }
 
     /// Another process said that items changed.
@@ -126,11 +144,35 @@ impl Live {
         self.0.look.notify_one();
     }
 
-    /// Begins a feed after `since`, or now.
+    /// A session or a token of this name ended in this process: its listeners are asked again
+    /// whether they may stay. Those of other processes are asked at their next regular time.
+    pub fn access_ended(&self, name: &str) {
+        // Nobody listens: nobody needs to go.
+        let _ = self.0.said.send(Said::AccessEnded(name.into()));
+    }
+
+    /// Begins a page's feed after `since`, or now.
     ///
     /// # Errors
     /// When there is no room, no such revision, or no database.
     pub async fn subscribe(&self, since: Option<Revision>) -> Result<Feed, NoFeed> {
+        self.feed(since, None).await
+    }
+
+    /// Begins the feed of a program that came in under this name.
+    ///
+    /// # Errors
+    /// As [`Live::subscribe`], and when programs of that name have as many as they may.
+    pub async fn subscribe_program(
+        &self,
+        name: &str,
+        since: Option<Revision>,
+    ) -> Result<Feed, NoFeed> {
+        let share = Share::of(&self.0, name)?;
+        self.feed(since, Some(share)).await
+    }
+
+    async fn feed(&self, since: Option<Revision>, share: Option<Share>) -> Result<Feed, NoFeed> {
         let place = Arc::clone(&self.0.room).try_acquire_owned().map_err(|_| NoFeed::Full)?;
         let said = self.0.said.subscribe();
         let newest = self.0.store.pulse().await?.revision;
@@ -139,7 +181,15 @@ impl Live {
             return Err(NoFeed::Ahead { newest });
         }
         let stop = self.0.stop.clone();
-        Ok(Feed { live: self.clone(), said, at, lacks: at < newest, stop, _place: place })
+        Ok(Feed {
+            live: self.clone(),
+            said,
+            at,
+            lacks: at < newest,
+            stop,
+            _place: place,
+            _share: share,
+        })
     }
 
     /// Tells all feeds of what is committed, by any process, until it is stopped.
@@ -193,6 +243,7 @@ impl Follower<'_> {
         let now = self.live.store.pulse().await?;
         let Some(mut seen) = self.seen else {
             self.seen = Some(now);
+            self.say(Said::Begun(now.revision));
             return Ok(());
         };
         if now.revision < seen.revision {
@@ -249,6 +300,38 @@ pub struct Feed {
     lacks: bool,
     stop: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
+    _share: Option<Share>,
+}
+
+/// A place that a name has taken, until it is dropped.
+#[derive(Debug)]
+struct Share {
+    live: Arc<Shared>,
+    name: Box<str>,
+}
+
+impl Share {
+    fn of(live: &Arc<Shared>, name: &str) -> Result<Self, NoFeed> {
+        let mut taken = live.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(name.into()).or_default();
+        if *count >= MOST_OF_A_NAME {
+            return Err(NoFeed::Taken { name: name.to_owned() });
+        }
+        *count += 1;
+        Ok(Self { live: Arc::clone(live), name: name.into() })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut taken = self.live.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&self.name) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.name);
+            }
+        }
+    }
 }
 
 impl Feed {
@@ -265,6 +348,13 @@ impl Feed {
             () = stopped(&mut stop) => None,
             news = self.hear() => Some(news),
         }
+    }
+
+    /// Waits until it is this feed's turn to use the database, so that a thousand of them leave its
+    /// connections to the deliveries.
+    pub async fn in_turn<T>(&self, work: impl Future<Output = T>) -> T {
+        let _turn = self.live.0.reads.acquire().await;
+        work.await
     }
 
     async fn hear(&mut self) -> News {
@@ -285,6 +375,8 @@ impl Feed {
                 }
                 Ok(Said::Activity) => return News::Activity,
                 Ok(Said::Stalled) => return News::Stalled,
+                Ok(Said::AccessEnded(name)) => return News::AccessEnded(name),
+                Ok(Said::Begun(newest)) => self.lacks = self.at < newest,
                 Ok(Said::Reset(to)) => {
                     self.at = to;
                     return News::Reset(to);

@@ -76,6 +76,15 @@ pub async fn fill(url: &str, count: usize) {
     }
 }
 
+/// What `PostgreSQL` does by itself within a minute after many rows were written.
+pub async fn settle(url: &str) {
+    if !url.starts_with("sqlite://") {
+        let mut connection = PgConnection::connect(url).await.expect("a connection");
+        let settle = "VACUUM ANALYZE ops.board_cards";
+        sqlx::raw_sql(settle).execute(&mut connection).await.expect("statistics");
+    }
+}
+
 type Columns = [(&'static str, &'static str)];
 const ITEM: [(&str, &str); 15] = [
     ("work_item_ref", "text"),

@@ -3,13 +3,15 @@
 //! `cargo bench --bench board` fills both databases, asks the whole page of the server (without a
 //! socket) many times over, and prints the median time, the size, and both as a ratio of many to
 //! few. The ratios of one run can be compared; times of different machines can't. Options:
-//! `--items N`, `--only sqlite|postgres`.
+//! `--items N`, `--only sqlite|postgres|pages`. Then it opens up to 1,000 pages on a server and
+//! measures how long a webhook takes to all of them.
 #![expect(
     clippy::cast_precision_loss,
     reason = "figures for people, far from the limits of their types"
 )]
 
 mod fill;
+mod open_pages;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +33,9 @@ use jetbridge::web::state::{SecretState, WebState};
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
+#[expect(dead_code, reason = "tests use more of it")]
+#[path = "../../tests/support/plane.rs"]
+mod plane;
 #[expect(dead_code, reason = "tests use more of it")]
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
@@ -72,6 +77,9 @@ async fn compare(many: usize, only: Option<&str>) {
         let cluster = postgres::Cluster::start();
         report("PostgreSQL", &cluster.new_database(), &cluster.new_database(), many).await;
     }
+    if wanted("pages") {
+        open_pages::report().await;
+    }
 }
 
 async fn report(name: &str, few: &str, many: &str, items: usize) {
@@ -104,6 +112,7 @@ async fn site(url: &str, items: usize) -> (Router, Duration) {
     let begun = Instant::now();
     store.rebuild_cards().await.expect("cards");
     let took = begun.elapsed();
+    fill::settle(url).await;
     let clock = Clock::manual("2026-11-22T02:00:00Z".parse().expect("a time"));
     let now = clock.now();
     let session = Sha256::digest(SESSION).into();

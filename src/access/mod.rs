@@ -13,4 +13,5 @@ pub use caller::{Caller, CallerKind, UnknownCallerKind};
 pub use scope::{Scope, UnknownScope};
 pub use token::{
     ApiTokenId, ApiTokenName, ApiTokenText, InvalidLifetime, InvalidTokenName, Lifetime,
+    can_not_be_guessed,
 };

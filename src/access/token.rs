@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256};
 use crate::clock::Timestamp;
 
 const PREFIX: &str = "jbt_";
+/// What the admin token that Jetbridge makes begins with.
+const ADMIN_PREFIX: &str = "jba_";
 const DIGITS: usize = 64;
 /// Longest name of a token, in characters.
 const LONGEST_NAME: usize = 60;
@@ -46,10 +48,19 @@ impl ApiTokenText {
 
     /// Whether a text can be one; nothing else is worth asking the database for.
     pub fn is_shape_of(text: &str) -> bool {
-        text.strip_prefix(PREFIX).is_some_and(|digits| {
-            digits.len() == DIGITS && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        })
+        text.strip_prefix(PREFIX).is_some_and(is_random)
     }
+}
+
+/// Whether a text is of a shape that Jetbridge gives its own tokens and sign-in links: 256 random
+/// bits. Tries at those need no limit, so a stranger's tries can't keep their owner out.
+pub fn can_not_be_guessed(text: &str) -> bool {
+    let digits = text.strip_prefix(PREFIX).or_else(|| text.strip_prefix(ADMIN_PREFIX));
+    is_random(digits.unwrap_or(text))
+}
+
+fn is_random(digits: &str) -> bool {
+    digits.len() == DIGITS && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 impl fmt::Debug for ApiTokenText {

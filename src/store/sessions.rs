@@ -181,6 +181,20 @@ impl Store {
         )
     }
 
+    /// Whether a token is there and has not expired.
+    pub async fn has_token(
+        &self,
+        sha256: &[u8; 32],
+        kind: TokenKind,
+        now: Timestamp,
+    ) -> StoreResult<bool> {
+        const HAS: &str = "SELECT CAST(COUNT(*) AS bigint) FROM sessions
+            WHERE token_sha256 = $1 AND kind = $2 AND expires_at > $3";
+        let found: i64 = on_reader!(self, pool => sqlx::query_scalar(HAS).bind(sha256.to_vec())
+            .bind(kind.as_str()).bind(At(now)).fetch_one(pool).await?);
+        Ok(found > 0)
+    }
+
     /// Takes a token away; true when it was there and had not expired (so a link works once).
     pub async fn take_token(
         &self,

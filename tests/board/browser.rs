@@ -119,6 +119,12 @@ async fn a_board_is_narrowed_saved_laned_limited_and_fits_a_phone() {
     assert!(wide.as_i64().unwrap() <= 0, "the page itself never scrolls sideways: {wide}");
     browser.press(".filters details.pop > summary").await;
     browser.picture("board-phone-menu").await;
+    let whole = "const menu = document.querySelector('.filters details.pop[open] .pop-in');
+        const box = menu.getBoundingClientRect();
+        const at = (y) => document.elementFromPoint((box.left + box.right) / 2, y);
+        return box.left >= 0 && box.right <= innerWidth
+            && menu.contains(at(box.top + 5)) && menu.contains(at(Math.min(box.bottom, innerHeight) - 5));";
+    assert_eq!(script(page, whole).await, json!(true), "an open menu is not cut off");
     assert_eq!(
         browser.console().await,
         Vec::<String>::new(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::browser::Browser;
+use crate::support::browser::{Browser, Network};
 use crate::support::databases::{Kind, TestDatabase};
 use crate::support::plane::{Delivery, issue_delivery};
 use crate::support::process::{Served, eventually};
@@ -161,4 +161,56 @@ async fn a_page_without_event_streams_looks_by_itself() {
     .await;
     post(&served, &issue_delivery(ID, "Seen by looking", TODO, "2026-11-22T01:01:00Z")).await;
     shows(&browser, "main", "Seen by looking").await;
+}
+
+#[tokio::test]
+async fn a_page_without_a_network_says_since_when_and_catches_up_by_itself() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let served = Served::start(&database.text, database.folder.path(), &[]);
+    post(&served, &issue_delivery("first", "Here before", TODO, "2026-11-22T01:00:00Z")).await;
+    let browser = Browser::open(1000, 700).await;
+    browser.sign_in(&served).await;
+    shows(&browser, "#live", "Live").await;
+    browser.connect(Network::Off).await;
+    shows(&browser, "#live", "Offline since").await;
+    browser.picture("live-offline").await;
+    post(&served, &issue_delivery(ID, "Meanwhile", TODO, "2026-11-22T01:01:00Z")).await;
+    browser.connect(Network::On).await;
+    shows(&browser, "main", "Meanwhile").await;
+    shows(&browser, "#live", "Live").await;
+}
+
+#[tokio::test]
+async fn a_hidden_page_asks_for_nothing_and_is_up_to_date_once_it_is_seen() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let served = Served::start(&database.text, database.folder.path(), &[]);
+    post(&served, &issue_delivery("first", "Here before", TODO, "2026-11-22T01:00:00Z")).await;
+    let browser = Browser::open(1000, 700).await;
+    browser.sign_in(&served).await;
+    shows(&browser, "#live", "Live").await;
+    run(
+        &browser,
+        "window.hide = (hidden) => {
+           Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+           document.dispatchEvent(new Event('visibilitychange'));
+         };
+         window.asked = window.ended = 0;
+         window.real = window.fetch;
+         window.fetch = (...parts) => { asked += 1; return real(...parts); };
+         const close = EventSource.prototype.close;
+         EventSource.prototype.close = function () { ended += 1; close.call(this); };
+         hide(true);",
+    )
+    .await;
+    assert_eq!(run(&browser, "return ended").await, 1, "its stream is closed");
+    let before = run(&browser, "return asked").await;
+    post(&served, &issue_delivery(ID, "Meanwhile", TODO, "2026-11-22T01:01:00Z")).await;
+    let status = format!("return real('/work-items/plane:{ID}').then((answer) => answer.status)");
+    eventually("it is worked off", || async { run(&browser, &status).await == 200 }).await;
+    assert_eq!(run(&browser, "return asked").await, before, "nobody looks at it");
+    assert!(!text_of(&browser, "main").await.contains("Meanwhile"));
+    run(&browser, "hide(false)").await;
+    shows(&browser, "main", "Meanwhile").await;
+    post(&served, &issue_delivery("third", "Afterwards", TODO, "2026-11-22T01:02:00Z")).await;
+    shows(&browser, "main", "Afterwards").await;
 }

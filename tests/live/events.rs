@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::running::Running;
+use super::running::{COOKIE, Running};
 use crate::on_both_databases;
 
 on_both_databases! {
@@ -73,4 +73,16 @@ async fn without_a_session_there_is_no_stream() {
     open.until("hello").await;
     app.stop().await;
     assert_eq!(events.rest().await, "");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_session() {
+    let app = Running::alone().await;
+    app.let_in().await;
+    let mut open = app.events("", None).await;
+    open.until("hello").await;
+    let left = app.ask("POST", "/logout", &format!("Cookie: {COOKIE}"), "").await;
+    assert!(left.starts_with("HTTP/1.1 303"), "{left}");
+    assert_eq!(open.next().await, None);
+    app.stop().await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jetbridge::clock::Clock;
 use jetbridge::ids::{Revision, WorkItemRef};
-use jetbridge::live::{Feed, Live, MOST_FEEDS, News, NoFeed};
+use jetbridge::live::{Feed, Live, MOST_FEEDS, MOST_OF_A_NAME, News, NoFeed};
 use jetbridge::store::Store;
 use sqlx::Connection;
 use tokio::sync::watch;
@@ -136,4 +136,34 @@ async fn there_is_room_for_so_many_and_it_is_given_back() {
     drop(feeds);
     followed.live.drained().await;
     followed.follower.await.unwrap();
+}
+
+#[tokio::test]
+async fn programs_of_one_name_leave_room_for_pages_and_other_programs() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let followed = Followed::new(&database).await;
+    let mut feeds = Vec::new();
+    for _ in 0..MOST_OF_A_NAME {
+        feeds.push(followed.live.subscribe_program("leaky", None).await.unwrap());
+    }
+    let refused = followed.live.subscribe_program("leaky", None).await.unwrap_err().to_string();
+    assert!(refused.contains("leaky has 100 live connections open"), "{refused}");
+    assert!(followed.live.subscribe_program("another", None).await.is_ok());
+    assert!(followed.live.subscribe(None).await.is_ok());
+    feeds.pop();
+    assert!(followed.live.subscribe_program("leaky", None).await.is_ok(), "it is given back");
+}
+
+#[tokio::test]
+async fn a_change_before_the_first_look_is_told_to_those_who_listened_by_then() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let store = Store::open(&database.url).await.unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    let live = Live::new(store.clone(), stopped);
+    let mut feed = live.subscribe(None).await.unwrap();
+    link(&store, 1, "1", Clock::System.now(), None).await;
+    let newest = store.pulse().await.unwrap().revision;
+    let follower = tokio::spawn(live.follow());
+    assert_eq!(hear(&mut feed, newest).await.len(), 2);
+    follower.abort();
 }

@@ -26,8 +26,6 @@ pub const TOKEN: &str = "a-token-of-this-test-alone";
 const SESSION: &str = "5e55100000000000000000000000000000000000000000000000000000000000";
 pub const COOKIE: &str =
     "jetbridge_session=5e55100000000000000000000000000000000000000000000000000000000000";
-/// A change is everywhere within this.
-pub const A_SECOND: Duration = Duration::from_secs(1);
 /// Longer than anything may take.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -132,14 +130,23 @@ impl Running {
 
     /// What `/metrics` says of live connections.
     pub async fn live_figures(&self) -> Vec<String> {
+        let text = self.ask("GET", "/metrics", &format!("Authorization: Bearer {TOKEN}"), "").await;
+        text.lines().filter(|line| line.starts_with("jetbridge_live_")).map(str::to_owned).collect()
+    }
+
+    /// Asks for one thing, with one more header; the whole answer, head and body.
+    pub async fn ask(&self, method: &str, path: &str, header: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         let request = format!(
-            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://127.0.0.1:{}\r\n{header}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.port,
+            body.len(),
         );
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
-        text.lines().filter(|line| line.starts_with("jetbridge_live_")).map(str::to_owned).collect()
+        text
     }
 
     /// Opens the stream of events that pages open.

@@ -129,6 +129,25 @@ async fn a_description_is_rendered_and_nothing_in_it_runs_or_is_fetched() {
 }
 
 on_both_databases! {
+    async fn what_plane_tells_below_a_title_is_kept_and_shown_harmless(database: TestDatabase) {
+        let site = Site::new(database).await;
+        let mut body = issue(ID, "A title", TODO, "2026-11-22T01:00:00Z");
+        body["data"]["description_html"] =
+            json!("<p>First <strong>open</strong> it</p><script>alert(1)</script><p onclick=\"x()\">then</p>");
+        site.receive(&Delivery::new(body.to_string())).await;
+        let page = site.see(&format!("/work-items/plane:{ID}")).await;
+        let description = page.split("id=\"description-text\"").nth(1).expect("a description");
+        let description = description.split("</section>").next().unwrap();
+        assert!(description.contains("<p>First <strong>open</strong> it</p>"), "{description}");
+        assert!(!description.contains("<script") && !description.contains("onclick"), "{description}");
+
+        // Plane's way to say that there is none.
+        body["data"]["description_html"] = json!("<p></p>");
+        body["data"]["updated_at"] = json!("2026-11-22T01:05:00Z");
+        site.receive(&Delivery::new(body.to_string())).await;
+        assert!(!site.see(&format!("/work-items/plane:{ID}")).await.contains("description-text"));
+    }
+
     async fn both_sides_of_a_linked_item_stand_beside_each_other(database: TestDatabase) {
         use crate::support::github::{comment, comment_delivery, issue};
         let site = Site::new(database).await;

@@ -104,6 +104,14 @@ impl Browser {
         self.command("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
+    /// Cuts the page off from every server, or lets it back.
+    pub async fn connect(&self, to: Network) {
+        let offline = to == Network::Off;
+        let state = json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+        self.command("Network.enable", json!({})).await;
+        self.command("Network.emulateNetworkConditions", state).await;
+    }
+
     async fn command(&self, name: &'static str, parameters: Value) {
         self.page.issue_cmd(OwnCommand(name, parameters)).await.expect("done");
     }
@@ -122,6 +130,13 @@ impl Browser {
             |entry: &serde_json::Value| entry["message"].as_str().unwrap_or_default().to_owned();
         entries.as_array().map(|all| all.iter().map(text).collect()).unwrap_or_default()
     }
+}
+
+/// Whether a page can reach anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    On,
+    Off,
 }
 
 impl Browser {

@@ -13,7 +13,8 @@ use crate::ids::WorkItemRef;
 use crate::sources::fields::missing;
 use crate::sync::plane;
 use crate::work_items::{
-    Change, Extent, Kind, Label, Person, Readiness, Snapshot, Stage, StateGroup, System, Tombstone,
+    Change, Extent, Kind, Label, Person, Readiness, Snapshot, Stage, StateGroup, System, Text,
+    TextFormat, Tombstone,
 };
 
 /// A name that a payload leaves out and Plane's API knows.
@@ -298,8 +299,14 @@ fn snapshot(item: &Item, names: &Names, site: Site<'_>) -> Result<Snapshot, Fail
         stage: Stage::Later,
         readiness: Readiness::Ready,
         asked_at: None,
-        description: None,
+        description: description_of(item),
     })
+}
+
+/// `None` where the payload does not tell it; Plane's own empty paragraph is a text like any other.
+fn description_of(item: &Item) -> Option<Text> {
+    let text = item.description_html.clone()?;
+    Some(Text { format: TextFormat::Html, text })
 }
 
 /// The key (`SYNC-12`), and the payload's url or else the one that the key leads to.

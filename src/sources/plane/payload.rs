@@ -68,7 +68,7 @@ pub struct Item {
     pub priority: Priority,
     /// GitHub's id of the issue that it stands for, where Jetbridge made it.
     pub github_issue: Option<String>,
-    /// The description, of an item that stands for an issue; nobody else asks for it.
+    /// The description as Plane keeps it, unsanitised.
     pub description_html: Option<String>,
     /// An address of the item, unchecked.
     pub url: Option<String>,
@@ -313,7 +313,7 @@ fn item_of(top: &Object<'_>, fields: &Object<'_>, path: &'static str) -> Result<
     };
     let (project, identifier) = project_of(top, Some(fields))?;
     let github_issue = github_issue_of(fields);
-    let description = github_issue.is_some().then(|| fields.value("description_html")).flatten();
+    let description = fields.value("description_html");
     Ok(Item {
         github_issue,
         description_html: description.and_then(text_of).map(Cow::into_owned),

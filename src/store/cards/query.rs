@@ -52,14 +52,18 @@ impl Query {
     /// ` WHERE …`, as the filter says.
     pub(super) fn matching(&mut self, filter: &CardFilter) {
         self.push(" WHERE true");
+        // SQLite would walk a whole column for its order, though the few that are not well have an
+        // index of their own.
+        let is_few =
+            filter.health.is_some_and(|health| health != CardHealth::Only(HealthState::InSync));
+        let group = match self.dialect {
+            Dialect::Sqlite if is_few => " AND +state_group",
+            _ => " AND state_group",
+        };
         match filter.group {
             None => {}
-            Some(None) => {
-                self.push(" AND state_group IS NULL");
-            }
-            Some(Some(group)) => {
-                self.push(" AND state_group = ").text(group.as_str());
-            }
+            Some(None) => drop(self.push(group).push(" IS NULL")),
+            Some(Some(wanted)) => drop(self.push(group).push(" = ").text(wanted.as_str())),
         }
         if let Some(status) = &filter.status {
             self.push(" AND status = ").text(status);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::{HeaderMap, Uri};
+use axum::http::Uri;
 use axum::response::Response;
 use futures_util::SinkExt;
 use serde::Serialize;
@@ -24,7 +24,7 @@ use crate::ids::Revision;
 use crate::live::{Feed, News, NoFeed};
 use crate::metrics::LiveKind;
 use crate::store::changes::ItemChange;
-use crate::web::auth;
+use crate::web::auth::guard::Stay;
 use crate::web::error::{Problem, ProblemBody, ProblemKind};
 use crate::web::state::WebState;
 
@@ -84,7 +84,7 @@ pub(in crate::web) struct Told<'a> {
 )]
 pub(in crate::web) async fn follow(
     State(state): State<WebState>,
-    headers: HeaderMap,
+    stay: Stay,
     uri: Uri,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
@@ -95,8 +95,7 @@ pub(in crate::web) async fn follow(
         let detail = format!("Open a WebSocket here: {}.", refused.body_text());
         Problem::new(ProblemKind::BadRequest, detail)
     })?;
-    let feed = state.live.subscribe(since).await.map_err(Problem::from)?;
-    let credentials = auth::credentials(&headers);
+    let feed = state.live.subscribe_program(stay.name(), since).await.map_err(Problem::from)?;
     let upgrade = upgrade
         .max_message_size(LONGEST_MESSAGE)
         .max_frame_size(LONGEST_MESSAGE)
@@ -105,7 +104,7 @@ pub(in crate::web) async fn follow(
     Ok(upgrade.on_upgrade(|socket| async move {
         let open = state.metrics.live_connections.get_or_create_owned(&KIND);
         open.inc();
-        Talk { socket, feed, state, credentials }.run().await;
+        Talk { socket, feed, state, stay }.run().await;
         open.dec();
     }))
 }
@@ -119,7 +118,7 @@ fn revision(text: &str) -> Result<Revision, Problem> {
 impl From<NoFeed> for Problem {
     fn from(refused: NoFeed) -> Self {
         match refused {
-            NoFeed::Full => {
+            NoFeed::Full | NoFeed::Taken { .. } => {
                 let detail = format!("Try again later: {refused}.");
                 Self::new(ProblemKind::Overloaded, detail)
             }
@@ -143,7 +142,7 @@ struct Talk {
     socket: WebSocket,
     feed: Feed,
     state: WebState,
-    credentials: HeaderMap,
+    stay: Stay,
 }
 
 impl Talk {
@@ -173,7 +172,8 @@ impl Talk {
     async fn pass_on(&mut self, news: Option<News>) -> Result<(), Gone> {
         match news {
             Some(News::Changed(changes)) => self.tell(changes.iter().map(told)).await,
-            Some(News::Activity | News::Stalled) => Ok(()),
+            Some(News::AccessEnded(name)) if *name == *self.stay.name() => self.stay().await,
+            Some(News::AccessEnded(_) | News::Activity | News::Stalled) => Ok(()),
             Some(News::Reset(_)) => {
                 self.close(WENT_BACK, "the database went back to an older state: read all anew")
                     .await
@@ -186,10 +186,15 @@ impl Talk {
         if heard.elapsed() > SILENCE {
             return Err(Gone);
         }
-        if !auth::guard::may_stay(&self.state, &self.credentials).await {
-            return self.close(SIGNED_OUT, "the token or the session has ended").await;
-        }
+        self.stay().await?;
         in_time(self.socket.send(Message::Ping(Vec::new().into()))).await
+    }
+
+    async fn stay(&mut self) -> Result<(), Gone> {
+        if self.feed.in_turn(self.stay.is_good()).await {
+            return Ok(());
+        }
+        self.close(SIGNED_OUT, "the token or the session has ended").await
     }
 
     /// Many messages, one write.

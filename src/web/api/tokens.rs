@@ -198,6 +198,7 @@ pub(in crate::web) async fn revoke(
     };
     let id = ApiTokenId(id.parse().map_err(|_| unknown())?);
     let token = state.store.revoke_api_token(id, state.clock.now()).await?.ok_or_else(unknown)?;
+    state.live.access_ended(&token.name);
     let target = Target(format!("{} ({})", token.name, token.scope));
     Ok((StatusCode::NO_CONTENT, Extension(target)))
 }

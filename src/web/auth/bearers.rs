@@ -1,48 +1,45 @@
-//! How often a wrong bearer token may be sent from one address, and which tokens were right.
+//! Which bearer tokens may be looked at, and which were right.
 //!
-//! Sixty a minute, which a program that was set up wrongly may need and a guesser has no use for.
-//! After that the address waits, but not those of its programs whose token was right before: behind
-//! a proxy all of them have one address, and a guesser there must not shut them out. Memory is
-//! bounded: addresses beyond a few thousand share one count. Deliberately absent: the database. A
-//! process counts for itself.
+//! What has the shape of our own tokens can't be guessed and is always looked at. Anything else
+//! could be a guess at an admin token that somebody chose: sixty a minute from one network, which a
+//! program that was set up wrongly may need and a guesser has no use for. A token that was right
+//! before is no guess: behind a proxy all programs have one address, and a guesser there must not
+//! shut them out. Deliberately absent: the database. A process counts for itself.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::TimeDelta;
 
+use super::tries::{Tries, Try};
+use crate::access::can_not_be_guessed;
 use crate::clock::Timestamp;
 
-/// Wrong tokens of one address in one [`WINDOW`].
+/// Wrong tokens of one network in a minute.
 const MOST: u32 = 60;
-const WINDOW: TimeDelta = TimeDelta::minutes(1);
-/// Addresses that are counted apart.
-const ADDRESSES: usize = 4096;
+/// How often it is written down that a token is used.
+const WRITTEN: TimeDelta = TimeDelta::minutes(1);
 /// Right tokens that are remembered.
 const TOKENS: usize = 4096;
 
 /// The counts of this process.
-#[derive(Debug, Default)]
-pub(super) struct Bearers(Mutex<Counts>);
-
-#[derive(Default)]
-struct Counts {
-    wrong: HashMap<Option<IpAddr>, Window>,
+pub(super) struct Bearers {
+    tries: Tries,
     /// By their hash; when it was last written down that they are used.
-    right: HashMap<[u8; 32], Timestamp>,
+    right: Mutex<HashMap<[u8; 32], Timestamp>>,
 }
 
-impl std::fmt::Debug for Counts {
+impl std::fmt::Debug for Bearers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "[{} addresses, {} tokens]", self.wrong.len(), self.right.len())
+        write!(f, "[{} tokens]", self.right().len())
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Window {
-    since: Timestamp,
-    count: u32,
+impl Default for Bearers {
+    fn default() -> Self {
+        Self { tries: Tries::new(MOST), right: Mutex::default() }
+    }
 }
 
 /// Whether it should be written down that a token is used.
@@ -55,80 +52,52 @@ pub(super) enum Usage {
 }
 
 impl Bearers {
-    /// Counts a token before it is looked at, or says after how many seconds one may be sent.
+    /// Counts a token that could be a guess before it is looked at, or says after how many seconds
+    /// one may be sent.
     pub(super) fn begin(
         &self,
+        token: &str,
         sha256: &[u8; 32],
         peer: Option<IpAddr>,
         now: Timestamp,
-    ) -> Result<(), u64> {
-        let mut counts = self.lock();
-        if counts.right.contains_key(sha256) {
-            return Ok(());
+    ) -> Result<Option<Try>, u64> {
+        if can_not_be_guessed(token) || self.right().contains_key(sha256) {
+            return Ok(None);
         }
-        let window = counts.window(peer, now);
-        if window.count >= MOST {
-            let wait = (window.since + WINDOW - now).num_seconds().clamp(0, WINDOW.num_seconds());
-            return Err(wait.unsigned_abs() + 1);
-        }
-        window.count += 1;
-        Ok(())
+        self.tries.begin(peer, now).map(Some)
     }
 
     /// It was right: it does not count, nor will it be counted again.
-    pub(super) fn right(&self, sha256: &[u8; 32], peer: Option<IpAddr>, now: Timestamp) -> Usage {
-        let mut counts = self.lock();
-        match counts.right.get_mut(sha256) {
-            Some(written) if now - *written < WINDOW => return Usage::Written,
+    pub(super) fn right_one(
+        &self,
+        sha256: &[u8; 32],
+        attempt: Option<Try>,
+        now: Timestamp,
+    ) -> Usage {
+        if let Some(attempt) = attempt {
+            self.tries.give_back(attempt);
+        }
+        let mut right = self.right();
+        match right.get_mut(sha256) {
+            Some(written) if now - *written < WRITTEN => return Usage::Written,
             Some(written) => *written = now,
             None => {
-                let window = counts.window(peer, now);
-                window.count = window.count.saturating_sub(1);
-                if counts.right.len() >= TOKENS {
-                    counts.right.clear();
+                if right.len() >= TOKENS {
+                    right.clear();
                 }
-                counts.right.insert(*sha256, now);
+                right.insert(*sha256, now);
             }
         }
         Usage::WriteDown
     }
 
     /// It was wrong, or is wrong by now.
-    pub(super) fn wrong(&self, sha256: &[u8; 32]) {
-        self.lock().right.remove(sha256);
+    pub(super) fn wrong_one(&self, sha256: &[u8; 32]) {
+        self.right().remove(sha256);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Counts {
-    fn window(&mut self, peer: Option<IpAddr>, now: Timestamp) -> &mut Window {
-        let over = |window: &Window| now - window.since >= WINDOW;
-        let mut bucket = peer.map(network);
-        if self.wrong.len() >= ADDRESSES && !self.wrong.contains_key(&bucket) {
-            self.wrong.retain(|_, window| !over(window));
-            if self.wrong.len() >= ADDRESSES {
-                bucket = None;
-            }
-        }
-        let window = self.wrong.entry(bucket).or_insert(Window { since: now, count: 0 });
-        if over(window) {
-            *window = Window { since: now, count: 0 };
-        }
-        window
-    }
-}
-
-/// One customer of a provider has at least 64 bits of IPv6 addresses.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 @ IpAddr::V4(_) => v4,
+    fn right(&self) -> MutexGuard<'_, HashMap<[u8; 32], Timestamp>> {
+        self.right.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -140,10 +109,6 @@ mod tests {
         "2026-11-22T02:00:00Z".parse().unwrap()
     }
 
-    fn address(number: u32) -> IpAddr {
-        IpAddr::V4(number.into())
-    }
-
     fn sha256(number: u32) -> [u8; 32] {
         let mut hash = [0; 32];
         hash[..4].copy_from_slice(&number.to_be_bytes());
@@ -151,40 +116,38 @@ mod tests {
     }
 
     #[test]
-    fn sixty_wrong_tokens_a_minute_and_no_other_address_pays_for_them() {
-        let bearers = Bearers::default();
-        for i in 0..60 {
-            assert_eq!(bearers.begin(&sha256(i), Some(address(1)), now()), Ok(()));
+    fn a_right_token_gets_in_whatever_its_neighbors_do() {
+        let (bearers, good) = (Bearers::default(), sha256(9999));
+        let begin = |number: u32| bearers.begin("chosen", &sha256(number), None, now());
+        for _ in 0..100 {
+            let attempt = begin(9999).unwrap();
+            bearers.right_one(&good, attempt, now());
         }
-        assert_eq!(bearers.begin(&sha256(60), Some(address(1)), now()), Err(61));
-        assert_eq!(bearers.begin(&sha256(60), Some(address(2)), now()), Ok(()));
-        let later = now() + TimeDelta::seconds(60);
-        assert_eq!(bearers.begin(&sha256(60), Some(address(1)), later), Ok(()));
+        for i in 0..60 {
+            assert!(begin(i).is_ok(), "{i}");
+        }
+        assert_eq!(begin(60), Err(61));
+        assert_eq!(begin(9999), Ok(None));
+        bearers.wrong_one(&good);
+        assert!(begin(9999).is_err());
     }
 
     #[test]
-    fn a_right_token_does_not_count_and_gets_in_whatever_its_neighbors_do() {
+    fn what_can_not_be_guessed_is_always_looked_at() {
         let bearers = Bearers::default();
-        let good = sha256(9999);
-        for _ in 0..100 {
-            assert_eq!(bearers.begin(&good, Some(address(1)), now()), Ok(()));
-            bearers.right(&good, Some(address(1)), now());
+        while bearers.begin("chosen", &sha256(1), None, now()).is_ok() {}
+        for prefix in ["jbt_", "jba_"] {
+            let token = format!("{prefix}{}", "0a".repeat(32));
+            assert_eq!(bearers.begin(&token, &sha256(2), None, now()), Ok(None));
+            assert!(bearers.begin(&token[1..], &sha256(2), None, now()).is_err());
         }
-        for i in 0..60 {
-            assert_eq!(bearers.begin(&sha256(i), Some(address(1)), now()), Ok(()));
-        }
-        assert!(bearers.begin(&sha256(60), Some(address(1)), now()).is_err());
-        assert_eq!(bearers.begin(&good, Some(address(1)), now()), Ok(()));
-        bearers.wrong(&good);
-        assert!(bearers.begin(&good, Some(address(1)), now()).is_err());
     }
 
     #[test]
     fn a_use_is_written_down_once_a_minute() {
         let bearers = Bearers::default();
-        let used = |seconds| {
-            bearers.right(&sha256(1), Some(address(1)), now() + TimeDelta::seconds(seconds))
-        };
+        let used =
+            |seconds| bearers.right_one(&sha256(1), None, now() + TimeDelta::seconds(seconds));
         assert_eq!(used(0), Usage::WriteDown);
         assert_eq!(used(59), Usage::Written);
         assert_eq!(used(60), Usage::WriteDown);
@@ -192,24 +155,11 @@ mod tests {
     }
 
     #[test]
-    fn memory_does_not_grow_with_the_addresses_of_guessers() {
+    fn few_thousand_tokens_are_remembered() {
         let bearers = Bearers::default();
         for i in 0..10_000 {
-            let _ = bearers.begin(&sha256(i), Some(address(i)), now());
-            bearers.right(&sha256(i), Some(address(i)), now());
+            bearers.right_one(&sha256(i), None, now());
         }
-        let counts = bearers.lock();
-        assert!(counts.wrong.len() <= ADDRESSES + 1 && counts.right.len() <= TOKENS);
-    }
-
-    #[test]
-    fn a_network_of_ipv6_is_one_address() {
-        let bearers = Bearers::default();
-        for i in 0..60 {
-            let address: IpAddr = format!("2001:db8:1:2::{i:x}").parse().unwrap();
-            assert_eq!(bearers.begin(&sha256(i), Some(address), now()), Ok(()));
-        }
-        let neighbor = "2001:db8:1:2:ffff::1".parse().ok();
-        assert!(bearers.begin(&sha256(60), neighbor, now()).is_err());
+        assert!(bearers.right().len() <= TOKENS);
     }
 }

@@ -19,10 +19,10 @@ use axum::response::{IntoResponse, Response};
 use super::bearers::{Bearers, Usage};
 use super::record::{Target, peer_text, write_down};
 use super::{
-    bearer, foreign_origin, hash, is_admin_token, is_safe, is_same_origin, session_of, to_login,
-    unauthorized,
+    bearer, credentials, foreign_origin, hash, is_admin_token, is_safe, is_same_origin, session_of,
+    session_token, to_login, unauthorized,
 };
-use crate::access::{ApiTokenText, AuditEntry, Caller, CallerKind, Scope};
+use crate::access::{ApiTokenText, AuditEntry, Caller, CallerKind, Scope, can_not_be_guessed};
 use crate::clock::Timestamp;
 use crate::store::api_tokens::ApiToken;
 use crate::web::error::{Problem, ProblemKind, fallback_method};
@@ -54,12 +54,43 @@ pub struct Post {
     route: Arc<Route>,
 }
 
-/// Whether these credentials are still good, for a connection that stays open. A database that
-/// does not answer throws nobody out.
-pub async fn may_stay(state: &WebState, credentials: &HeaderMap) -> bool {
-    match Guard::new(state, Audience::Programs).identify(credentials, None).await {
-        Ok(caller) => caller.is_some(),
-        Err(problem) => problem.kind != ProblemKind::Unauthorized,
+/// What a connection that stays open keeps of its request, to be asked again whether it may.
+#[derive(Clone)]
+pub struct Stay {
+    guard: Arc<Guard>,
+    credentials: HeaderMap,
+    name: String,
+}
+
+impl Stay {
+    /// The caller's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the credentials are still good. A database that does not answer throws nobody out.
+    pub async fn is_good(&self) -> bool {
+        match self.guard.identify(&self.credentials, None).await {
+            Ok(caller) => caller.is_some(),
+            Err(problem) => problem.kind != ProblemKind::Unauthorized,
+        }
+    }
+}
+
+impl std::fmt::Debug for Stay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[the credentials of {}]", self.name)
+    }
+}
+
+/// For handlers behind a guard.
+impl<S: Sync> FromRequestParts<S> for Stay {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let guard = parts.extensions.get::<Arc<Guard>>().cloned().ok_or_else(Problem::internal)?;
+        Ok(Self { guard, credentials: credentials(&parts.headers), name: caller.name })
     }
 }
 
@@ -87,6 +118,7 @@ impl Post {
             return refusal.into_response();
         }
         request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(Arc::clone(&self.guard));
         next.run(request).await
     }
 
@@ -159,11 +191,23 @@ impl Guard {
         peer: Option<IpAddr>,
     ) -> Result<Option<Caller>, Problem> {
         match headers.get(header::AUTHORIZATION) {
-            Some(authorization) if self.audience == Audience::Programs => {
+            Some(authorization) if self.is_meant_for_us(authorization, headers) => {
                 self.by_bearer(authorization, peer).await.map(Some)
             }
             _ => self.by_session(headers).await,
         }
+    }
+
+    /// Browsers behind a proxy with a sign-in of its own send that one's credentials with all that
+    /// they ask for: beside a cookie of ours only a token of ours counts.
+    fn is_meant_for_us(&self, authorization: &HeaderValue, headers: &HeaderMap) -> bool {
+        let is_ours = || {
+            bearer(authorization).is_some_and(|token| {
+                can_not_be_guessed(token) || is_admin_token(&self.state.admin_token, token)
+            })
+        };
+        self.audience == Audience::Programs
+            && (session_token(headers, &self.state.public_url).is_none() || is_ours())
     }
 
     async fn by_session(&self, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
@@ -183,9 +227,9 @@ impl Guard {
         let now = self.state.clock.now();
         let token = bearer(authorization).unwrap_or_default();
         let sha256 = hash(token);
-        self.bearers.begin(&sha256, peer, now).map_err(too_many)?;
+        let attempt = self.bearers.begin(token, &sha256, peer, now).map_err(too_many)?;
         if is_admin_token(&self.state.admin_token, token) {
-            self.bearers.right(&sha256, peer, now);
+            self.bearers.right_one(&sha256, attempt, now);
             let name = "admin".to_owned();
             return Ok(Caller { name, kind: CallerKind::AdminToken, scope: Scope::Admin });
         }
@@ -196,13 +240,13 @@ impl Guard {
         };
         match known {
             Some(known) if known.is_good(now) => {
-                if self.bearers.right(&sha256, peer, now) == Usage::WriteDown {
+                if self.bearers.right_one(&sha256, attempt, now) == Usage::WriteDown {
                     self.write_down_use(&known, now);
                 }
                 Ok(Caller { name: known.name, kind: CallerKind::ApiToken, scope: known.scope })
             }
             known => {
-                self.bearers.wrong(&sha256);
+                self.bearers.wrong_one(&sha256);
                 Err(unauthorized(&why_wrong(known.as_ref())))
             }
         }

@@ -50,8 +50,8 @@ pub fn routes() -> Router<WebState> {
     sign_in::routes()
 }
 
-/// What a long connection keeps of its request, to be asked again with [`guard::may_stay`].
-pub(super) fn credentials(headers: &HeaderMap) -> HeaderMap {
+/// What identifies the sender of a request.
+fn credentials(headers: &HeaderMap) -> HeaderMap {
     let ours = [header::AUTHORIZATION, header::COOKIE];
     let kept = ours.iter().flat_map(|name| {
         headers.get_all(name).iter().map(move |value| (name.clone(), value.clone()))

@@ -21,11 +21,14 @@ use super::{
     HOME, SESSION_LIFE, cookie_name, foreign_origin, hash, is_admin_token, is_local_path,
     is_same_origin, is_token_shaped, new_secret, session_of, session_token,
 };
-use crate::access::{ApiTokenId, ApiTokenText, AuditEntry, Caller, CallerKind, Outcome, Scope};
+use crate::access::{
+    ApiTokenId, ApiTokenText, AuditEntry, Caller, CallerKind, Outcome, Scope, can_not_be_guessed,
+};
 use crate::clock::Timestamp;
 use crate::store::sessions::{NewSession, Session, TokenKind};
 use crate::web::error::{Problem, ProblemKind, fallback_method};
 use crate::web::reality::Reality;
+use crate::web::server::Peer;
 use crate::web::state::WebState;
 
 /// A sign-in form is far smaller.
@@ -36,7 +39,22 @@ pub(super) fn routes() -> Router<WebState> {
     Router::new()
         .route("/login", get(show).post(sign_in).fallback(fallback_method))
         .route("/logout", post(sign_out).fallback(fallback_method))
-        .layer(Extension(Arc::new(Tries::default())))
+        .layer(Extension(Arc::new(Limits {
+            tries: Tries::new(MOST_TRIES),
+            rows: Tries::new(MOST_ROWS),
+        })))
+}
+
+/// Wrong tries of one network in a minute.
+const MOST_TRIES: u32 = 10;
+/// Refused ones in the audit log, of everybody in a minute.
+const MOST_ROWS: u32 = 60;
+
+/// What strangers may do.
+#[derive(Debug)]
+struct Limits {
+    tries: Tries,
+    rows: Tries,
 }
 
 /// What the page is asked for with, or the form is sent with.
@@ -127,7 +145,7 @@ impl Known {
 
 async fn sign_in(
     State(state): State<WebState>,
-    Extension(tries): Extension<Arc<Tries>>,
+    Extension(limits): Extension<Arc<Limits>>,
     headers: HeaderMap,
     extensions: Extensions,
     body: Body,
@@ -136,14 +154,24 @@ async fn sign_in(
         return Err(foreign_origin());
     }
     let form = Fields::read(&read_form(body).await?);
-    let attempt = match tries.begin(state.clock.now()) {
+    let peer = extensions.get::<Peer>().map(|peer| peer.0);
+    let attempt = limits.tries.begin(peer, state.clock.now());
+    let sent = form.link.as_deref().or(form.token.as_deref()).unwrap_or_default().trim();
+    let address = peer_text(&extensions);
+    if (attempt.is_ok() || can_not_be_guessed(sent))
+        && let Some(known) = recognize(&state, &form).await?
+    {
+        if let Ok(attempt) = attempt {
+            limits.tries.give_back(attempt);
+        }
+        return open_session(&state, known, address, form.next.as_deref()).await;
+    }
+    let attempt = match attempt {
         Ok(attempt) => attempt,
         Err(seconds) => return Ok(refused(&state, form, &Refusal::Wait(seconds))),
     };
-    let address = peer_text(&extensions);
-    if let Some(known) = recognize(&state, &form).await? {
-        tries.give_back(attempt);
-        return open_session(&state, known, address, form.next.as_deref()).await;
+    if limits.rows.begin(None, state.clock.now()).is_err() {
+        return Ok(refused(&state, form, &Refusal::Wrong(attempt)));
     }
     let nobody = AuditEntry::of_nobody(state.clock.now(), "sign in", "POST /login");
     let with = if form.link.is_some() { LINK } else { TOKEN };
@@ -195,7 +223,10 @@ async fn recognize(state: &WebState, form: &Fields) -> Result<Option<Known>, Pro
     let now = state.clock.now();
     match (&form.link, &form.token) {
         (Some(link), _) if is_token_shaped(link) => {
-            let taken = state.store.take_token(&hash(link), TokenKind::SignInLink, now).await?;
+            let (link, kind) = (hash(link), TokenKind::SignInLink);
+            // Whoever sends one that never was does not get as far as a write.
+            let taken = state.store.has_token(&link, kind, now).await?
+                && state.store.take_token(&link, kind, now).await?;
             Ok(taken.then(|| Known::admin(LINK)))
         }
         (None, Some(token)) => {
@@ -262,7 +293,9 @@ async fn sign_out(
         return Err(foreign_origin());
     }
     if let Some(session) = session_of(&state, &headers).await? {
+        let name = session.name.clone();
         end(&state, session, peer_text(&extensions)).await?;
+        state.live.access_ended(&name);
     } else if let Some(token) = session_token(&headers, &state.public_url) {
         let now = state.clock.now();
         state.store.take_token(&hash(token), TokenKind::Session, now).await?;

@@ -251,6 +251,7 @@ pub(super) async fn revoke(
     let unknown = || Problem::not_found("There is no such token, or it was revoked before.");
     let id = ApiTokenId(id.parse().map_err(|_| unknown())?);
     let token = web.store.revoke_api_token(id, web.clock.now()).await?.ok_or_else(unknown)?;
+    web.live.access_ended(&token.name);
     let target = Target(format!("{} ({})", token.name, token.scope));
     Ok((axum::Extension(target), Redirect::to("/access?done=revoked")))
 }
@@ -261,6 +262,7 @@ pub(super) async fn end_own(
     caller: Caller,
 ) -> Result<(axum::Extension<Target>, Redirect), Problem> {
     let ended = web.store.end_sessions_of(&caller.name).await?;
+    web.live.access_ended(&caller.name);
     let target = Target(format!("{} of {}", sessions_in_words(ended), caller.name));
     Ok((axum::Extension(target), Redirect::to("/login")))
 }
@@ -278,6 +280,7 @@ pub(super) async fn end_one(
     let found = web.store.sessions(None, now).await?.into_iter().find(|s| s.handle() == handle);
     let session = found.ok_or_else(|| Problem::not_found("That session has ended already."))?;
     web.store.take_token(&session.sha256, TokenKind::Session, now).await?;
+    web.live.access_ended(&session.name);
     let target = Target(format!("{} since {}", session.name, exact(session.created_at)));
     Ok((axum::Extension(target), Redirect::to("/access?done=ended")))
 }

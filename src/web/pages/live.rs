@@ -27,7 +27,7 @@ use super::{Problem, WebState};
 use crate::ids::{Revision, WorkItemRef};
 use crate::live::{Feed, News, NoFeed};
 use crate::metrics::LiveKind;
-use crate::web::auth;
+use crate::web::auth::guard::Stay;
 
 /// Least time between two events about items.
 const ITEMS: Duration = Duration::from_millis(250);
@@ -46,6 +46,7 @@ const KIND: LiveKind = LiveKind { kind: "events" };
 /// `GET /live`.
 pub(super) async fn events(
     State(web): State<WebState>,
+    stay: Stay,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
@@ -57,7 +58,7 @@ pub(super) async fn events(
         },
         Where::Unreadable => (web.live.subscribe(None).await, "reset"),
     };
-    let stream = Stream::new(feed?, first, web, auth::credentials(&headers));
+    let stream = Stream::new(feed?, first, web, stay);
     let events = unfold(stream, |mut stream| async {
         stream.next().await.map(|event| (Ok::<_, Infallible>(event), stream))
     });
@@ -91,7 +92,7 @@ fn resumes_from(headers: &HeaderMap, query: Option<&str>) -> Where {
 struct Stream {
     feed: Feed,
     web: WebState,
-    credentials: HeaderMap,
+    stay: Stay,
     first: Option<&'static str>,
     items: BTreeSet<WorkItemRef>,
     active: bool,
@@ -110,14 +111,14 @@ impl Drop for Stream {
 }
 
 impl Stream {
-    fn new(feed: Feed, first: &'static str, web: WebState, credentials: HeaderMap) -> Self {
+    fn new(feed: Feed, first: &'static str, web: WebState, stay: Stay) -> Self {
         let open = web.metrics.live_connections.get_or_create_owned(&KIND);
         open.inc();
         let now = Instant::now();
         Self {
             feed,
             web,
-            credentials,
+            stay,
             first: Some(first),
             items: BTreeSet::new(),
             active: false,
@@ -152,6 +153,11 @@ impl Stream {
                         self.items.extend(changes.iter().map(|change| change.item.clone()));
                     }
                     News::Activity => self.active = true,
+                    News::AccessEnded(name) => {
+                        if *name == *self.stay.name() && !self.may_stay().await {
+                            return None;
+                        }
+                    }
                     News::Stalled => return Some(Event::default().event("stalled").data("{}")),
                     News::Reset(to) => {
                         self.items.clear();
@@ -161,13 +167,17 @@ impl Stream {
                 () = sleep_until(waits.unwrap_or(self.items_from)), if waits.is_some() => {}
                 _ = self.beat.tick() => {
                     self.beats = (self.beats + 1) % BEATS_A_LOOK;
-                    if self.beats == 0 && !auth::guard::may_stay(&self.web, &self.credentials).await {
+                    if self.beats == 0 && !self.may_stay().await {
                         return None;
                     }
                     return Some(Event::default().event("beat").data("{}"));
                 }
             }
         }
+    }
+
+    async fn may_stay(&self) -> bool {
+        self.feed.in_turn(self.stay.is_good()).await
     }
 
     fn due(&mut self, now: Instant) -> Option<Event> {

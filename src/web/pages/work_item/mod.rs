@@ -318,7 +318,12 @@ fn before(params: &Params) -> Result<Option<i64>, Problem> {
 fn description(item: &WorkItem) -> Option<String> {
     let text = item.state.as_ref()?.description.as_ref()?;
     let html = shown(text);
-    (!html.replace("<p></p>", "").trim().is_empty()).then_some(html)
+    (!is_blank(&html)).then_some(html)
+}
+
+/// Plane keeps an empty paragraph where nobody wrote anything.
+fn is_blank(html: &str) -> bool {
+    html.replace("<p></p>", "").trim().is_empty()
 }
 
 /// A text as the page shows it; the end of a very long one is left to its source.

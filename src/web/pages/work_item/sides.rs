@@ -138,18 +138,20 @@ fn shown(field: Field, side: &Snapshot, comments: usize) -> Shown {
             (System::Plane, None) => Shown::Nothing("none"),
             (System::Plane, Some(priority)) => Shown::Text(priority.clone()),
         },
-        Field::Description => match side.description.as_ref().map(|text| text.text.chars().count())
-        {
-            // Of Plane's webhooks the text is read for the sync and not kept.
-            None if side.system == System::Plane => Shown::Nothing("not kept here"),
-            None | Some(0) => Shown::Nothing("none"),
-            Some(1) => Shown::Text("1 character".to_owned()),
-            Some(count) => {
-                let count = i64::try_from(count).unwrap_or(i64::MAX);
-                Shown::Text(format!("{} characters", grouped(count)))
-            }
+        Field::Description => match &side.description {
+            None if side.system == System::Plane => Shown::Nothing("not told"),
+            None => Shown::Nothing("none"),
+            Some(text) if super::is_blank(&super::shown(text)) => Shown::Nothing("none"),
+            Some(text) => Shown::Text(characters(text.text.chars().count())),
         },
         Field::Comments => Shown::Text(comments.to_string()),
+    }
+}
+
+fn characters(count: usize) -> String {
+    match i64::try_from(count).unwrap_or(i64::MAX) {
+        1 => "1 character".to_owned(),
+        count => format!("{} characters", grouped(count)),
     }
 }
 
