@@ -62,6 +62,10 @@ async fn one(source: Source, id: &DeliveryId, context: &Context) -> Result<(), F
     if replayed == Replayed::Queued {
         store.announce(Topic::Work).await?;
     }
+    let dropped_at = match replayed {
+        Replayed::Dropped => store.body_dropped_at(source, id).await?,
+        Replayed::Queued | Replayed::Running | Replayed::Unknown => None,
+    };
     let outcome = if replayed == Replayed::Queued { Outcome::Done } else { Outcome::Failed };
     let target = format!("{source}/{id}");
     let deed = Deed { action: "replay a delivery", command: COMMAND, target: &target };
@@ -74,7 +78,8 @@ async fn one(source: Source, id: &DeliveryId, context: &Context) -> Result<(), F
             "{id} is being worked off right now: look at jetbridge deliveries show {source} {id}, then replay it"
         ))),
         Replayed::Dropped => Err(Failed::Operation(format!(
-            "the body of {id} is no longer kept, so there is nothing to run again: have its sender deliver it again"
+            "{}, so there is nothing to run again: have its sender deliver it anew",
+            super::deliveries::gone(&id, dropped_at)
         ))),
         Replayed::Unknown => Err(super::deliveries::unknown(source, &DeliveryId::new(id))),
     }

@@ -184,8 +184,12 @@ pub(in crate::web) async fn one(
             Err(Problem::new(ProblemKind::Conflict, detail))
         }
         Replayed::Dropped => {
-            let detail = "The body of the delivery is no longer kept, so there is nothing to run again: have its \
-                sender deliver it again.";
+            let at = state.store.body_dropped_at(source, &id).await?;
+            let when = at.map(|at| format!(" on {}", at.format("%FT%TZ"))).unwrap_or_default();
+            let detail = format!(
+                "The body of the delivery was dropped by retention{when}, so there is nothing to run again: have its \
+                 sender deliver it anew."
+            );
             Err(Problem::new(ProblemKind::Conflict, detail))
         }
         Replayed::Unknown => Err(unknown_delivery()),
