@@ -15,8 +15,6 @@ ALTER TABLE ops.github_webhook_events
     ADD COLUMN body_dropped_at timestamptz;
 
 -- None of these is touched by the insert of a delivery.
-CREATE INDEX plane_webhook_deliveries_item ON ops.plane_webhook_deliveries (work_item_ref) WHERE work_item_ref IS NOT NULL;
-CREATE INDEX github_webhook_events_item ON ops.github_webhook_events (work_item_ref) WHERE work_item_ref IS NOT NULL;
 CREATE INDEX plane_webhook_deliveries_no_item ON ops.plane_webhook_deliveries (delivery_id) WHERE work_item_ref IS NULL AND result IS NOT NULL;
 CREATE INDEX github_webhook_events_no_item ON ops.github_webhook_events (delivery_id) WHERE work_item_ref IS NULL AND result IS NOT NULL;
 CREATE INDEX plane_webhook_deliveries_kept ON ops.plane_webhook_deliveries (received_at) WHERE status = 'processed' AND body IS NOT NULL;

@@ -12,11 +12,13 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::arguments::{BackupArguments, InTheWay, RestoreArguments};
+use super::audit::{self, Deed};
 use super::progress::Bar;
 use super::{Context, Failed, output};
+use crate::access::Outcome;
 use crate::app::lock_database;
-use crate::store::DatabaseUrl;
 use crate::store::backup::examine;
+use crate::store::{DatabaseUrl, Store};
 
 /// How often the growing file is looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -57,11 +59,13 @@ pub(super) async fn backup(arguments: &BackupArguments, context: &Context) -> Re
         }
         Err(error) => Err(error),
     };
-    store.close().await;
     let done = match copied {
         Ok(()) => finish(&part, file).map_err(|error| failed(file, &error)),
         Err(error) => Err(error),
     };
+    let outcome = if done.is_ok() { Outcome::Done } else { Outcome::Failed };
+    note(&store, context, "back up the database", "backup", file, outcome).await;
+    store.close().await;
     if done.is_err() {
         let _ = std::fs::remove_file(&part);
     }
@@ -108,6 +112,10 @@ pub(super) async fn restore(arguments: &RestoreArguments, context: &Context) -> 
         }
     };
     finish(&part, &database).map_err(|error| failed(&database, &error))?;
+    // Brings it up to date, too: what can't be opened is said now, not at the next start.
+    let store = context.open_store().await?;
+    note(&store, context, "restore the database", "restore", file, Outcome::Done).await;
+    store.close().await;
     let kept = aside.map(|aside| format!("; what was there is kept as {}", aside.display()));
     output::print(&format!(
         "{} is restored from {}{}. Start jetbridge serve, and have what came after the backup sent again (docs/backup.md says how)\n",
@@ -115,6 +123,18 @@ pub(super) async fn restore(arguments: &RestoreArguments, context: &Context) -> 
         file.display(),
         kept.unwrap_or_default()
     ))
+}
+
+async fn note(
+    store: &Store,
+    context: &Context,
+    action: &str,
+    command: &str,
+    file: &Path,
+    outcome: Outcome,
+) {
+    let target = file.display().to_string();
+    audit::write_down(store, context, &Deed { action, command, target: &target }, outcome).await;
 }
 
 /// What to say where `PostgreSQL`'s own tools do it.

@@ -332,7 +332,9 @@ mod tests {
         let at = "2026-11-22T00:44:16Z".parse().unwrap();
         let said = page(&delivery(), Err(&gone("d-1", Some(at))), &[]);
         assert!(
-            said.ends_with("\n(the body of d-1 was dropped by retention on 2026-11-22 00:44:16Z)\n"),
+            said.ends_with(
+                "\n(the body of d-1 was dropped by retention on 2026-11-22 00:44:16Z)\n"
+            ),
             "{said}"
         );
         assert!(page(&delivery(), Ok(b"{}"), &[]).ends_with("\n{}\n"));

@@ -25,6 +25,11 @@ impl Bar {
         Self { what, begun: Instant::now(), drawn: None, shown }
     }
 
+    /// Whether anybody sees it.
+    pub(super) fn is_shown(&self) -> bool {
+        self.shown
+    }
+
     /// Shows how far it is.
     pub(super) fn at(&mut self, done: u64, of: u64) {
         let is_due = self.drawn.is_none_or(|at| at.elapsed() >= EVERY);

@@ -1,12 +1,15 @@
 //! `jetbridge rebuild`: the board derived anew from the inbox, and compared or put in place.
 
 use super::arguments::{Format, RebuildArguments};
+use super::audit::{self, Deed};
 use super::progress::Bar;
 use super::table::printable;
 use super::{Context, Failed, output};
+use crate::access::Outcome;
 use crate::jobs::process_delivery::PlaneAddress;
 use crate::jobs::rebuild::{Difference, Kind, Mode, Rebuild, Report};
 use crate::sources::plane::normalize::Lookup;
+use crate::store::announcements::Topic;
 
 /// Characters of a value that the listing for people shows.
 const LONGEST: usize = 60;
@@ -24,6 +27,17 @@ pub(super) async fn run(arguments: &RebuildArguments, context: &Context) -> Resu
     let mut bar = Bar::new("deliveries");
     let report = Box::pin(rebuild.run(|progress| bar.at(progress.done, progress.of))).await;
     drop(bar);
+    if arguments.mode() == Mode::Replace {
+        let (outcome, target) = match &report {
+            Ok(report) => (Outcome::Done, format!("{} items put right", report.replaced)),
+            Err(_) => (Outcome::Failed, "the board".to_owned()),
+        };
+        let deed = Deed { action: "rebuild the board", command: "rebuild", target: &target };
+        audit::write_down(&store, context, &deed, outcome).await;
+        if report.as_ref().is_ok_and(|report| report.replaced > 0) {
+            store.announce(Topic::Changes).await?;
+        }
+    }
     store.close().await;
     let report = report?;
     match arguments.listing.format() {

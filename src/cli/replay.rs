@@ -1,12 +1,11 @@
 //! `jetbridge deliveries replay`: has one delivery, or all that match, worked off again, or says
 //! what that would reach. On a terminal it tells how far it has come.
 
-use std::io::{IsTerminal, Write};
-
 use serde::Serialize;
 
 use super::arguments::{Format, ReplayArguments};
 use super::audit::{self, Deed};
+use super::progress::Bar;
 use super::table::printable;
 use super::{Context, Failed, output};
 use crate::access::Outcome;
@@ -154,17 +153,12 @@ async fn all(
     context: &Context,
 ) -> Result<(), Failed> {
     let mut progress = Progress::default();
-    let watch = std::io::stderr().is_terminal();
-    let total = if watch { selection.preview(store).await?.queued } else { 0 };
-    let tell = |progress: &Progress| {
-        if watch {
-            let _ = write!(std::io::stderr(), "\r{} of {total} queued again ", progress.queued);
-        }
-    };
+    let mut bar = Bar::new("queued again");
+    let total = if bar.is_shown() { selection.preview(store).await?.queued } else { 0 };
+    let total = u64::try_from(total).unwrap_or(0);
+    let tell = |progress: &Progress| bar.at(progress.queued, total);
     let ended = replay(store, &context.clock, selection, usize::MAX, &mut progress, tell).await;
-    if watch {
-        let _ = writeln!(std::io::stderr());
-    }
+    drop(bar);
     if progress.queued > 0 {
         store.announce(Topic::Work).await?;
     }

@@ -3,9 +3,11 @@
 use serde::Serialize;
 
 use super::arguments::{Doing, Format, RetentionArguments};
+use super::audit::{self, Deed};
 use super::progress::Bar;
 use super::table::{Table, moment};
 use super::{Context, Failed, output};
+use crate::access::Outcome;
 use crate::clock::Timestamp;
 use crate::config::HumanDuration;
 use crate::jobs::retention::{Keeper, LetGo, Pace, Preview};
@@ -22,7 +24,15 @@ pub(super) async fn run(arguments: &RetentionArguments, context: &Context) -> Re
         Doing::Act => {
             let of = rows(&preview);
             let mut bar = Bar::new("rows");
-            Some(keeper.let_go(Pace::Full, |done| bar.at(done.rows(), of)).await?)
+            let done = keeper.let_go(Pace::Full, |done| bar.at(done.rows(), of)).await;
+            drop(bar);
+            let (outcome, rows) = match &done {
+                Ok(done) => (Outcome::Done, format!("{} rows", done.rows())),
+                Err(_) => (Outcome::Failed, format!("{of} rows")),
+            };
+            let deed = Deed { action: "let go of the old", command: "retention", target: &rows };
+            audit::write_down(&store, context, &deed, outcome).await;
+            Some(done?)
         }
     };
     store.close().await;
@@ -36,7 +46,7 @@ pub(super) async fn run(arguments: &RetentionArguments, context: &Context) -> Re
 
 fn rows(preview: &Preview) -> u64 {
     let bodies: u64 = preview.bodies.iter().map(|(_, found)| found.count).sum();
-    bodies + preview.timeline.unwrap_or(0) + preview.write_intents + preview.sessions
+    bodies + preview.timeline.unwrap_or(0) + preview.write_intents.unwrap_or(0)
 }
 
 fn table(preview: &Preview) -> String {
@@ -53,18 +63,9 @@ fn table(preview: &Preview) -> String {
             day(found.newest),
         ]);
     }
-    let others = [
-        ("timeline", preview.timeline),
-        ("ended writes to Plane", Some(preview.write_intents)),
-        ("expired sessions", Some(preview.sessions)),
-    ];
+    let others = [("timeline", preview.timeline), ("ended writes to Plane", preview.write_intents)];
     for (what, count) in others {
-        let kept = match (what, count) {
-            (_, None) => "ever",
-            ("timeline", _) => "as set",
-            ("expired sessions", _) => "until then",
-            _ => "30d",
-        };
+        let kept = if count.is_some() { "as set" } else { "ever" };
         let count = count.unwrap_or(0).to_string();
         table.row([what.into(), kept.into(), count.into(), "".into(), "".into(), "".into()]);
     }
@@ -73,13 +74,8 @@ fn table(preview: &Preview) -> String {
 
 fn said(done: &LetGo) -> String {
     format!(
-        "let go of {} bodies of Plane and {} of GitHub ({} bytes), {} lines of the timeline, {} ended writes, {} expired sessions\n",
-        done.plane_bodies,
-        done.github_bodies,
-        done.body_bytes,
-        done.timeline,
-        done.write_intents,
-        done.sessions
+        "let go of {} bodies of Plane and {} of GitHub ({} bytes), {} lines of the timeline, {} ended writes\n",
+        done.plane_bodies, done.github_bodies, done.body_bytes, done.timeline, done.write_intents
     )
 }
 
@@ -97,8 +93,7 @@ fn json(preview: &Preview) -> impl Serialize {
     struct Whole {
         bodies: Vec<Bodies>,
         timeline: Option<u64>,
-        write_intents: u64,
-        sessions: u64,
+        write_intents: Option<u64>,
     }
     let bodies =
         Source::ALL.into_iter().zip(&preview.bodies).map(|(source, (age, found))| Bodies {
@@ -113,6 +108,5 @@ fn json(preview: &Preview) -> impl Serialize {
         bodies: bodies.collect(),
         timeline: preview.timeline,
         write_intents: preview.write_intents,
-        sessions: preview.sessions,
     }
 }

@@ -1,8 +1,11 @@
 //! Lets go of what has grown old: in the background of a service, or at once when a person asks.
 //!
-//! What is let go of at what age is configured, and nothing is by default but what nobody can see:
-//! writes to Plane that ended a month ago (the newest of each item stays, echoes are told by it)
-//! and sessions that have expired.
+//! What is let go of at what age is configured, and nothing is by default. Writes to Plane are part
+//! of the history that people see, so they go with the timeline, though never before a month has
+//! passed, and the newest of each item stays, since echoes are told by it.
+//!
+//! Deliberately absent: what is looked after elsewhere and needs no setting, such as sessions
+//! (`store/sessions`), figures (`jobs/watch`) and the audit log (`store/audit`).
 //!
 //! It goes in small transactions with rests between them that grow with what the last one took, so
 //! that it takes no more than a fourth of the database's time from live deliveries.
@@ -30,7 +33,7 @@ const BATCH: i64 = 200;
 const REST: Duration = Duration::from_millis(20);
 /// A rest is this many times what the transaction took.
 const SHARE: u32 = 3;
-/// How long writes to Plane are kept after their end: webhooks about them are not later than this.
+/// How long writes to Plane are kept at least: webhooks about them are not later than this.
 const INTENTS: Duration = Duration::from_hours(30 * 24);
 
 /// How much of its time a run may have.
@@ -55,8 +58,6 @@ pub struct LetGo {
     pub timeline: u64,
     /// Writes to Plane that have ended.
     pub write_intents: u64,
-    /// Sessions and sign-in links that have expired.
-    pub sessions: u64,
 }
 
 impl LetGo {
@@ -66,7 +67,7 @@ impl LetGo {
 
     /// All rows.
     pub fn rows(&self) -> u64 {
-        self.plane_bodies + self.github_bodies + self.timeline + self.write_intents + self.sessions
+        self.plane_bodies + self.github_bodies + self.timeline + self.write_intents
     }
 }
 
@@ -77,10 +78,8 @@ pub struct Preview {
     pub bodies: [(Option<Duration>, Droppable); 2],
     /// Lines of the timeline; `None` where they are kept for ever.
     pub timeline: Option<u64>,
-    /// Writes to Plane that have ended.
-    pub write_intents: u64,
-    /// Sessions and sign-in links that have expired.
-    pub sessions: u64,
+    /// Writes to Plane that have ended; `None` as for the timeline.
+    pub write_intents: Option<u64>,
 }
 
 /// Lets go. One for the whole process.
@@ -156,7 +155,6 @@ impl Keeper {
                 match what {
                     Aged::WriteIntents => done.write_intents += rows,
                     Aged::Timeline => done.timeline += rows,
-                    Aged::Sessions => done.sessions += rows,
                 }
                 tell(&done);
                 if rows == 0 {
@@ -184,9 +182,8 @@ impl Keeper {
         for (what, before) in self.aged(now) {
             let count = self.store.purgeable(what, before).await?;
             match what {
-                Aged::WriteIntents => preview.write_intents = count,
+                Aged::WriteIntents => preview.write_intents = Some(count),
                 Aged::Timeline => preview.timeline = Some(count),
-                Aged::Sessions => preview.sessions = count,
             }
         }
         Ok(preview)
@@ -201,12 +198,9 @@ impl Keeper {
 
     /// What goes by its age alone, and the moment before which it goes.
     fn aged(&self, now: Timestamp) -> Vec<(Aged, Timestamp)> {
-        let ages = [
-            (Aged::WriteIntents, Some(INTENTS)),
-            (Aged::Timeline, self.ages.timeline),
-            (Aged::Sessions, Some(Duration::ZERO)),
-        ];
-        ages.into_iter().filter_map(|(what, age)| Some((what, ago(now, age?)?))).collect()
+        let Some(age) = self.ages.timeline else { return Vec::new() };
+        let ages = [(Aged::WriteIntents, age.max(INTENTS)), (Aged::Timeline, age)];
+        ages.into_iter().filter_map(|(what, age)| Some((what, ago(now, age)?))).collect()
     }
 }
 

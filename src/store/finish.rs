@@ -267,6 +267,9 @@ impl Rows {
             }
         }
         let mut writes = Vec::new();
+        if !names.is_empty() {
+            writes.push((PUT_NAMES, to_json(&names.rows())?));
+        }
         if !changed.items.is_empty() {
             let items: Vec<_> = changed.items.iter().map(|item| item_row(item)).collect();
             writes.push((UPSERT_ITEMS, to_json(&items)?));

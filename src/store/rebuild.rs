@@ -3,7 +3,9 @@
 //! of a large inbox holds nothing up.
 //!
 //! A delivery takes part once an attempt at it told of the board: it has a result then, or names
-//! that it was read with. Whether it was replayed or failed later does not matter.
+//! that it was read with. Whether it was replayed or failed later does not matter. One that has a
+//! result without any attempt was set aside unread, such as one of a repository that is not
+//! configured: it takes no part, whatever its body tells.
 
 use sqlx::{Postgres, Sqlite, Transaction};
 
@@ -91,7 +93,7 @@ const SIZE: &str = "
       (SELECT count(*) FROM plane_webhook_deliveries WHERE work_item_ref IS NOT NULL)
         + (SELECT count(*) FROM github_webhook_events WHERE work_item_ref IS NOT NULL)
         + (SELECT count(*) FROM plane_webhook_deliveries WHERE work_item_ref IS NULL AND result IS NOT NULL)
-        + (SELECT count(*) FROM github_webhook_events WHERE work_item_ref IS NULL AND result IS NOT NULL),
+        + (SELECT count(*) FROM github_webhook_events WHERE work_item_ref IS NULL AND result IS NOT NULL AND attempts > 0),
       (SELECT count(*) FROM work_queue w JOIN plane_webhook_deliveries d ON d.delivery_id = w.delivery_id
         WHERE w.source = 'plane' AND w.status <> 'done' AND d.result IS NULL AND d.names IS NULL)
         + (SELECT count(*) FROM work_queue w JOIN github_webhook_events d ON d.delivery_id = w.delivery_id
@@ -135,7 +137,7 @@ const PLANE_WITHOUT_ITEM: &str = "
 const GITHUB_WITHOUT_ITEM: &str = "
     SELECT 'github', delivery_id, work_item_ref, body_bytes, CASE WHEN body IS NULL THEN CAST(1 AS bigint) ELSE 0 END
     FROM github_webhook_events
-    WHERE work_item_ref IS NULL AND delivery_id > $1 AND result IS NOT NULL
+    WHERE work_item_ref IS NULL AND delivery_id > $1 AND result IS NOT NULL AND attempts > 0
     ORDER BY delivery_id LIMIT $2";
 
 const PLANE_BODIES: Statement = in_list!(

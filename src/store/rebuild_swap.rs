@@ -4,6 +4,9 @@
 //! what it was derived from. One transaction then puts all of them in place whose fingerprint is
 //! still the same and whose lane nobody works in; the others are derived anew.
 //!
+//! Cards and revisions follow in the same transaction, once all rows stand: the locks of cards and
+//! of revisions are taken after all rows', as everywhere, so no two wait for each other.
+//!
 //! Races, and what decides them:
 //! - *A delivery of the item is applied between the derivation and the swap.* The fingerprint
 //!   differs: the item is left out of this swap.
@@ -12,12 +15,15 @@
 //!   nothing is claimed meanwhile, and items whose lane is claimed are left out. Whoever claims
 //!   later reads the new row.
 //! - *GitHub's answer is shown meanwhile.* It is written only over the row that it was decided on,
-//!   by the time that row was written, which the swap changes.
+//!   by the time that row was written, which the swap changes. The swap locks its rows before it
+//!   looks at fingerprints, so an answer is either in one or waits.
 
 use std::collections::HashSet;
 
 use serde::Serialize;
 
+use super::cards::refresh;
+use super::changes::REVISE;
 use super::claim::CLAIM_LOCK;
 use super::finish::{UPSERT_COMMENTS, UPSERT_ITEMS};
 use super::finished_rows::{comment_row, item_row};
@@ -33,6 +39,8 @@ use crate::work_items::WorkItem;
 
 /// Items that are put in place by one statement.
 const CHUNK: i64 = 200;
+/// Items whose cards are made by one round of statements.
+const CARDS: usize = 500;
 
 /// What shall stand in the tables for one item.
 #[derive(Debug, Clone)]
@@ -90,6 +98,13 @@ const LAY_ASIDE: Statement = statement!(
 );
 /// A row that is right is told by `kept`, one that is to go by nothing.
 const KEPT: &str = "kept";
+
+/// SQLite has one writer.
+const HOLD: Statement = Statement {
+    postgres: "SELECT 1::bigint FROM work_items WHERE work_item_ref IN (SELECT json_array_elements_text($1::json))
+        ORDER BY work_item_ref FOR UPDATE",
+    sqlite: "SELECT 1 FROM json_each($1) WHERE false",
+};
 
 /// Items first: what is removed here may be another item's comment by now.
 const REMOVE_ITEMS: Statement = statement!(
@@ -194,11 +209,12 @@ const ASIDE: &str = "
 const COUNT_ASIDE: &str = "SELECT count(*) FROM rebuild_rows WHERE run = $1";
 
 macro_rules! swap {
-    ($transaction:expr, $dialect:ident, $run:expr) => {{
+    ($transaction:expr, $dialect:ident, $rewritten:ident, $run:expr) => {{
         let mut transaction = $transaction;
         let lanes = sqlx::query_as(CLAIMED_LANES).fetch_all(&mut *transaction).await?;
         let busy = Busy::of(lanes);
         let (mut swapped, mut after) = (Swapped::default(), String::new());
+        let mut changed: Vec<String> = Vec::new();
         loop {
             let rows: Vec<AsideRow> = sqlx::query_as(ASIDE)
                 .bind($run)
@@ -208,14 +224,17 @@ macro_rules! swap {
                 .await?;
             let Some(last) = rows.last() else { break };
             after.clone_from(&last.0);
+            let free: Vec<_> = rows.into_iter().filter(|row| !busy.has(&row.0)).collect();
+            let items: Vec<_> = free.iter().map(|row| row.0.as_str()).collect();
+            sqlx::query(HOLD.$dialect).bind(to_json(&items)?).execute(&mut *transaction).await?;
             let prints: Vec<(String, String)> = sqlx::query_as(FINGERPRINTS.$dialect)
-                .bind(of_items(rows.iter().map(|row| row.0.as_str()))?)
+                .bind(of_items(items.into_iter())?)
                 .fetch_all(&mut *transaction)
                 .await?;
             let same: HashSet<_> = prints.into_iter().collect();
             let mut chunk = Chunk::default();
-            for row in rows {
-                if !busy.has(&row.0) && same.contains(&(row.0.clone(), row.1.clone())) {
+            for row in free {
+                if same.contains(&(row.0.clone(), row.1.clone())) {
                     chunk.add(row)?;
                 }
             }
@@ -225,9 +244,21 @@ macro_rules! swap {
             let done = of_items(chunk.done.iter().map(String::as_str))?;
             let taken = sqlx::query(TAKE_AWAY.$dialect).bind(done).bind($run);
             swapped.items += taken.execute(&mut *transaction).await?.rows_affected();
+            changed.append(&mut chunk.done);
         }
         swapped.left =
             sqlx::query_scalar(COUNT_ASIDE).bind($run).fetch_one(&mut *transaction).await?;
+        let mut keys = Vec::new();
+        for items in changed.chunks(CARDS) {
+            keys.push(refresh::$rewritten(&mut transaction, items).await?);
+        }
+        for (items, keys) in changed.chunks(CARDS).zip(keys) {
+            refresh::$dialect(&mut transaction, items.to_vec(), keys).await?;
+        }
+        if !changed.is_empty() {
+            let changed = to_json(&changed)?;
+            sqlx::query(REVISE.$dialect).bind(changed).execute(&mut *transaction).await?;
+        }
         transaction.commit().await?;
         swapped
     }};
@@ -257,16 +288,19 @@ impl Store {
     /// Puts in place what was laid aside, as far as nothing changed meanwhile.
     pub async fn swap_in(&self, run: &str) -> StoreResult<Swapped> {
         const TURN: &str = "SELECT pg_advisory_xact_lock($1)";
-        Ok(match &self.database {
+        let swapped = match &self.database {
             Database::Postgres(pool) => {
                 let mut transaction = pool.begin().await?;
                 sqlx::query(TURN).bind(CLAIM_LOCK).execute(&mut *transaction).await?;
-                swap!(transaction, postgres, run)
+                swap!(transaction, postgres, rewritten_postgres, run)
             }
             Database::Sqlite { writer, .. } => {
-                swap!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite, run)
+                let transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                swap!(transaction, sqlite, rewritten_sqlite, run)
             }
-        })
+        };
+        self.tell_changed();
+        Ok(swapped)
     }
 
     /// The items that a swap left, after `after`.

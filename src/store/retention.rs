@@ -6,7 +6,8 @@
 //!
 //! Races, and what decides them:
 //! - *A replay of a delivery whose body is about to go.* Both take the queue's row first: retention
-//!   passes over rows that are held, and a replay that comes second finds none.
+//!   passes over rows that are held, and a replay that comes second finds none and says that the
+//!   body was dropped.
 //! - *Two processes at once.* Each passes over what the other holds.
 
 use sqlx::Row;
@@ -48,14 +49,12 @@ pub enum Aged {
     WriteIntents,
     /// Lines of the timeline.
     Timeline,
-    /// Sessions and sign-in links.
-    Sessions,
 }
 
 macro_rules! candidates {
     ($table:literal, $time:literal, $done:literal) => {
         concat!(
-            "SELECT d.delivery_id, d.body_bytes FROM ",
+            "SELECT d.delivery_id FROM ",
             $table,
             " d WHERE d.status = '",
             $done,
@@ -76,25 +75,30 @@ const TAKE_JOBS: Statement = Statement {
         DELETE FROM work_queue WHERE id IN (
             SELECT id FROM work_queue WHERE source = $2 AND status = 'done'
               AND delivery_id IN (SELECT json_array_elements_text($1::json))
-            ORDER BY id FOR UPDATE SKIP LOCKED)
-        RETURNING delivery_id",
+            ORDER BY id FOR UPDATE SKIP LOCKED)",
     sqlite: "
         DELETE FROM work_queue WHERE source = $2 AND status = 'done'
-          AND delivery_id IN (SELECT value FROM json_each($1))
-        RETURNING delivery_id",
+          AND delivery_id IN (SELECT value FROM json_each($1))",
 };
 
+/// What still has its row in the queue is held by somebody.
+///
 /// A dropped body leaves a hole in its page. `PostgreSQL` fills it with new rows; SQLite appends new
 /// rows at the end and would keep a page for each row, so there the row moves to the end, where
 /// those without a body lie close together, and its page is free.
 macro_rules! drop_bodies {
-    ($table:literal) => {
+    ($table:literal, $source:literal) => {
         Statement {
             postgres: concat!(
                 "UPDATE ",
                 $table,
                 " SET body = NULL, body_dropped_at = $2
-                 WHERE delivery_id IN (SELECT json_array_elements_text($1::json)) RETURNING body_bytes"
+                 WHERE delivery_id IN (SELECT json_array_elements_text($1::json)) AND NOT EXISTS (
+                    SELECT 1 FROM work_queue q WHERE q.source = '",
+                $source,
+                "' AND q.delivery_id = ",
+                $table,
+                ".delivery_id) RETURNING body_bytes"
             ),
             sqlite: concat!(
                 "UPDATE ",
@@ -104,7 +108,10 @@ macro_rules! drop_bodies {
                 $table,
                 ") + row_number() OVER (ORDER BY old._rowid_) AS place FROM ",
                 $table,
-                " AS old WHERE old.delivery_id IN (SELECT value FROM json_each($1))) AS moved
+                " AS old WHERE old.delivery_id IN (SELECT value FROM json_each($1)) AND NOT EXISTS (
+                    SELECT 1 FROM work_queue q WHERE q.source = '",
+                $source,
+                "' AND q.delivery_id = old.delivery_id)) AS moved
                  WHERE ",
                 $table,
                 "._rowid_ = moved.id RETURNING body_bytes"
@@ -112,8 +119,8 @@ macro_rules! drop_bodies {
         }
     };
 }
-const DROP_PLANE: Statement = drop_bodies!("plane_webhook_deliveries");
-const DROP_GITHUB: Statement = drop_bodies!("github_webhook_events");
+const DROP_PLANE: Statement = drop_bodies!("plane_webhook_deliveries", "plane");
+const DROP_GITHUB: Statement = drop_bodies!("github_webhook_events", "github");
 
 const OLD_INTENTS: &str = "
     DELETE FROM write_intents WHERE id IN (
@@ -126,26 +133,23 @@ const OLD_INTENTS: &str = "
 const OLD_TIMELINE: &str = "
     DELETE FROM timeline WHERE id IN (
         SELECT id FROM (SELECT id, at FROM timeline ORDER BY id LIMIT $2) AS first WHERE at < $1)";
-const OLD_SESSIONS: &str = "
-    DELETE FROM sessions WHERE token_sha256 IN (
-        SELECT token_sha256 FROM sessions WHERE expires_at <= $1 LIMIT $2)";
 
 macro_rules! drop_batch {
     ($transaction:expr, $dialect:ident, $source:expr, $old:expr, $drop:expr, $before:expr, $limit:expr, $now:expr) => {{
         let mut transaction = $transaction;
-        let old: Vec<(String, i64)> = sqlx::query_as($old)
+        let old: Vec<String> = sqlx::query_scalar($old)
             .bind(At($before))
             .bind($limit)
             .fetch_all(&mut *transaction)
             .await?;
-        let ids: Vec<&str> = old.iter().map(|row| row.0.as_str()).collect();
-        let taken: Vec<String> = sqlx::query_scalar(TAKE_JOBS.$dialect)
-            .bind(to_json(&ids)?)
+        let ids = to_json(&old)?;
+        sqlx::query(TAKE_JOBS.$dialect)
+            .bind(&ids)
             .bind($source.as_str())
-            .fetch_all(&mut *transaction)
+            .execute(&mut *transaction)
             .await?;
         let bytes: Vec<i64> = sqlx::query_scalar($drop.$dialect)
-            .bind(to_json(&taken)?)
+            .bind(ids)
             .bind(At($now))
             .fetch_all(&mut *transaction)
             .await?;
@@ -211,7 +215,6 @@ impl Store {
         let purge = match what {
             Aged::WriteIntents => OLD_INTENTS,
             Aged::Timeline => OLD_TIMELINE,
-            Aged::Sessions => OLD_SESSIONS,
         };
         let rows = on_writer!(self, pool => sqlx::query(purge).bind(At(before)).bind(limit)
             .execute(pool).await?.rows_affected());
@@ -225,11 +228,9 @@ impl Store {
                 SELECT 1 FROM write_intents n WHERE n.issue_link = w.issue_link AND n.id > w.id
                   AND n.status = 'settled' AND n.kind IN ('create_item', 'update_item'))";
         const TIMELINE: &str = "SELECT count(*) FROM timeline WHERE at < $1";
-        const SESSIONS: &str = "SELECT count(*) FROM sessions WHERE expires_at <= $1";
         let count = match what {
             Aged::WriteIntents => INTENTS,
             Aged::Timeline => TIMELINE,
-            Aged::Sessions => SESSIONS,
         };
         let count: i64 = on_reader!(self, pool => sqlx::query_scalar(count).bind(At(before))
             .fetch_one(pool).await?);

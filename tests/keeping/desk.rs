@@ -1,9 +1,11 @@
 //! The application under test with workers that a test makes, each with names and addresses of its
 //! own, and a hand on the database that follows no rule.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jetbridge::board::Card;
 use jetbridge::clients::plane::PlaneClient;
 use jetbridge::clock::Clock;
 use jetbridge::config::Secrets;
@@ -17,8 +19,10 @@ use jetbridge::queue::retry::RetryPolicy;
 use jetbridge::queue::worker::Worker;
 use jetbridge::sources::plane::normalize::Lookup;
 use jetbridge::store::Store;
+use jetbridge::store::cards::read::CardFilter;
 use jetbridge::store::directory::{DirectoryEntry, EntryKind};
 use jetbridge::store::jobs::Stage;
+use jetbridge::store::rebuild_rows::{Columns, StoredComment, StoredItem};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
@@ -83,6 +87,39 @@ impl Desk {
         let report = self.rebuild(Mode::Check).await;
         Self::assert_equal(&report);
         report
+    }
+
+    /// All items and comments, column by column.
+    pub async fn rows(&self) -> BTreeMap<String, Columns> {
+        let mut inspection = self.store().inspect().await.unwrap();
+        let items = inspection.items_after("", 10_000).await.unwrap();
+        let refs: Vec<_> = items.iter().collect();
+        let items = inspection.stored_items(&refs).await.unwrap();
+        let comments = inspection.stored_comments(&refs).await.unwrap();
+        inspection.close().await.unwrap();
+        let item = |row: StoredItem| (format!("item {}", row.item), row.columns);
+        let comment =
+            |row: StoredComment| (format!("comment {}", row.whole.said.comment), row.columns);
+        items.into_iter().map(item).chain(comments.into_iter().map(comment)).collect()
+    }
+
+    /// The board's cards.
+    pub async fn cards(&self) -> Vec<Card> {
+        self.store().cards(&CardFilter::default(), None, 10_000).await.unwrap()
+    }
+
+    /// What a delivery of GitHub's is that was accepted while nobody could say whose repository it
+    /// is, and turned out to be nobody's; whether it was waiting to be read.
+    pub async fn set_aside(&self, delivery: &str) -> bool {
+        let set = format!(
+            "UPDATE github_webhook_events SET status = 'completed', repository_sync = NULL,
+                result = 'repository octo/unknown is not configured'
+             WHERE delivery_id = '{delivery}' AND attempts = 0 AND result IS NULL AND EXISTS (
+                SELECT 1 FROM work_queue q WHERE q.delivery_id = '{delivery}' AND q.status = 'queued')"
+        );
+        let done =
+            format!("UPDATE work_queue SET status = 'done' WHERE delivery_id = '{delivery}'");
+        self.execute(&set).await == 1 && self.execute(&done).await == 1
     }
 
     /// Runs any SQL; how many rows it touched.
@@ -171,6 +208,24 @@ pub async fn execute(url: &str, sql: &str) -> u64 {
     let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
     sqlx::query("SET search_path = ops").execute(&mut connection).await.unwrap();
     sqlx::query(sql).execute(&mut connection).await.unwrap().rows_affected()
+}
+
+/// The one number that a query gives.
+pub async fn number(url: &str, sql: &str) -> i64 {
+    let sql = sqlx::AssertSqlSafe(sql.to_owned());
+    if url.starts_with("sqlite") {
+        let mut connection = sqlx::SqliteConnection::connect(url).await.unwrap();
+        return sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
+    }
+    let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+    sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+}
+
+/// All texts that a query of SQLite gives.
+pub async fn texts(url: &str, sql: &str) -> Vec<String> {
+    let sql = sqlx::AssertSqlSafe(sql.to_owned());
+    let mut connection = sqlx::SqliteConnection::connect(url).await.unwrap();
+    sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
 }
 
 /// An item of Plane's that tells ids where others tell names.

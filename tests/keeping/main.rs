@@ -11,6 +11,8 @@ mod world;
 mod answers;
 mod backup;
 mod desk;
+mod followers;
+mod measured;
 mod property;
 mod rebuild;
 mod retention;

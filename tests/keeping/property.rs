@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jetbridge::ids::{DeliveryId, Lease};
+use jetbridge::jobs::rebuild::Mode;
 use jetbridge::sources::Source;
 use jetbridge::sources::plane::normalize::Lookup;
 use jetbridge::store::jobs::Stage;
@@ -72,6 +73,14 @@ async fn post(desk: &Desk, any: &Any) {
     }
 }
 
+/// As if nobody could have said whose repository it is.
+async fn set_aside(desk: &Desk, any: &Any) {
+    if let Any::Github(delivery) = any {
+        post(desk, any).await;
+        desk.set_aside(&delivery.id).await;
+    }
+}
+
 async fn replay(desk: &Desk, any: &Any) {
     let (source, id) = match any {
         Any::Plane(delivery) => (Source::Plane, &delivery.id),
@@ -100,8 +109,9 @@ async fn a_mix(desk: &Desk, seed: u64) {
     let mut worker = desk.worker(Lookup::Off, None);
     for step in 0..400 {
         let any = &all[dice.below(all.len())];
-        match dice.below(20) {
+        match dice.below(21) {
             0..13 => post(desk, any).await,
+            20 => set_aside(desk, any).await,
             13 => drop(worker.work_off_due().await),
             14 => worker_in_trouble(desk, &mut dice).await,
             15 => replay(desk, any).await,
@@ -125,6 +135,13 @@ on_both_databases! {
             let report = desk.assert_checks().await;
             assert!(report.items > 5 && report.comments > 2 && report.deliveries > 50, "{report:?}");
             assert_eq!(report.unrecorded, 0, "what each was read with is known");
+            let (rows, cards) = (desk.rows().await, desk.cards().await);
+            desk.execute("DELETE FROM work_items").await;
+            desk.execute("DELETE FROM work_item_comments").await;
+            let made = desk.rebuild(Mode::Replace).await;
+            assert!(made.is_right() && made.replaced >= report.items, "{made:?}");
+            assert_eq!(desk.rows().await, rows, "from the inbox alone");
+            assert_eq!(desk.cards().await, cards);
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::process::{Command, Output};
 
+use jetbridge::access::CallerKind;
 use jetbridge::store::Store;
+use jetbridge::store::audit::AuditFilter;
 use serde_json::Value;
 
 use crate::desk::execute;
@@ -35,6 +37,15 @@ pub fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
+/// What commands left in the audit log, with its target, oldest first.
+pub async fn deeds(database: &TestDatabase) -> Vec<String> {
+    let store = Store::open(&database.url).await.unwrap();
+    let rows = store.audit_log(&AuditFilter::default(), None, 100).await.unwrap();
+    store.close().await;
+    let of_command = rows.into_iter().rev().filter(|row| row.entry.kind == CallerKind::Cli);
+    of_command.map(|row| format!("{}: {}", row.entry.action, row.entry.target)).collect()
+}
+
 async fn ask(served: &Served, method: &str, path: &str) -> (u16, String) {
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer the-token\r\nContent-Length: 0\r\n\r\n"
@@ -63,12 +74,13 @@ on_both_databases! {
         assert_eq!((&json["bodies"][0]["count"], &json["bodies"][0]["kept_for"]), (&1.into(), &"30d".into()));
         let done: Value = serde_json::from_str(&out(&jetbridge(&database, &["retention", "--json"]))).unwrap();
         assert_eq!(done["plane_bodies"], 1);
+        assert_eq!(deeds(&database).await, ["let go of the old: 1 rows"]);
 
         let refused = jetbridge(&database, &["deliveries", "replay", "plane", &old.id]);
         assert_eq!(refused.status.code(), Some(1));
-        assert!(err(&refused).contains("retention dropped its body on"), "{}", err(&refused));
+        assert!(err(&refused).contains("was dropped by retention on"), "{}", err(&refused));
         let shown = out(&jetbridge(&database, &["deliveries", "show", "plane", &old.id]));
-        assert!(shown.contains("body dropped on"), "{shown}");
+        assert!(shown.contains("was dropped by retention on"), "{shown}");
         let (status, problem) = ask(&served, "POST", &format!("/api/v1/deliveries/plane/{}/replay", old.id)).await;
         assert_eq!(status, 409);
         assert!(problem.contains("dropped by retention"), "{problem}");
@@ -93,7 +105,9 @@ on_both_databases! {
         let json = jetbridge(&database, &["rebuild", "--check", "--json"]);
         let json: Value = serde_json::from_slice(&json.stdout).unwrap();
         assert_eq!(json["differences"][0]["columns"][0]["derived"], "A title");
+        assert!(deeds(&database).await.is_empty(), "who only looks is not written down");
         assert!(out(&jetbridge(&database, &["rebuild"])).contains("1 items were put right"));
         out(&jetbridge(&database, &["rebuild", "--check"]));
+        assert_eq!(deeds(&database).await, ["rebuild the board: 1 items put right"]);
     }
 }

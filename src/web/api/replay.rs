@@ -185,9 +185,12 @@ pub(in crate::web) async fn one(
         }
         Replayed::Dropped => {
             let at = state.store.body_dropped_at(source, &id).await?;
-            let when = at.map(|at| format!(" on {}", at.format("%FT%TZ"))).unwrap_or_default();
+            let gone = match at {
+                Some(at) => format!("was dropped by retention on {}", at.format("%FT%TZ")),
+                None => "is no longer kept".to_owned(),
+            };
             let detail = format!(
-                "The body of the delivery was dropped by retention{when}, so there is nothing to run again: have its \
+                "The body of the delivery {gone}, so there is nothing to run again: have its \
                  sender deliver it anew."
             );
             Err(Problem::new(ProblemKind::Conflict, detail))
