@@ -84,6 +84,10 @@ on_both_databases! {
         let (status, problem) = ask(&served, "POST", &format!("/api/v1/deliveries/plane/{}/replay", old.id)).await;
         assert_eq!(status, 409);
         assert!(problem.contains("dropped by retention"), "{problem}");
+        let (_, detail) = ask(&served, "GET", &format!("/api/v1/deliveries/plane/{}", old.id)).await;
+        let detail: Value = serde_json::from_str(&detail).unwrap();
+        assert!(detail["body_dropped_at"].is_string() && detail["payload"].is_null(), "{detail}");
+        assert!(detail["body_sha256"].is_string(), "its hash stays: {detail}");
         let (_, count) = ask(&served, "POST", "/api/v1/deliveries/replay?status=processed").await;
         let count: Value = serde_json::from_str(&count).unwrap();
         assert_eq!((&count["queued"], &count["dropped"]), (&0.into(), &1.into()));
