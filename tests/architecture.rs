@@ -215,6 +215,14 @@ fn every_test_that_the_page_about_access_names_exists() {
 }
 
 #[test]
+fn every_test_that_the_pages_about_keeping_name_exists() {
+    for (page, least) in [("docs/reliability-keeping.md", 20), ("docs/backup.md", 4)] {
+        let named = tests_named_in(page);
+        assert!(named >= least, "each promise of {page} names its test, found {named}");
+    }
+}
+
+#[test]
 fn every_dependency_says_why_it_is_there() {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let section = manifest.split("[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jetbridge::clients::vault::{Vault, VaultError, VaultKey};
 use jetbridge::config::{
     AdminToken, Config, ConfigError, Direction, Environment, KEYS, McpServer, Overrides,
-    REPOSITORY_KEYS, Secrets, Settings, TokenOrigin, UnknownRepositories, UnsignedWebhooks, load,
-    load_or_make_admin_token,
+    REPOSITORY_KEYS, RetentionConfig, Secrets, Settings, TokenOrigin, UnknownRepositories,
+    UnsignedWebhooks, load, load_or_make_admin_token,
 };
 
 const NO_VARIABLES: [(&str, &str); 0] = [];
@@ -84,6 +84,7 @@ fn nothing_configured_gives_the_documented_defaults() {
     assert_eq!(config.retry.max_retries, 3);
     assert_eq!(config.retry.base, Duration::from_secs(10));
     assert_eq!(config.retry.cap, Duration::from_mins(10));
+    assert_eq!(config.retention, RetentionConfig::default(), "everything is kept");
     assert_eq!(config.workers, 2 * std::thread::available_parallelism().unwrap().get());
     assert_eq!(config.max_body, 25 * 1024 * 1024);
     assert!(config.repositories.is_empty());
@@ -148,6 +149,7 @@ fn every_variable_reaches_its_key() {
             "workers" | "retry.max_retries" => "77",
             "max_body" => "1KiB",
             "retry.base" | "retry.cap" => "77s",
+            name if name.starts_with("retention.") => "77d",
             name if name.ends_with("url") => "https://elsewhere.example",
             _ => "elsewhere",
         };
@@ -230,6 +232,8 @@ fn a_bad_variable_is_refused_by_its_name() {
 fn keys_that_do_not_go_together_are_refused_by_name() {
     let shown = error("[github.mcp]\ncommand = 'x'\nurl = 'http://x'");
     assert!(shown.contains("github.mcp.command and github.mcp.url"), "{shown}");
+    let shown = error("[retention]\nplane_bodies = '5m'");
+    assert!(shown.contains("retention.plane_bodies (5m)") && shown.contains("1h"), "{shown}");
     let shown = error("[retry]\nbase = '10s'\ncap = '5s'");
     assert!(shown.contains("retry.base (10s)") && shown.contains("retry.cap (5s)"), "{shown}");
     let shown = error("[[repositories]]\nname = 'a/b'\n[[repositories]]\nname = 'A/B'");

@@ -25,6 +25,7 @@ use crate::config::{Config, ConfigError, Secrets, UnsignedWebhooks, load_or_make
 use crate::inbox::Inbox;
 use crate::jobs::directory::Directory;
 use crate::jobs::process_delivery::{PlaneAddress, Processor};
+use crate::jobs::retention::Keeper;
 use crate::jobs::sync_issue::IssueSync;
 use crate::jobs::watch::{Watch, Watcher};
 use crate::live::Live;
@@ -287,6 +288,8 @@ fn start_working(
     for worker in workers(config, store, clock, wake, metrics, sync) {
         working.push(tokio::spawn(worker.run(stopped.clone())));
     }
+    let keeper = Keeper::new(store, clock, config.retention);
+    working.push(tokio::spawn(keeper.run(stopped.clone())));
     working
 }
 
@@ -400,14 +403,24 @@ fn secret_state(secrets: &Secrets) -> SecretState {
 /// SQLite belongs to one serving process, which the lock beside the file proves. `PostgreSQL`
 /// needs none.
 fn lock_data_dir(config: &Config) -> Result<Option<File>, ServeError> {
-    let DatabaseUrl::Sqlite(path) = &config.database_url else { return Ok(None) };
+    match &config.database_url {
+        DatabaseUrl::Sqlite(path) => lock_database(path).map(Some),
+        DatabaseUrl::Postgres(_) => Ok(None),
+    }
+}
+
+/// Takes the lock beside a SQLite file; it is given back with the file returned.
+///
+/// # Errors
+/// When a process serves the database, or the folder can't be written to.
+pub fn lock_database(path: &Path) -> Result<File, ServeError> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let unwritable = |source| ServeError::DataDir { path: folder.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(unwritable)?;
     let file = File::create(path.with_extension("lock")).map_err(unwritable)?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(std::fs::TryLockError::WouldBlock) => Err(ServeError::InUse(path.clone())),
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(ServeError::InUse(path.to_owned())),
         Err(std::fs::TryLockError::Error(source)) => Err(unwritable(source)),
     }
 }

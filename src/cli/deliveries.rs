@@ -136,14 +136,23 @@ pub(super) async fn show(
         return Err(unknown(source, &id));
     };
     let attempts = attempts(&store, source, &id).await?;
+    let dropped = store.body_dropped_at(source, &id).await?;
     store.close().await;
+    let body = body.ok_or_else(|| gone(&printable(id.as_str()), dropped));
     if arguments.raw {
-        let dropped = || Failed::Operation(format!("the body of {id} is no longer kept"));
-        return output::print_bytes(&body.ok_or_else(dropped)?);
+        return output::print_bytes(&body.map_err(Failed::Operation)?);
     }
     match arguments.listing.format() {
-        Format::Json => print_json(&delivery, body.as_deref(), &attempts),
+        Format::Json => print_json(&delivery, body.ok().as_deref(), dropped, &attempts),
         Format::Table => output::print(&page(&delivery, body.as_deref(), &attempts)),
+    }
+}
+
+/// Why there is no body.
+pub(super) fn gone(id: &str, dropped: Option<Timestamp>) -> String {
+    match dropped {
+        Some(at) => format!("the body of {id} was dropped by retention on {}", moment(at)),
+        None => format!("the body of {id} is no longer kept"),
     }
 }
 
@@ -158,12 +167,14 @@ async fn attempts(
 fn print_json(
     delivery: &Delivery,
     body: Option<&[u8]>,
+    body_dropped_at: Option<Timestamp>,
     attempts: &[TimelineEntry],
 ) -> Result<(), Failed> {
     #[derive(Serialize)]
     struct Whole<'a> {
         #[serde(flatten)]
         delivery: DeliveryJson<'a>,
+        body_dropped_at: Option<Timestamp>,
         timeline: &'a [TimelineEntry],
         payload: Option<Box<RawValue>>,
     }
@@ -172,10 +183,10 @@ fn print_json(
         RawValue::from_string(text).ok()
     });
     let delivery = DeliveryJson::of(delivery);
-    output::print_json(&Whole { delivery, timeline: attempts, payload })
+    output::print_json(&Whole { delivery, body_dropped_at, timeline: attempts, payload })
 }
 
-fn page(delivery: &Delivery, body: Option<&[u8]>, attempts: &[TimelineEntry]) -> String {
+fn page(delivery: &Delivery, body: Result<&[u8], &String>, attempts: &[TimelineEntry]) -> String {
     let size = format!("{} bytes, sha256 {}", delivery.body_bytes, delivery.body_sha256);
     let mut page = fields(&[
         ("source", Some(delivery.source.as_str().into())),
@@ -194,7 +205,7 @@ fn page(delivery: &Delivery, body: Option<&[u8]>, attempts: &[TimelineEntry]) ->
         page += &history(attempts);
     }
     page += "\n";
-    page += &body.map_or_else(|| "(the body is no longer kept)".to_owned(), shown_body);
+    page += &body.map_or_else(|why| format!("({why})"), shown_body);
     page + "\n"
 }
 
@@ -318,7 +329,14 @@ mod tests {
 
     #[test]
     fn a_page_says_when_the_body_is_gone() {
-        assert!(page(&delivery(), None, &[]).ends_with("\n(the body is no longer kept)\n"));
-        assert!(page(&delivery(), Some(b"{}"), &[]).ends_with("\n{}\n"));
+        let at = "2026-11-22T00:44:16Z".parse().unwrap();
+        let said = page(&delivery(), Err(&gone("d-1", Some(at))), &[]);
+        assert!(
+            said.ends_with(
+                "\n(the body of d-1 was dropped by retention on 2026-11-22 00:44:16Z)\n"
+            ),
+            "{said}"
+        );
+        assert!(page(&delivery(), Ok(b"{}"), &[]).ends_with("\n{}\n"));
     }
 }

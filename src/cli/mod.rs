@@ -6,6 +6,7 @@
 
 mod arguments;
 mod audit;
+mod backup;
 mod completions;
 mod deliveries;
 mod demo;
@@ -14,8 +15,11 @@ mod github_sample;
 mod json_text;
 mod output;
 mod plane_sample;
+mod progress;
+mod rebuild;
 mod replay;
 mod repositories;
+mod retention;
 mod send;
 mod serve;
 mod sync;
@@ -141,6 +145,10 @@ fn dispatch(command: Command, context: &Context) -> Result<(), Failed> {
         Command::Token(TokenCommand::Revoke(arguments)) => {
             block_on(tokens::revoke(&arguments, context))
         }
+        Command::Rebuild(arguments) => block_on(rebuild::run(&arguments, context)),
+        Command::Retention(arguments) => block_on(retention::run(&arguments, context)),
+        Command::Backup(arguments) => block_on(backup::backup(&arguments, context)),
+        Command::Restore(arguments) => block_on(backup::restore(&arguments, context)),
         Command::Sync(arguments) => block_on(sync::run(&arguments, context)),
         Command::Send(SendCommand::Plane(arguments)) => block_on(send::plane(&arguments, context)),
         Command::Send(SendCommand::Github(arguments)) => {

@@ -1,12 +1,11 @@
 //! `jetbridge deliveries replay`: has one delivery, or all that match, worked off again, or says
 //! what that would reach. On a terminal it tells how far it has come.
 
-use std::io::{IsTerminal, Write};
-
 use serde::Serialize;
 
 use super::arguments::{Format, ReplayArguments};
 use super::audit::{self, Deed};
+use super::progress::Bar;
 use super::table::printable;
 use super::{Context, Failed, output};
 use crate::access::Outcome;
@@ -62,6 +61,10 @@ async fn one(source: Source, id: &DeliveryId, context: &Context) -> Result<(), F
     if replayed == Replayed::Queued {
         store.announce(Topic::Work).await?;
     }
+    let dropped_at = match replayed {
+        Replayed::Dropped => store.body_dropped_at(source, id).await?,
+        Replayed::Queued | Replayed::Running | Replayed::Unknown => None,
+    };
     let outcome = if replayed == Replayed::Queued { Outcome::Done } else { Outcome::Failed };
     let target = format!("{source}/{id}");
     let deed = Deed { action: "replay a delivery", command: COMMAND, target: &target };
@@ -74,7 +77,8 @@ async fn one(source: Source, id: &DeliveryId, context: &Context) -> Result<(), F
             "{id} is being worked off right now: look at jetbridge deliveries show {source} {id}, then replay it"
         ))),
         Replayed::Dropped => Err(Failed::Operation(format!(
-            "the body of {id} is no longer kept, so there is nothing to run again: have its sender deliver it again"
+            "{}, so there is nothing to run again: have its sender deliver it anew",
+            super::deliveries::gone(&id, dropped_at)
         ))),
         Replayed::Unknown => Err(super::deliveries::unknown(source, &DeliveryId::new(id))),
     }
@@ -149,17 +153,12 @@ async fn all(
     context: &Context,
 ) -> Result<(), Failed> {
     let mut progress = Progress::default();
-    let watch = std::io::stderr().is_terminal();
-    let total = if watch { selection.preview(store).await?.queued } else { 0 };
-    let tell = |progress: &Progress| {
-        if watch {
-            let _ = write!(std::io::stderr(), "\r{} of {total} queued again ", progress.queued);
-        }
-    };
+    let mut bar = Bar::new("queued again");
+    let total = if bar.is_shown() { selection.preview(store).await?.queued } else { 0 };
+    let total = u64::try_from(total).unwrap_or(0);
+    let tell = |progress: &Progress| bar.at(progress.queued, total);
     let ended = replay(store, &context.clock, selection, usize::MAX, &mut progress, tell).await;
-    if watch {
-        let _ = writeln!(std::io::stderr());
-    }
+    drop(bar);
     if progress.queued > 0 {
         store.announce(Topic::Work).await?;
     }

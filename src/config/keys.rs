@@ -29,6 +29,7 @@ pub(super) struct Layer {
     pub(super) plane: PlaneLayer,
     pub(super) github: GithubLayer,
     pub(super) retry: RetryLayer,
+    pub(super) retention: RetentionLayer,
     pub(super) workers: Set<Workers>,
     pub(super) max_body: Set<ByteSize>,
     pub(super) alarm_webhook_url: Set<SecretSetting>,
@@ -69,6 +70,14 @@ pub(super) struct RetryLayer {
     pub(super) max_retries: Set<u32>,
     pub(super) base: Set<HumanDuration>,
     pub(super) cap: Set<HumanDuration>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct RetentionLayer {
+    pub(super) plane_bodies: Set<HumanDuration>,
+    pub(super) github_bodies: Set<HumanDuration>,
+    pub(super) timeline: Set<HumanDuration>,
 }
 
 /// One key that both the file and the environment may set.
@@ -112,6 +121,9 @@ keys! {
     "retry.max_retries" "JETBRIDGE_RETRY_MAX_RETRIES" => retry.max_retries;
     "retry.base" "JETBRIDGE_RETRY_BASE" => retry.base;
     "retry.cap" "JETBRIDGE_RETRY_CAP" => retry.cap;
+    "retention.plane_bodies" "JETBRIDGE_RETENTION_PLANE_BODIES" => retention.plane_bodies;
+    "retention.github_bodies" "JETBRIDGE_RETENTION_GITHUB_BODIES" => retention.github_bodies;
+    "retention.timeline" "JETBRIDGE_RETENTION_TIMELINE" => retention.timeline;
     "workers" "JETBRIDGE_WORKERS" => workers;
     "max_body" "JETBRIDGE_MAX_BODY" => max_body;
     "alarm_webhook_url" "JETBRIDGE_ALARM_WEBHOOK_URL" => alarm_webhook_url;

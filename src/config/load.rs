@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
@@ -14,12 +15,14 @@ use super::keys::{CONFIG_VARIABLE, KEYS, Layer, OTHER_VARIABLES, PREFIX};
 use super::secret::{SecretError, SecretSetting, Secrets};
 use super::units::HumanDuration;
 use super::values::Setting;
-use super::{Config, GithubConfig, McpServer, PlaneConfig};
+use super::{Config, GithubConfig, McpServer, PlaneConfig, RetentionConfig};
 use crate::queue::retry::RetryPolicy;
 use crate::store::DatabaseUrl;
 
 /// The file that is read when no other is named; it may be absent.
 const DEFAULT_FILE: &str = "jetbridge.toml";
+/// Repeats of a delivery come within this time; without its body a failed one could not be run again.
+const SHORTEST_AGE: Duration = Duration::from_hours(1);
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_DATA_DIR: &str = "./jetbridge-data";
 const DEFAULT_MAX_BODY: usize = 25 << 20;
@@ -297,6 +300,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         plane,
         github,
         retry,
+        retention,
         workers,
         max_body,
         alarm_webhook_url,
@@ -332,6 +336,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
             unknown_repositories: github.unknown_repositories.0.unwrap_or_default(),
         },
         retry: retry_policy(&retry)?,
+        retention: ages(&retention)?,
         workers: workers.0.map_or_else(twice_the_cores, |workers| workers.0),
         max_body: max_body.0.map_or(DEFAULT_MAX_BODY, |size| size.0),
         alarm_webhook_url: Secrets::none(),
@@ -388,6 +393,23 @@ fn mcp_server(mcp: super::keys::McpLayer) -> Result<Option<McpServer>, ConfigErr
         (None, Some(url)) => Ok(Some(McpServer::Url(url.0))),
         (None, None) => Ok(None),
     }
+}
+
+/// An age of nothing would drop what was received a moment ago: a slip of the pen.
+fn ages(retention: &super::keys::RetentionLayer) -> Result<RetentionConfig, ConfigError> {
+    let age = |key: &str, set: &super::values::Set<HumanDuration>| match set.0 {
+        Some(HumanDuration(age)) if age < SHORTEST_AGE => Err(ConfigError::Conflict(format!(
+            "{key} ({}) must be at least {}: leave it out to keep everything",
+            HumanDuration(age),
+            HumanDuration(SHORTEST_AGE)
+        ))),
+        set => Ok(set.map(|age| age.0)),
+    };
+    Ok(RetentionConfig {
+        plane_bodies: age("retention.plane_bodies", &retention.plane_bodies)?,
+        github_bodies: age("retention.github_bodies", &retention.github_bodies)?,
+        timeline: age("retention.timeline", &retention.timeline)?,
+    })
 }
 
 fn retry_policy(retry: &super::keys::RetryLayer) -> Result<RetryPolicy, ConfigError> {

@@ -16,6 +16,7 @@ mod values;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::queue::retry::RetryPolicy;
 use crate::store::DatabaseUrl;
@@ -46,6 +47,8 @@ pub struct Config {
     pub github: GithubConfig,
     /// Retries.
     pub retry: RetryPolicy,
+    /// What is let go of with age.
+    pub retention: RetentionConfig,
     /// Concurrent workers.
     pub workers: usize,
     /// Longest body accepted, bytes.
@@ -86,6 +89,17 @@ pub struct GithubConfig {
     pub mcp: Option<McpServer>,
     /// What becomes of webhooks from repositories that are not configured.
     pub unknown_repositories: UnknownRepositories,
+}
+
+/// `retention.*`: ages; `None` keeps for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RetentionConfig {
+    /// Bodies of Plane's deliveries that were worked off.
+    pub plane_bodies: Option<Duration>,
+    /// Bodies of GitHub's deliveries that were worked off.
+    pub github_bodies: Option<Duration>,
+    /// Lines of the timeline.
+    pub timeline: Option<Duration>,
 }
 
 /// `github.mcp.*`: how the GitHub MCP server is reached.

@@ -2,5 +2,7 @@
 
 pub mod directory;
 pub mod process_delivery;
+pub mod rebuild;
+pub mod retention;
 pub mod sync_issue;
 pub mod watch;

@@ -17,7 +17,7 @@ use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JobId, Lane, Lease};
 
 /// One key of `PostgreSQL`'s advisory locks, for claiming: any constant of our own.
-const CLAIM_LOCK: i64 = 0x6a65_7462_7269;
+pub(super) const CLAIM_LOCK: i64 = 0x6a65_7462_7269;
 
 const LOCK_AND_PLAN: &str =
     "SELECT pg_advisory_xact_lock($1), set_config('enable_seqscan', 'off', true)";

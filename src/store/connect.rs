@@ -156,6 +156,11 @@ impl Store {
     }
 }
 
+/// The newest schema of SQLite that this binary knows.
+pub(super) fn newest_sqlite_schema() -> i64 {
+    SQLITE.iter().map(|m| m.version).max().unwrap_or(0)
+}
+
 /// What becomes of a SQLite file that is not there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Missing {

@@ -10,14 +10,16 @@ use super::changes::REVISE;
 use super::figures::{ADD_FIGURES, figure_rows};
 use super::finished_rows::{comment_row, entry_row, finished_row, item_row};
 use super::jobs::{End, Finish, Finished};
+use super::plane_names::{Keys, PUT_NAMES};
 use super::rows::{Statement, statement, to_json};
 use super::time::At;
 use super::{Database, Store, StoreResult};
 use crate::clock::Timestamp;
 use crate::comments::Comment;
 use crate::figures::Figure;
-use crate::ids::{JobId, Lease};
+use crate::ids::{DeliveryId, JobId, Lease};
 use crate::sources::Source;
+use crate::sources::plane::read_with::ReadWith;
 use crate::work_items::WorkItem;
 
 /// What a batch changed besides its jobs.
@@ -29,6 +31,9 @@ pub struct Changed<'a> {
     pub comments: &'a [&'a Comment],
     /// What its ends add to the figures.
     pub figures: &'a [Figure],
+    /// What deliveries of Plane's were read with, where that tells of an item: it is kept, so that
+    /// the item can be derived again.
+    pub read_with: &'a [(DeliveryId, ReadWith)],
 }
 
 const FINISH_JOBS: Statement = statement!(
@@ -45,9 +50,13 @@ const FINISH_JOBS: Statement = statement!(
 const FINISH_PLANE: Statement = statement!(
     "UPDATE plane_webhook_deliveries SET status = r.delivery_status, attempts = attempts + r.counted,
         last_error = r.error, result = COALESCE(r.result, plane_webhook_deliveries.result),
-        work_item_ref = COALESCE(r.work_item_ref, plane_webhook_deliveries.work_item_ref), processed_at = r.finished_at
+        work_item_ref = COALESCE(r.work_item_ref, plane_webhook_deliveries.work_item_ref), processed_at = r.finished_at,
+        names = CASE WHEN r.names IS NULL THEN plane_webhook_deliveries.names
+            WHEN plane_webhook_deliveries.names IS NULL THEN r.names
+            WHEN plane_webhook_deliveries.names LIKE '%' || r.names || '%' THEN plane_webhook_deliveries.names
+            ELSE plane_webhook_deliveries.names || ' ' || r.names END
      FROM ",
-    rows(source "text", delivery_id "text", delivery_status "text", counted "bigint", error "text", result "text", work_item_ref "text", finished_at "timestamptz"),
+    rows(source "text", delivery_id "text", delivery_status "text", counted "bigint", error "text", result "text", work_item_ref "text", finished_at "timestamptz", names "text"),
     " WHERE plane_webhook_deliveries.delivery_id = r.delivery_id AND r.source = 'plane'
      RETURNING plane_webhook_deliveries.work_item_ref"
 );
@@ -65,7 +74,7 @@ const FINISH_GITHUB: Statement = statement!(
      RETURNING github_webhook_events.work_item_ref"
 );
 
-const UPSERT_ITEMS: Statement = statement!(
+pub(super) const UPSERT_ITEMS: Statement = statement!(
     "INSERT INTO work_items (work_item_ref, system, external_id, project_ref, title, status, assignee, url, updated_at,
         key, kind, state_group, labels, assignees, priority, created_at, completed_at, deleted_at, ingested_at, missing, state,
         description, description_format, moved_to)
@@ -88,7 +97,7 @@ const UPSERT_ITEMS: Statement = statement!(
         description_format = excluded.description_format, moved_to = excluded.moved_to"
 );
 
-const UPSERT_COMMENTS: Statement = statement!(
+pub(super) const UPSERT_COMMENTS: Statement = statement!(
     "INSERT INTO work_item_comments (comment_ref, work_item_ref, system, external_id, author, body, body_format, url,
         created_at, updated_at, deleted_at, ingested_at)
      SELECT r.comment_ref, r.work_item_ref, r.system, r.external_id, r.author, r.body, r.body_format, r.url,
@@ -101,6 +110,15 @@ const UPSERT_COMMENTS: Statement = statement!(
      ON CONFLICT (comment_ref) DO UPDATE SET work_item_ref = excluded.work_item_ref, author = excluded.author,
         body = excluded.body, body_format = excluded.body_format, url = excluded.url, created_at = excluded.created_at,
         updated_at = excluded.updated_at, deleted_at = excluded.deleted_at, ingested_at = excluded.ingested_at"
+);
+
+const PUT_ANSWER: Statement = statement!(
+    "INSERT INTO github_answers (work_item_ref, state, description, description_format, answered_at)
+     SELECT r.work_item_ref, r.state, r.description, r.description_format, r.ingested_at FROM ",
+    rows(work_item_ref "text", state "jsonb", description "text", description_format "text", ingested_at "timestamptz"),
+    " WHERE true
+     ON CONFLICT (work_item_ref) DO UPDATE SET state = excluded.state, description = excluded.description,
+        description_format = excluded.description_format, answered_at = excluded.answered_at"
 );
 
 pub(super) const APPEND_TIMELINE: Statement = statement!(
@@ -181,7 +199,8 @@ impl Store {
 
 impl Store {
     /// Writes a better state of an item that was read as of `seen`, unless it has changed since
-    /// then; whether it was written.
+    /// then; whether it was written. The state is what GitHub answered when it was asked, which no
+    /// delivery tells, so it is kept apart, too: the highest one is enough, the item being a maximum.
     pub async fn improve_item(&self, item: &WorkItem, seen: Timestamp) -> StoreResult<bool> {
         const UNCHANGED: Statement = Statement {
             postgres: "SELECT 1::bigint FROM work_items WHERE work_item_ref = $1 AND ingested_at = $2 FOR UPDATE",
@@ -201,6 +220,10 @@ impl Store {
                     transaction.rollback().await?;
                     return Ok(false);
                 }
+                sqlx::query(PUT_ANSWER.$dialect)
+                    .bind(row.as_str())
+                    .execute(&mut *transaction)
+                    .await?;
                 sqlx::query(UPSERT_ITEMS.$dialect).bind(row).execute(&mut *transaction).await?;
                 let shown = vec![item.item.as_str().to_owned()];
                 refresh::$dialect(&mut transaction, shown, Vec::new()).await?;
@@ -233,7 +256,9 @@ struct Rows {
 
 impl Rows {
     fn of(finished: &[Finished], changed: Changed<'_>) -> StoreResult<Self> {
-        let jobs = to_json(&finished.iter().map(finished_row).collect::<Vec<_>>())?;
+        let names = Keys::of(changed.read_with);
+        let row = |finished| finished_row(finished, names.key(finished));
+        let jobs = to_json(&finished.iter().map(row).collect::<Vec<_>>())?;
         let mut deliveries = Vec::new();
         for (source, statement) in [(Source::Plane, FINISH_PLANE), (Source::Github, FINISH_GITHUB)]
         {
@@ -242,6 +267,9 @@ impl Rows {
             }
         }
         let mut writes = Vec::new();
+        if !names.is_empty() {
+            writes.push((PUT_NAMES, to_json(&names.rows())?));
+        }
         if !changed.items.is_empty() {
             let items: Vec<_> = changed.items.iter().map(|item| item_row(item)).collect();
             writes.push((UPSERT_ITEMS, to_json(&items)?));

@@ -26,6 +26,7 @@ pub(super) struct FinishedRow<'a> {
     source: &'static str,
     delivery_id: &'a str,
     work_item_ref: Option<&'a str>,
+    names: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -84,7 +85,8 @@ pub(super) struct EntryRow<'a> {
     pub(super) changes: &'a [FieldChange],
 }
 
-pub(super) fn finished_row(finished: &Finished) -> FinishedRow<'_> {
+/// `names` is the key of what it was read with, where that is to be kept.
+pub(super) fn finished_row<'a>(finished: &'a Finished, names: Option<&'a str>) -> FinishedRow<'a> {
     let at = to_text(finished.entry.at);
     let counted = match &finished.end {
         End::Done { .. } | End::Dead { .. } => Counted::Attempt,
@@ -111,6 +113,7 @@ pub(super) fn finished_row(finished: &Finished) -> FinishedRow<'_> {
         source: finished.entry.source.as_str(),
         delivery_id: finished.entry.delivery_id.as_str(),
         work_item_ref: finished.entry.item.as_ref().map(WorkItemRef::as_str),
+        names,
     };
     match &finished.end {
         End::Done { result } => FinishedRow {

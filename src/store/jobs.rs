@@ -119,7 +119,7 @@ pub enum Replayed {
     Queued,
     /// It is being worked on this moment.
     Running,
-    /// Its body is no longer kept, so there is nothing to read.
+    /// Retention dropped its body, so there is nothing to read: [`Store::body_dropped_at`] says when.
     Dropped,
     /// There is no such delivery.
     Unknown,

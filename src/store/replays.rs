@@ -125,11 +125,16 @@ const RESETS: [(Source, Statement); 2] =
 /// A job that was queued again: whose delivery, which, its lane.
 type QueuedRow = (String, String, Option<String>);
 
-/// Why those of a batch that were not queued were not.
+/// Why those of a batch that were not queued were not. A dropped body took its job along.
 const LEFT_ALONE: Statement = statement!(
-    "SELECT q.status = 'claimed' FROM ",
+    "SELECT COALESCE(q.status = 'claimed', false) FROM ",
     rows(source "text", delivery_id "text"),
-    " JOIN work_queue q ON q.source = r.source AND q.delivery_id = r.delivery_id"
+    " LEFT JOIN work_queue q ON q.source = r.source AND q.delivery_id = r.delivery_id
+     WHERE q.id IS NOT NULL OR CASE r.source
+        WHEN 'plane' THEN EXISTS (SELECT 1 FROM plane_webhook_deliveries p
+            WHERE p.delivery_id = r.delivery_id AND p.body IS NULL)
+        ELSE EXISTS (SELECT 1 FROM github_webhook_events g
+            WHERE g.delivery_id = r.delivery_id AND g.body IS NULL) END"
 );
 
 impl Store {

@@ -59,6 +59,7 @@ impl Running {
                 unknown_repositories: jetbridge::config::UnknownRepositories::Reject,
             },
             retry: RetryPolicy::default(),
+            retention: jetbridge::config::RetentionConfig::default(),
             workers: 1,
             max_body: 1024 * 1024,
             alarm_webhook_url: Secrets::none(),

@@ -1,10 +1,13 @@
 //! The list of deliveries, one of them opened, and running them again.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
+use jetbridge::sources::Source;
 use serde_json::json;
 
 use crate::on_both_databases;
-use crate::site::{Site, TODO, broken};
+use crate::site::{ID, Site, TODO, broken};
 use crate::support::plane::{Delivery, issue_delivery};
 
 on_both_databases! {
@@ -42,6 +45,23 @@ on_both_databases! {
         assert!(site.see(&after).await.contains("Queued again"));
         assert_eq!(site.app.run_jobs().await, 1);
         assert_eq!(site.see(&address).await.matches("failed for good").count(), 2);
+    }
+
+    async fn the_page_of_a_delivery_says_when_its_body_was_dropped(database: TestDatabase) {
+        let site = Site::new(database).await;
+        let delivery = issue_delivery(ID, "A title", TODO, "2026-11-22T01:00:00Z");
+        site.receive(&delivery).await;
+        let (store, now) = (&site.app.store, site.app.clock.now());
+        let soon = now + Duration::from_secs(1);
+        let dropped = store.drop_bodies(Source::Plane, soon, 9, now).await.expect("dropped");
+        assert_eq!(dropped.rows, 1);
+        let address = format!("/deliveries/plane/{}", delivery.id);
+        let page = site.see(&address).await;
+        assert!(page.contains("Body dropped by retention on <time datetime=\"2026-11-22T02:00:00"), "{page}");
+        assert!(!page.contains(&format!("{address}/replay")), "there is nothing to replay");
+        let after = site.submit(&format!("{address}/replay")).await.next();
+        assert!(site.see(&after).await.contains("nothing to run again"));
+        site.app.assert_queue_is_empty().await;
     }
 }
 

@@ -284,6 +284,7 @@ fn config(
             base: Duration::from_millis(20),
             cap: Duration::from_millis(200),
         },
+        retention: jetbridge::config::RetentionConfig::default(),
         workers: 4,
         max_body: 25 * 1024 * 1024,
         alarm_webhook_url: Secrets::none(),

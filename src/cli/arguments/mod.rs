@@ -1,6 +1,7 @@
 //! What may be typed, as clap reads it. The texts here are the help.
 
 mod demo;
+mod keeping;
 mod replay;
 mod repositories;
 mod send;
@@ -18,6 +19,9 @@ use crate::sources::Source;
 use crate::store::deliveries::DeliveryStatus;
 use crate::work_items::{StateGroup, System};
 pub(super) use demo::DemoArguments;
+pub(super) use keeping::{
+    BackupArguments, Doing, InTheWay, RebuildArguments, RestoreArguments, RetentionArguments,
+};
 pub(super) use replay::ReplayArguments;
 pub(super) use repositories::{
     IssueName, RepoAddArguments, RepoArguments, RepoCommand, SyncArguments,
@@ -97,6 +101,14 @@ pub(super) enum Command {
     Token(TokenCommand),
     /// Bring one issue and its comments in step with Plane now
     Sync(SyncArguments),
+    /// Derive the board anew from the inbox; compare it, or put it in place
+    Rebuild(RebuildArguments),
+    /// Let go now of what is older than retention.* says (serve does it too)
+    Retention(RetentionArguments),
+    /// Copy the embedded database into a file, while it is in use
+    Backup(BackupArguments),
+    /// Put such a file in the place of the embedded database
+    Restore(RestoreArguments),
     /// Sign a sample webhook and post it
     #[command(subcommand)]
     Send(SendCommand),

@@ -7,5 +7,5 @@ use crate::store::jobs::ClaimedJob;
 
 pub(super) fn read(job: ClaimedJob) -> Reading {
     let told = guarded(|| with_json(&job, |json| normalize(&parse(&job.event_type, json)?)));
-    Reading { job, told, incomplete: None, shown: None }
+    Reading { job, told, incomplete: None, shown: None, read_with: None }
 }

@@ -28,10 +28,11 @@ use crate::clock::{Clock, Timestamp};
 use crate::comments::{self, Comment, CommentDecision};
 use crate::failure::Failure;
 use crate::figures::Figure;
-use crate::ids::{CommentRef, Lease, WorkItemRef};
+use crate::ids::{CommentRef, DeliveryId, Lease, WorkItemRef};
 use crate::metrics::{Attempt, EndedAs, Metrics, OfSource};
 use crate::queue::Wake;
 use crate::queue::retry::{self, Next, RetryPolicy};
+use crate::sources::plane::read_with::ReadWith;
 use crate::sources::{Encoding, Source, Told};
 use crate::store::finish::Changed;
 use crate::store::jobs::{ClaimedJob, Counted, End, Finish, Finished};
@@ -79,6 +80,17 @@ struct Reading {
     incomplete: Option<Failure>,
     /// What it shows of an item that stands for a GitHub issue.
     shown: Option<plane_side::Item>,
+    /// What else than its body it was read with.
+    read_with: Option<ReadWith>,
+}
+
+impl Reading {
+    /// What it was read with, where that tells of an item: deriving the item again needs it.
+    fn kept(&self) -> Option<(DeliveryId, ReadWith)> {
+        let tells = self.told.as_ref().is_ok_and(|told| told.item.item().is_some());
+        let with = self.read_with.as_ref().filter(|_| tells)?;
+        Some((self.job.delivery_id.clone(), with.clone()))
+    }
 }
 
 /// The rows that a batch is about, as they are so far.
@@ -154,7 +166,7 @@ impl Processor {
                 "gave up: {} workers died or hung while they worked on it",
                 job.attempt - 1
             )));
-            return Reading { job, told, incomplete: None, shown: None };
+            return Reading { job, told, incomplete: None, shown: None, read_with: None };
         }
         match job.source {
             Source::Plane => self.read_plane(job).await,
@@ -187,7 +199,13 @@ impl Processor {
         let comments: Vec<_> = comments.iter().filter_map(|c| known.comments.get(c)).collect();
         let jobs = readings.iter().map(|reading| &reading.job);
         let figures = ends::figures(jobs.zip(&finished), |item| known.items.get(item));
-        let changed = Changed { items: &items, comments: &comments, figures: &figures };
+        let read_with: Vec<_> = readings.iter().filter_map(Reading::kept).collect();
+        let changed = Changed {
+            items: &items,
+            comments: &comments,
+            figures: &figures,
+            read_with: &read_with,
+        };
         let finish = self.store.finish_jobs(lease, &finished, changed).await?;
         if finish == Finish::Committed {
             self.count(&figures);
@@ -344,8 +362,17 @@ fn with_json<T>(
             "its body was dropped by retention and can't be read again",
         ));
     };
+    json_in(&job.encoding, body, read)
+}
+
+/// The JSON text of a body, handed to `read`.
+pub(super) fn json_in<T>(
+    encoding: &str,
+    body: &[u8],
+    read: impl FnOnce(&[u8]) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let encoding =
-        if job.encoding == Encoding::Form.as_str() { Encoding::Form } else { Encoding::Json };
+        if encoding == Encoding::Form.as_str() { Encoding::Form } else { Encoding::Json };
     let json = encoding
         .json_of(body)
         .ok_or_else(|| Failure::permanent("the form has no field “payload”"))?;
@@ -353,7 +380,7 @@ fn with_json<T>(
 }
 
 /// A panic while reading one delivery is that delivery's failure, not the batch's.
-fn guarded<T>(read: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Err(Failure::permanent("a bug: reading it panicked; please report it with its body"))
     })

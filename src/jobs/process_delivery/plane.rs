@@ -1,11 +1,11 @@
-//! Reading Plane's deliveries: what a payload leaves out is looked up.
+//! Reading Plane's deliveries: what a payload leaves out is looked up, and what was found is kept
+//! with the delivery.
 
-use super::{PlaneAddress, Processor, Reading, guarded, with_json};
-use crate::clock::Timestamp;
-use crate::failure::Failure;
+use super::{Processor, Reading, guarded, with_json};
 use crate::sources::Told;
-use crate::sources::plane::normalize::{Names, needs, normalize, sync_item};
-use crate::sources::plane::payload::{Event, parse};
+use crate::sources::plane::normalize::{needs, normalize, sync_item};
+use crate::sources::plane::payload::parse;
+use crate::sources::plane::read_with::ReadWith;
 use crate::store::jobs::ClaimedJob;
 
 impl Processor {
@@ -13,23 +13,21 @@ impl Processor {
         let event = match guarded(|| with_json(&job, parse)) {
             Ok(event) => event,
             Err(failure) => {
-                return Reading { job, told: Err(failure), incomplete: None, shown: None };
+                let told = Err(failure);
+                return Reading { job, told, incomplete: None, shown: None, read_with: None };
             }
         };
         let named = self.directory.names(&needs(&event)).await;
-        let told = guarded(|| self.normalize(&event, &named.names, job.received_at));
+        let with = ReadWith {
+            names: named.names,
+            workspace: self.plane.workspace.clone(),
+            web_url: self.plane.web_url.clone(),
+        };
+        let told = guarded(|| {
+            let (workspace, web_url) = (with.workspace.as_deref(), with.web_url.as_deref());
+            normalize(&event, &with.names, workspace, web_url, job.received_at).map(Told::from)
+        });
         let shown = sync_item(&event);
-        Reading { job, told, incomplete: named.failure, shown }
-    }
-
-    fn normalize(
-        &self,
-        event: &Event,
-        names: &Names,
-        received_at: Timestamp,
-    ) -> Result<Told, Failure> {
-        let PlaneAddress { workspace, web_url } = &self.plane;
-        normalize(event, names, workspace.as_deref(), web_url.as_deref(), received_at)
-            .map(Told::from)
+        Reading { job, told, incomplete: named.failure, shown, read_with: Some(with) }
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod normalize;
 pub mod payload;
+pub mod read_with;
 pub mod verify;
 
 /// Where Plane posts its webhooks.

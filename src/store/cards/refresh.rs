@@ -68,7 +68,7 @@ struct ChoiceRow<'a> {
 
 /// The same steps on either database.
 macro_rules! in_dialect {
-    ($refresh:ident, $closings:ident, $dirty:ident, $connection:ty, $dialect:ident, $lock:expr) => {
+    ($refresh:ident, $closings:ident, $rewritten:ident, $dirty:ident, $connection:ty, $dialect:ident, $lock:expr) => {
         /// Makes the cards of `refs` and of issues with these `keys` anew, with those of what
         /// they are tied to. The last thing that a transaction does.
         pub(in crate::store) async fn $refresh(
@@ -140,6 +140,23 @@ macro_rules! in_dialect {
             Ok(before)
         }
 
+        /// The same for items that were written or removed by other means than jobs, as they
+        /// stand now.
+        pub(in crate::store) async fn $rewritten(
+            connection: &mut $connection,
+            refs: &[String],
+        ) -> StoreResult<Vec<String>> {
+            let list = to_json(refs)?;
+            let forget = sqlx::query_scalar(FORGET_CLOSINGS.$dialect).bind(&list);
+            let mut keys: Vec<String> = forget.fetch_all(&mut *connection).await?;
+            let items: Vec<ItemRow> =
+                sqlx::query_as(BY_REF.$dialect).bind(list).fetch_all(&mut *connection).await?;
+            let items: Vec<WorkItem> =
+                items.into_iter().map(WorkItem::try_from).collect::<Result<_, _>>()?;
+            keys.extend($closings(connection, &items.iter().collect::<Vec<_>>()).await?);
+            Ok(keys)
+        }
+
         /// Makes the cards of up to `limit` marked items, and says how many those were.
         pub(in crate::store) async fn $dirty(
             connection: &mut $connection,
@@ -149,13 +166,7 @@ macro_rules! in_dialect {
                 .bind(limit)
                 .fetch_all(&mut *connection)
                 .await?;
-            let items: Vec<ItemRow> = sqlx::query_as(BY_REF.$dialect)
-                .bind(to_json(&refs)?)
-                .fetch_all(&mut *connection)
-                .await?;
-            let items: Vec<WorkItem> =
-                items.into_iter().map(WorkItem::try_from).collect::<Result<_, _>>()?;
-            let keys = $closings(connection, &items.iter().collect::<Vec<_>>()).await?;
+            let keys = $rewritten(connection, &refs).await?;
             let made = refs.len();
             $refresh(connection, refs, keys).await?;
             Ok(made)
@@ -165,12 +176,21 @@ macro_rules! in_dialect {
 in_dialect!(
     postgres,
     closings_postgres,
+    rewritten_postgres,
     dirty_postgres,
     PgConnection,
     postgres,
     Some(LOCK_AND_PLAN)
 );
-in_dialect!(sqlite, closings_sqlite, dirty_sqlite, SqliteConnection, sqlite, None::<&'static str>);
+in_dialect!(
+    sqlite,
+    closings_sqlite,
+    rewritten_sqlite,
+    dirty_sqlite,
+    SqliteConnection,
+    sqlite,
+    None::<&'static str>
+);
 
 /// What has to be read before cards can be made.
 struct Wanted {

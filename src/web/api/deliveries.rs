@@ -67,6 +67,9 @@ pub(in crate::web) struct DeliveryDetail {
     /// What it says, as sent; null where that is not JSON or was dropped by retention.
     #[schema(required, value_type = Option<serde_json::Value>)]
     payload: Option<Box<RawValue>>,
+    /// When retention dropped its body, so that it can’t be replayed; null where the body is kept.
+    #[schema(required)]
+    body_dropped_at: Option<DateTime<Utc>>,
     /// Every attempt, oldest first.
     timeline: Vec<TimelineEntry>,
 }
@@ -193,7 +196,12 @@ pub(in crate::web) async fn show(
     let found = state.store.delivery(source, &id).await?;
     let (delivery, body) = found.ok_or_else(unknown_delivery)?;
     let timeline = state.store.delivery_timeline(source, &id).await?;
+    let body_dropped_at = match &body {
+        Some(_) => None,
+        None => state.store.body_dropped_at(source, &id).await?,
+    };
     Ok(Json(DeliveryDetail {
+        body_dropped_at,
         payload: body.and_then(|body| payload(&delivery.encoding, &body)),
         timeline: timeline.into_iter().map(TimelineEntry::from).collect(),
         delivery: delivery.into(),

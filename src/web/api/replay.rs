@@ -184,8 +184,15 @@ pub(in crate::web) async fn one(
             Err(Problem::new(ProblemKind::Conflict, detail))
         }
         Replayed::Dropped => {
-            let detail = "The body of the delivery is no longer kept, so there is nothing to run again: have its \
-                sender deliver it again.";
+            let at = state.store.body_dropped_at(source, &id).await?;
+            let gone = match at {
+                Some(at) => format!("was dropped by retention on {}", at.format("%FT%TZ")),
+                None => "is no longer kept".to_owned(),
+            };
+            let detail = format!(
+                "The body of the delivery {gone}, so there is nothing to run again: have its \
+                 sender deliver it anew."
+            );
             Err(Problem::new(ProblemKind::Conflict, detail))
         }
         Replayed::Unknown => Err(unknown_delivery()),

@@ -29,6 +29,8 @@ pub(in super::super) struct Panel {
     pub(in super::super) items: Vec<(String, String)>,
     pub(in super::super) attempts: Vec<Entry>,
     pub(in super::super) body: Option<JsonText>,
+    /// When retention dropped the body.
+    pub(in super::super) dropped: Option<String>,
     /// Names and values of headers.
     pub(in super::super) headers: Vec<(&'static str, String)>,
     /// The header of the signature, and whether each delivery must have a right one.
@@ -67,6 +69,10 @@ impl Panel {
                 items.extend(found.map(|i| (i.item.to_string(), cut(&short_key(i), 40))));
             }
         }
+        let dropped = match &body {
+            None => web.store.body_dropped_at(source, id).await?.map(exact),
+            Some(_) => None,
+        };
         Ok(Some(Self {
             mark: source.into(),
             status: Tag::of(&delivery),
@@ -75,6 +81,7 @@ impl Panel {
             items,
             attempts: timeline.iter().take(ATTEMPTS).map(|entry| Entry::new(entry, now)).collect(),
             body: body.map(|body| shown(&delivery, &body)),
+            dropped,
             headers: headers(&delivery),
             signature: signature(source, web.setup.github_unsigned),
             delivery,
