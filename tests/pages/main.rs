@@ -10,6 +10,7 @@ mod browser;
 mod deliveries;
 mod everywhere;
 mod items;
+mod limits;
 mod replays;
 mod repositories;
 mod site;

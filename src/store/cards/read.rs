@@ -131,6 +131,10 @@ const OF_ITEMS: Statement = Statement {
         WHERE plane_ref IS NOT NULL AND plane_ref IN (SELECT value FROM json_each($1)) AND card_ref <> plane_ref",
 };
 
+/// Counts of one statement: far fewer than a row may have columns in either database.
+const MOST_COLUMNS: usize = 200;
+/// Values after which a statement takes no further filter: half of what SQLite takes at most.
+const MANY_VALUES: usize = 16_000;
 /// The character after [`SEPARATOR`], for ranges.
 const AFTER_SEPARATOR: char = '\u{20}';
 
@@ -182,17 +186,20 @@ impl Store {
     /// the most that is counted.
     pub async fn count_cards(&self, filters: &[CardFilter]) -> StoreResult<Vec<Count>> {
         let mut counts = Vec::with_capacity(filters.len());
-        // Far below the number of columns that a row may have in either database.
-        for part in filters.chunks(200) {
-            let mut query = Query::new(self.dialect());
-            for (i, filter) in part.iter().enumerate() {
-                query.push(if i == 0 { "SELECT " } else { ", " });
+        while let Some(rest) = filters.get(counts.len()..).filter(|rest| !rest.is_empty()) {
+            let (mut query, mut columns) = (Query::new(self.dialect()), 0);
+            for filter in rest {
+                query.push(if columns == 0 { "SELECT " } else { ", " });
                 query.push("(SELECT count(*) FROM (SELECT 1 FROM board_cards").matching(filter);
                 query.push(" LIMIT ").bind(Value::Number(COUNTED + 1)).push(") AS counted)");
+                columns += 1;
+                if columns == MOST_COLUMNS || query.values.len() >= MANY_VALUES {
+                    break;
+                }
             }
             let part: Vec<i64> = on_reader!(self, pool => {
                 let row = bound!(sqlx::query, query).fetch_one(pool).await?;
-                (0..part.len()).map(|i| row.try_get(i)).collect::<Result<_, _>>()?
+                (0..columns).map(|i| row.try_get(i)).collect::<Result<_, _>>()?
             });
             counts.extend(part.into_iter().map(Count));
         }

@@ -1,12 +1,14 @@
 //! How many cards a column may hold.
 
-use axum::extract::{RawForm, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::response::Redirect;
 
 use super::super::{Problem, WebState};
 use super::back_to;
 use super::saved::field;
 use crate::board::COUNTED;
+use crate::web::api::body::read_body;
 use crate::web::error::ProblemKind;
 
 /// Fields of one form, at most.
@@ -17,8 +19,9 @@ const LONGEST: usize = 300;
 /// `POST /boards/limits`: sets the limits of the columns that the form names; an empty one is none.
 pub(in crate::web::pages) async fn set(
     State(web): State<WebState>,
-    RawForm(form): RawForm,
+    body: Body,
 ) -> Result<Redirect, Problem> {
+    let form = read_body(body).await?;
     let scope = field(&form, "scope");
     let mut limits = Vec::new();
     for (name, value) in form_urlencoded::parse(&form) {

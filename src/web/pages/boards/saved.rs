@@ -1,6 +1,7 @@
 //! Views of the board by name: those that are always there, and those that people saved.
 
-use axum::extract::{Path, RawForm, State};
+use axum::body::Body;
+use axum::extract::{Path, State};
 use axum::response::Redirect;
 
 use super::super::query::Params;
@@ -10,6 +11,7 @@ use super::back_to;
 use crate::clock::Timestamp;
 use crate::store::board_views::{BoardView, Saved};
 use crate::store::cards::read::CardFilter;
+use crate::web::api::body::read_body;
 use crate::web::error::ProblemKind;
 
 /// Characters of a name.
@@ -63,8 +65,9 @@ impl View {
 /// `POST /boards/views`: saves what is shown under a name.
 pub(in crate::web::pages) async fn save(
     State(web): State<WebState>,
-    RawForm(form): RawForm,
+    body: Body,
 ) -> Result<Redirect, Problem> {
+    let form = read_body(body).await?;
     let (name, query) = (name_in(&form)?, field(&form, "back"));
     let query = Params::read(Some(&query))?.canonical(&VIEW);
     if query.len() > LONGEST_QUERY {
@@ -81,8 +84,9 @@ pub(in crate::web::pages) async fn save(
 pub(in crate::web::pages) async fn rename(
     State(web): State<WebState>,
     Path(id): Path<i64>,
-    RawForm(form): RawForm,
+    body: Body,
 ) -> Result<Redirect, Problem> {
+    let form = read_body(body).await?;
     let renamed = web.store.rename_board_view(id, &name_in(&form)?).await?;
     if renamed == Saved::No {
         return Err(Problem::not_found("There is no such view any more."));

@@ -5,7 +5,8 @@
 //! step says how many are left.
 
 use askama::Template;
-use axum::extract::{RawForm, State};
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
 use axum::response::{Html, Redirect};
 
 use super::super::query::Params;
@@ -17,6 +18,7 @@ use crate::access::Caller;
 use crate::clock::Timestamp;
 use crate::replay::{Counted, Preview, Progress, Selection, replay};
 use crate::store::deliveries::DeliveryFilter;
+use crate::web::api::body::read_body;
 use crate::web::error::ProblemKind;
 
 /// Deliveries of one step.
@@ -144,10 +146,10 @@ fn unreadable(field: &str) -> Problem {
 pub(in super::super) async fn preview(
     State(web): State<WebState>,
     caller: Caller,
-    RawForm(query): RawForm,
+    RawQuery(query): RawQuery,
 ) -> Result<Html<String>, Problem> {
     let now = web.clock.now();
-    let asked = Asked::read(&query, now)?;
+    let asked = Asked::read(query.unwrap_or_default().as_bytes(), now)?;
     let preview = asked.selection.preview(&web.store).await?;
     let keys = keys(&web.store, &preview.samples).await?;
     let bare = BESIDE.map(|name| (name, None));
@@ -167,9 +169,9 @@ pub(in super::super) async fn preview(
 /// `POST /deliveries/replay`: runs them again and says how many.
 pub(in super::super) async fn run(
     State(web): State<WebState>,
-    RawForm(form): RawForm,
+    body: Body,
 ) -> Result<Redirect, Problem> {
-    let asked = Asked::read(&form, web.clock.now())?;
+    let asked = Asked::read(&read_body(body).await?, web.clock.now())?;
     // Only what was previewed is run, and a preview always says where it ends.
     asked.params.text("until").ok_or_else(|| unreadable("until"))?;
     let mut progress = Progress::default();

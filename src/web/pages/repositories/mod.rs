@@ -9,7 +9,8 @@ mod projects;
 mod words;
 
 use askama::Template;
-use axum::extract::{Path, RawForm, RawQuery, State};
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -19,6 +20,7 @@ use super::{Caller, Frame, Problem, Section, WebState, render};
 use crate::config::RepositoryName;
 use crate::sources::github;
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
+use crate::web::api::body::read_body;
 use crate::web::error::ProblemKind;
 use crate::web::state::SecretState;
 use form::{Form, NameField};
@@ -112,9 +114,9 @@ async fn list(
 pub(super) async fn add(
     State(web): State<WebState>,
     caller: Caller,
-    RawForm(body): RawForm,
+    body: Body,
 ) -> Result<Response, Problem> {
-    let mut form = Form::read(&body, NameField::Asked);
+    let mut form = Form::read(&read_body(body).await?, NameField::Asked)?;
     let Some((name, plane_project, direction)) = form.to_add() else {
         return list(&web, caller, form, None).await;
     };
@@ -178,10 +180,10 @@ pub(super) async fn change(
     State(web): State<WebState>,
     caller: Caller,
     Path((owner, name)): Path<(String, String)>,
-    RawForm(body): RawForm,
+    body: Body,
 ) -> Result<Response, Problem> {
     let repository = changeable(&web, &owner, &name).await?;
-    let form = Form::read(&body, NameField::Known);
+    let form = Form::read(&read_body(body).await?, NameField::Known)?;
     let Some((plane_project, direction)) = form.to_change() else {
         return one(&web, caller, repository, form, None).await;
     };
