@@ -105,6 +105,30 @@ on_both_databases! {
         assert_eq!(site.submit("/boards/limits", &[("limit.started", "-1")]).await.0, StatusCode::BAD_REQUEST);
     }
 
+    async fn a_limit_that_a_form_leaves_as_it_found_it_stays_what_somebody_else_has_made_of_it(database: TestDatabase) {
+        let site = Site::new(database).await;
+        many(&site, 3).await;
+        site.submit("/boards/limits", &[("limit.unstarted", "2"), ("limit.started", "5")]).await;
+        let page = site.see("/boards").await;
+        for found in ["was.unstarted\" value=\"2\"", "was.started\" value=\"5\"", "was.backlog\" value=\"\""] {
+            assert!(page.contains(&format!("<input type=\"hidden\" name=\"{found}>")), "{found}: {page}");
+        }
+        // Somebody else changes one, takes one away and sets one.
+        let theirs = [("limit.unstarted", "7"), ("limit.started", ""), ("limit.backlog", "9")];
+        site.submit("/boards/limits", &theirs).await;
+        let ours = [
+            ("was.unstarted", "2"), ("limit.unstarted", "2"), ("was.started", "5"), ("limit.started", "5"),
+            ("was.backlog", ""), ("limit.backlog", ""), ("was.completed", ""), ("limit.completed", "4"),
+        ];
+        site.submit("/boards/limits", &ours).await;
+        let limits = site.app.store.board_limits("").await.unwrap();
+        let limit = |column: &str| limits.get(column).copied();
+        assert_eq!(
+            (limit("unstarted"), limit("started"), limit("backlog"), limit("completed")),
+            (Some(7), None, Some(9), Some(4))
+        );
+    }
+
     async fn what_was_left_alone_for_two_weeks_is_stale(database: TestDatabase) {
         let site = Site::new(database).await;
         site.plane("old", "An old one", TODO, "2026-11-01T01:00:00Z").await;

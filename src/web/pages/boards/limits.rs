@@ -1,4 +1,9 @@
 //! How many cards a column may hold.
+//!
+//! The form sends every column with the limit that it found beside the one that is wanted, and only
+//! those that differ are set: another one may have been changed by somebody else meanwhile.
+
+use std::collections::HashMap;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -11,31 +16,46 @@ use crate::board::COUNTED;
 use crate::web::api::body::read_body;
 use crate::web::error::ProblemKind;
 
-/// Fields of one form, at most.
+/// Limits of one form, at most.
 const MOST: usize = 50;
 /// Characters of a column's or a project's name, at most.
 const LONGEST: usize = 300;
 
-/// `POST /boards/limits`: sets the limits of the columns that the form names; an empty one is none.
+/// A column's name and its limit from now on.
+type Change = (String, Option<i64>);
+
+/// `POST /boards/limits`: sets the limits of the columns that the form changes; an empty one is none.
 pub(in crate::web::pages) async fn set(
     State(web): State<WebState>,
     body: Body,
 ) -> Result<Redirect, Problem> {
     let form = read_body(body).await?;
     let scope = field(&form, "scope");
-    let mut limits = Vec::new();
-    for (name, value) in form_urlencoded::parse(&form) {
-        let Some(column) = name.strip_prefix("limit.") else { continue };
-        let is_name = |text: &str| text.chars().count() <= LONGEST && !text.contains('\0');
-        if !is_name(column) || !is_name(&scope) || limits.len() == MOST {
-            return Err(Problem::new(ProblemKind::BadRequest, "There is no such column."));
-        }
-        limits.push((column.to_owned(), limit_of(value.trim())?));
-    }
-    for (column, most) in limits {
-        web.store.set_board_limit(&scope, &column, most).await?;
+    let changes = changes(&form, &scope)?;
+    for (column, most) in &changes {
+        web.store.set_board_limit(&scope, column, *most).await?;
     }
     Ok(Redirect::to(&back_to(&field(&form, "back"), None)))
+}
+
+fn changes(form: &[u8], scope: &str) -> Result<Vec<Change>, Problem> {
+    let fields = || form_urlencoded::parse(form);
+    let found: HashMap<_, _> = fields()
+        .filter_map(|(name, value)| Some((name.strip_prefix("was.")?.to_owned(), value)))
+        .collect();
+    let mut limits = Vec::new();
+    for (name, value) in fields() {
+        let Some(column) = name.strip_prefix("limit.") else { continue };
+        let is_name = |text: &str| text.chars().count() <= LONGEST && !text.contains('\0');
+        if !is_name(column) || !is_name(scope) || limits.len() == MOST {
+            return Err(Problem::new(ProblemKind::BadRequest, "There is no such column."));
+        }
+        let most = limit_of(value.trim())?;
+        let is_as_found = found.get(column).is_some_and(|found| found.trim() == value.trim());
+        limits.push((column.to_owned(), most, is_as_found));
+    }
+    let changed = limits.into_iter().filter(|(.., is_as_found)| !is_as_found);
+    Ok(changed.map(|(column, most, _)| (column, most)).collect())
 }
 
 /// Beyond what is counted a limit would mean nothing.
