@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Redirect;
@@ -14,6 +15,7 @@ use super::back_to;
 use super::saved::field;
 use crate::board::COUNTED;
 use crate::web::api::body::read_body;
+use crate::web::auth::Target;
 use crate::web::error::ProblemKind;
 
 /// Limits of one form, at most.
@@ -28,14 +30,15 @@ type Change = (String, Option<i64>);
 pub(in crate::web::pages) async fn set(
     State(web): State<WebState>,
     body: Body,
-) -> Result<Redirect, Problem> {
+) -> Result<(Extension<Target>, Redirect), Problem> {
     let form = read_body(body).await?;
     let scope = field(&form, "scope");
     let changes = changes(&form, &scope)?;
     for (column, most) in &changes {
         web.store.set_board_limit(&scope, column, *most).await?;
     }
-    Ok(Redirect::to(&back_to(&field(&form, "back"), None)))
+    let target = Target(in_words(&scope, &changes));
+    Ok((Extension(target), Redirect::to(&back_to(&field(&form, "back"), None))))
 }
 
 fn changes(form: &[u8], scope: &str) -> Result<Vec<Change>, Problem> {
@@ -68,5 +71,19 @@ fn limit_of(text: &str) -> Result<Option<i64>, Problem> {
                 format!("A limit is a whole number from 0 to {COUNTED}, or empty for none.");
             Err(Problem::new(ProblemKind::BadRequest, detail))
         }
+    }
+}
+
+/// `unstarted 2, started none`, for the audit log.
+fn in_words(scope: &str, changes: &[Change]) -> String {
+    let word = |(column, most): &Change| match most {
+        Some(most) => format!("{column} {most}"),
+        None => format!("{column} none"),
+    };
+    let words = changes.iter().map(word).collect::<Vec<_>>().join(", ");
+    match (words.is_empty(), scope) {
+        (true, _) => "nothing".to_owned(),
+        (false, "") => words,
+        (false, project) => format!("of {project}: {words}"),
     }
 }

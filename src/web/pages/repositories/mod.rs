@@ -9,6 +9,7 @@ mod projects;
 mod words;
 
 use askama::Template;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -21,6 +22,7 @@ use crate::config::RepositoryName;
 use crate::sources::github;
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
 use crate::web::api::body::read_body;
+use crate::web::auth::Target;
 use crate::web::error::ProblemKind;
 use crate::web::state::SecretState;
 use form::{Form, NameField};
@@ -131,7 +133,8 @@ pub(super) async fn add(
         form.name_error = Some("It is configured already: open it below to change it.".to_owned());
         return list(&web, caller, form, None).await;
     }
-    Ok(Redirect::to(&format!("{}?done=added", words::address(&name))).into_response())
+    let next = Redirect::to(&format!("{}?done=added", words::address(&name)));
+    Ok((Extension(Target(name.to_string())), next).into_response())
 }
 
 /// `GET /repositories/{owner}/{name}`.
