@@ -151,6 +151,8 @@
     }
     return address;
   };
+  // What is ticked must not leave under its reader's hand.
+  const isHeld = (part) => part.matches("form") && part.querySelector("input:checked");
   const isReshaped = (page, { id, dataset }) => {
     const next = page.getElementById(id);
     return next && next.dataset.shape !== dataset.shape;
@@ -162,7 +164,7 @@
     const reshaped = [...document.querySelectorAll("[data-shape]")].filter((part) => isReshaped(page, part));
     let differs = takeOver(page, reshaped);
     // What was taken over as a whole is not asked for again: its new nodes have left the fetched page.
-    const isDone = (part) => reshaped.some((whole) => whole.contains(part));
+    const isDone = (part) => isHeld(part) || reshaped.some((whole) => whole.contains(part));
     const parts = [...document.querySelectorAll("[data-live]")].filter((part) => !isDone(part));
     differs = takeOver(page, parts.filter((part) => !part.dataset.live)) || differs;
     for (const part of parts.filter((part) => part.dataset.live && part.isConnected)) {
@@ -269,6 +271,7 @@
   }, 5000);
   const wake = () => { open(); ask(0); };
   document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else wake(); });
+  document.addEventListener("change", ({ target }) => { if (target.closest("form[data-live]")) ask(0); });
   addEventListener("online", wake);
   addEventListener("offline", markLost);
   addEventListener("pagehide", close);

@@ -9,6 +9,7 @@ mod board;
 mod browser;
 mod deliveries;
 mod everywhere;
+mod follow;
 mod items;
 mod limits;
 mod replays;

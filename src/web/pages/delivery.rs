@@ -104,11 +104,9 @@ fn dropped(id: &DeliveryId) -> Problem {
 
 fn message(params: &Params) -> Option<Message> {
     let (tone, icon, text) = match params.text("replay")?.as_str() {
-        "queued" => (
-            "is-good",
-            "ok",
-            "Queued again. It runs in a moment; reload this page to see what came of it.",
-        ),
+        "queued" => {
+            ("is-good", "ok", "Queued again. It runs in a moment; what comes of it is shown below.")
+        }
         "running" => ("is-wait", "clock", "Not queued: it is being worked on this very moment."),
         "dropped" => (
             "is-warn",
