@@ -32,6 +32,7 @@
     }
     const parts = document.createElement("div");
     parts.className = "parts";
+    parts.dataset.ours = "";
     parts.append(list, ...(next ? [next] : []));
     return parts;
   };
@@ -43,7 +44,6 @@
     const focused = old?.contains(document.activeElement) ? document.activeElement.id : "";
     const had = old?.querySelectorAll(".cards > li").length ?? 0;
     old ? old.replaceWith(parts) : live.after(parts);
-    live.parentElement.classList.add("has-parts");
     loaded.set(live.id, count);
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     return { parts, had };
@@ -87,9 +87,7 @@
     if (event.target.matches?.("details.lane[open]")) openLane(event.target);
   }, true);
 
-  // ── after a live swap: parts anew, and the whole page where columns or lanes are others ──
-  const shape = document.getElementById("board-shape");
-  let known = shape?.textContent;
+  // ── after a live swap: parts anew ──
   let timer = 0;
   const stale = new Set();
   const renew = async () => {
@@ -100,7 +98,6 @@
     }
   };
   new MutationObserver((changes) => {
-    if (shape && shape.textContent !== known) { known = shape.textContent; location.reload(); return; }
     for (const { target } of changes) {
       const live = (target.nodeType === 1 ? target : target.parentElement)?.closest("[data-live]");
       if (live && loaded.has(live.id)) stale.add(live);

@@ -1,7 +1,9 @@
 // The open page follows the server. Told over a stream of events that something changed, it fetches itself and takes
 // over what differs in the parts marked data-live; where no stream can be had it looks every few seconds instead.
-// data-live="ADDRESS" names another page that a part comes from. A page about deliveries says data-live-activity on
-// its main: it follows everything that is received or worked off, others only what changes items.
+// data-live="ADDRESS" names another page that a part comes from. What has a data-shape is taken over as a whole when
+// the shape is another one; data-ours marks what scripts have put into it. data-open-as says how the address names a
+// fold that is open. A page about deliveries says data-live-activity on its main: it follows everything that is
+// received or worked off, others only what changes items.
 (() => {
   const live = document.getElementById("live");
   if (!live) return;
@@ -54,32 +56,34 @@
     for (const { name, value } of to.attributes) if (from.getAttribute(name) !== value && !isOurs(from, name)) from.setAttribute(name, value);
     morphChildren(from, to);
   };
+  const isOurNode = (node) => node?.nodeType === Node.ELEMENT_NODE && node.dataset.ours !== undefined;
+  const past = (node) => { while (isOurNode(node)) node = node.nextSibling; return node; };
   const morphChildren = (from, to) => {
     const wanted = new Set([...to.childNodes].map(key));
     const keyed = new Map();
     for (const child of [...from.childNodes]) {
       const name = key(child);
-      if (!name) continue;
+      if (!name || isOurNode(child)) continue;
       if (!wanted.has(name) || keyed.has(name)) child.remove();
       else keyed.set(name, child);
     }
-    let at = from.firstChild;
+    let at = past(from.firstChild);
     for (const next of [...to.childNodes]) {
       const name = key(next);
       const known = name ? keyed.get(name) : at && !key(at) ? at : null;
       if (known?.nodeName !== next.nodeName) { from.insertBefore(next, at); continue; }
-      if (known === at) at = at.nextSibling;
+      if (known === at) at = past(at.nextSibling);
       else from.insertBefore(known, at);
       // A part with an address of its own is not this page's to say.
       if (!(next.dataset?.live && known.dataset?.live)) morph(known, next);
     }
-    while (at) { const rest = at.nextSibling; at.remove(); at = rest; }
+    while (at) { const rest = past(at.nextSibling); at.remove(); at = rest; }
   };
 
   // ── cards ────────────────────────────────────────────────────────────────────────────────────────
   const changed = new Map(); // item → until when a card of it that appears is new
   const moved = new Map(); // card → until when it is shown as moved
-  const columnOf = (card) => card.closest("ul")?.getAttribute("aria-label") ?? "";
+  const columnOf = (card) => card.closest("[data-cell]")?.dataset.key ?? "";
   const itemOf = (card) => decodeURIComponent(card.id.slice("card-".length));
   const cards = (root) => [...root.querySelectorAll("[id^='card-']")];
   const drop = (map) => map.forEach((until, name) => { if (until < Date.now()) map.delete(name); });
@@ -96,7 +100,9 @@
       else if (was !== undefined && was !== columnOf(card)) { count.moved += 1; moved.set(card.id, until); }
       if (moved.has(card.id)) card.closest(".card")?.classList.add("card-moved");
     }
-    for (const id of before.keys()) if (changed.has(itemOf({ id }))) count.gone += 1;
+    // A further part of a column is fetched by itself: what is only there is not missing here.
+    const further = new Set(cards(document).filter((card) => card.closest("[data-ours]")).map((card) => card.id));
+    for (const id of before.keys()) if (changed.has(itemOf({ id })) && !further.has(id)) count.gone += 1;
     return count;
   };
 
@@ -136,12 +142,31 @@
     if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
     return differs.length > 0;
   };
+  // This page, with all folds that are open here.
+  const here = () => {
+    const address = new URL(location.href);
+    const named = new Set(address.searchParams.getAll("open"));
+    for (const { dataset } of document.querySelectorAll("[data-open-as][open]")) {
+      if (!named.has(dataset.openAs)) address.searchParams.append("open", dataset.openAs);
+    }
+    return address;
+  };
+  // What is ticked must not leave under its reader's hand.
+  const isHeld = (part) => part.matches("form") && part.querySelector("input:checked");
+  const isReshaped = (page, { id, dataset }) => {
+    const next = page.getElementById(id);
+    return next && next.dataset.shape !== dataset.shape;
+  };
   const refresh = async () => {
-    const page = await fetchPage(location.href);
+    const page = await fetchPage(here());
     if (page.querySelector("main")?.dataset.page !== main()?.dataset.page) return location.reload();
-    const parts = [...document.querySelectorAll("[data-live]")];
     const count = markMoved(page);
-    let differs = takeOver(page, parts.filter((part) => !part.dataset.live));
+    const reshaped = [...document.querySelectorAll("[data-shape]")].filter((part) => isReshaped(page, part));
+    let differs = takeOver(page, reshaped);
+    // What was taken over as a whole is not asked for again: its new nodes have left the fetched page.
+    const isDone = (part) => isHeld(part) || reshaped.some((whole) => whole.contains(part));
+    const parts = [...document.querySelectorAll("[data-live]")].filter((part) => !isDone(part));
+    differs = takeOver(page, parts.filter((part) => !part.dataset.live)) || differs;
     for (const part of parts.filter((part) => part.dataset.live && part.isConnected)) {
       differs = takeOver(await fetchPage(part.dataset.live), [part]) || differs;
     }
@@ -246,6 +271,7 @@
   }, 5000);
   const wake = () => { open(); ask(0); };
   document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else wake(); });
+  document.addEventListener("change", ({ target }) => { if (target.closest("form[data-live]")) ask(0); });
   addEventListener("online", wake);
   addEventListener("offline", markLost);
   addEventListener("pagehide", close);

@@ -164,6 +164,11 @@ impl Progress {
         self.queued + self.running + self.dropped
     }
 
+    /// What came of it, for the audit log.
+    pub fn in_words(&self) -> String {
+        format!("{} queued, {} in work", self.queued, self.running)
+    }
+
     fn add(&mut self, batch: ReplayedBatch) {
         self.queued += batch.queued;
         self.running += batch.running;

@@ -155,7 +155,7 @@ macro_rules! finish {
         }
         let keys = refresh::$closings(&mut transaction, $items).await?;
         let shown = shown($finished, &kept, $items);
-        refresh::$dialect(&mut transaction, shown, keys).await?;
+        revised.extend(refresh::$dialect(&mut transaction, shown, keys).await?);
         if !revised.is_empty() {
             let items = to_json(&Vec::from_iter(&revised))?;
             sqlx::query(REVISE.$dialect).bind(items).execute(&mut *transaction).await?;

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use jetbridge::access::{AuditEntry, CallerKind, Outcome, Scope};
+use jetbridge::ids::Lease;
+use jetbridge::store::jobs::Stage;
 use serde_json::json;
 use sqlx::Connection;
 
 use crate::on_both_databases;
 use crate::site::{ADDRESS, ADMIN, Site, sqlite};
-use crate::support::databases::Kind;
+use crate::support::databases::{Kind, TestDatabase};
+use crate::support::plane::Delivery;
 
 impl Site {
     async fn last(&self) -> AuditEntry {
@@ -165,6 +168,82 @@ async fn a_deed_is_written_down_with_what_it_was_done_to() {
         assert_eq!(said(&entry), ("ops", CallerKind::ApiToken, action, target, outcome), "{path}");
     }
 }
+
+#[tokio::test]
+async fn what_a_page_did_is_written_down_with_what_it_was_done_to_and_what_it_could_not_do_as_failed()
+ {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let text = database.text.clone();
+    let site = Site::new(database).await;
+    let cookie = site.session(ADMIN).await;
+    let broken = Delivery::new(r#"{"event":"issue","action":"updated","data":{"id":7}}"#);
+    site.app.post(&broken).await;
+    let one = format!("plane/{}", broken.id);
+    let all = "/deliveries/replay";
+    let until = "until=2030-01-01T00:00:00.000000Z";
+    let ticked = format!("d=plane%2F{}&{until}", broken.id);
+    let replay = format!("/deliveries/{one}/replay");
+    let (done, failed) = (Outcome::Done, Outcome::Failed);
+    let steps = async |steps: &[(&str, &str, &str, &str, Outcome)]| {
+        for (path, body, action, target, outcome) in steps {
+            site.browser(&cookie, Method::POST, path, body).await;
+            let entry = site.last().await;
+            let expected = ("admin", CallerKind::Session, *action, *target, *outcome);
+            assert_eq!(said(&entry), expected, "{path} {body}");
+        }
+    };
+    steps(&[
+        ("/repositories", "name=octo-org%2Fnew", "add a repository", "octo-org/new", done),
+        ("/repositories", "name=octo-org%2Fnew", "add a repository", "", failed),
+        ("/boards/views", "name=Bugs&back=label%3Dbug", SAVE, "Bugs", done),
+        ("/boards/views", "name=Bugs&back=q%3Dx", SAVE, "Bugs", failed),
+        ("/boards/views", "name=Late&back=q%3Dx", SAVE, "Late", done),
+        ("/boards/views/2/rename", "name=Bugs", RENAME, "Late → Bugs", failed),
+        ("/boards/views/2/rename", "name=Later", RENAME, "Late → Later", done),
+        ("/boards/views/9/rename", "name=Never", RENAME, "9", failed),
+        ("/boards/views/2/delete", "", DELETE, "Later", done),
+        ("/boards/views/2/delete", "", DELETE, "2", failed),
+        (
+            "/boards/limits",
+            "limit.started=5&limit.backlog=",
+            LIMITS,
+            "started 5, backlog none",
+            done,
+        ),
+        (
+            "/boards/limits",
+            "scope=p1&limit.state%3AIn+Review=2",
+            LIMITS,
+            "of p1: state:In Review 2",
+            done,
+        ),
+        ("/boards/limits", "limit.started=5&was.started=5", LIMITS, "nothing", done),
+    ])
+    .await;
+
+    // In work, and then again: while it is in work it can't be, nor once its body is dropped.
+    let lease = Lease(uuid::Uuid::new_v4());
+    let now = site.app.clock.now();
+    let minute = Duration::from_mins(1);
+    let claimed = site.app.store.claim_jobs(Stage::Read, 9, lease, minute, now).await.unwrap();
+    assert_eq!(claimed.len(), 1);
+    let busy = "0 queued, 1 in work";
+    steps(&[(&replay, "", ONE, &one, failed), (all, &ticked, ALL, busy, done)]).await;
+    site.app.run_jobs_after(2 * minute).await;
+    let queued = "1 queued, 0 in work";
+    steps(&[(&replay, "", ONE, &one, done), (all, &ticked, ALL, queued, done)]).await;
+    let mut connection = sqlx::SqliteConnection::connect(&text).await.unwrap();
+    let drop = "UPDATE plane_webhook_deliveries SET body = NULL";
+    sqlx::query(drop).execute(&mut connection).await.unwrap();
+    steps(&[(&replay, "", ONE, &one, failed)]).await;
+}
+
+const SAVE: &str = "save a view of the board";
+const RENAME: &str = "rename a view of the board";
+const DELETE: &str = "delete a view of the board";
+const LIMITS: &str = "set the board's limits";
+const ONE: &str = "replay a delivery";
+const ALL: &str = "replay all that match";
 
 #[tokio::test]
 async fn whoever_only_looks_is_not_written_down() {

@@ -6,6 +6,7 @@ use axum::http::{Method, StatusCode};
 use jetbridge::access::Scope;
 
 use crate::site::{ADMIN, Site, sqlite};
+use crate::support::github::GithubDelivery;
 use crate::support::plane::Delivery;
 
 /// What stands between two texts.
@@ -122,6 +123,31 @@ async fn buttons_that_the_caller_may_not_press_are_not_shown() {
         assert_eq!(page.contains("/replay\""), shown, "{scope}");
         assert_eq!(page.contains(r#"href="/audit""#), scope == Scope::Admin, "{scope}");
         assert!(page.contains(&format!("<strong dir=\"auto\">the {scope}</strong>")), "{scope}");
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_is_shown_no_way_to_a_replay() {
+    let site = sqlite().await;
+    let added = r#"{"repository":"octo-org/new-repo"}"#;
+    site.bearer(ADMIN, Method::POST, "/api/v1/repositories", added).await;
+    let body = r#"{"action":"opened","issue":{"id":"no number"},"repository":{"id":42,"name":"new-repo","full_name":"octo-org/new-repo"}}"#;
+    let broken = GithubDelivery::new("issues", body);
+    assert_eq!(site.app.post_github(&broken).await.status, StatusCode::ACCEPTED);
+    site.app.run_jobs().await;
+    for (scope, shown) in [(Scope::Viewer, false), (Scope::Operator, true)] {
+        let token = site.token(&format!("the {scope}"), scope).await.text;
+        let cookie = site.session(&token).await;
+        for path in ["/deliveries", "/repositories", "/repositories/octo-org/new-repo"] {
+            let page = page(&site, &cookie, path).await;
+            assert!(page.contains("failed"), "{path}: {page}");
+            assert_eq!(page.contains("/deliveries/replay"), shown, "{scope}: {path}");
+            assert_eq!(
+                page.contains("type=\"checkbox\""),
+                shown && path == "/deliveries",
+                "{scope}: {path}"
+            );
+        }
     }
 }
 

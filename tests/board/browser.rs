@@ -1,7 +1,7 @@
 //! The board in a real browser.
 
 use fantoccini::{Client, Locator};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::browser::Browser;
 use crate::support::databases::{Kind, TestDatabase};
@@ -130,4 +130,141 @@ async fn a_board_is_narrowed_saved_laned_limited_and_fits_a_phone() {
         Vec::<String>::new(),
         "no error, nothing that the policy refuses"
     );
+}
+
+/// What those who hear the page were told last.
+async fn said(page: &Client) -> String {
+    let said = script(page, "return document.getElementById('said').textContent").await;
+    said.as_str().unwrap().to_owned()
+}
+
+async fn send(served: &Served, id: &str, title: &str, at: &str, change: impl FnOnce(&mut Value)) {
+    let mut item = issue(id, title, ("Todo", "unstarted"), at);
+    change(&mut item["data"]);
+    let answer = served.connect().await.post(&Delivery::new(item.to_string())).await.unwrap();
+    assert_eq!(answer.status, 200);
+}
+
+fn of(person: &str) -> Value {
+    json!([{"id": person, "display_name": person}])
+}
+
+/// A board of forty cards in one column, all of them arrived.
+async fn forty(served: &Served, browser: &Browser) {
+    for i in 0..40 {
+        let at = format!("2026-11-22T01:{i:02}:00Z");
+        send(served, &format!("item-{i}"), &format!("Card {i}"), &at, |data| {
+            data["assignees"] = of(["Mira", "Tobias", "Uma"][i % 3]);
+        })
+        .await;
+    }
+    browser.sign_in(served).await;
+    eventually("all cards", || async { browser.text_of("#board-head").await.contains("Todo 40") })
+        .await;
+}
+
+#[tokio::test]
+async fn a_new_column_or_lane_comes_to_the_page_and_leaves_what_somebody_does_there() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let served = Served::start(&database.text, database.folder.path(), &[]);
+    let browser = Browser::open(1440, 1000).await;
+    let page = &browser.page;
+    forty(&served, &browser).await;
+    let loaded = "return document.querySelectorAll('.parts .cards > li').length";
+    let same = "return [window.same, document.querySelector('.filters details.pop').open,
+        document.querySelector('[name=q]').value, document.activeElement.name]";
+
+    // A menu is open, something half typed, a further part loaded.
+    browser.press("[data-more]").await;
+    eventually("a part", || async { script(page, loaded).await == 15 }).await;
+    script(
+        page,
+        "window.same = true;
+        document.querySelector('.filters details.pop').open = true;
+        document.querySelector('[name=q]').value = 'half ty';
+        document.querySelector('[name=q]').focus()",
+    )
+    .await;
+    send(&served, "stateless", "Of no state", "2026-11-22T01:41:00Z", |data| {
+        data["state"] = Value::Null;
+        data["assignees"] = of("Mira");
+    })
+    .await;
+    eventually("its column", || async {
+        browser.text_of("#board-head").await.contains("No state 1")
+            && browser.text_of("#board").await.contains("Of no state")
+    })
+    .await;
+    assert_eq!(script(page, same).await, json!([true, true, "half ty", "q"]));
+    assert_eq!(script(page, loaded).await, 15);
+    browser.picture("board-new-column").await;
+
+    // Three lanes are open; one that comes before them closes none.
+    browser.go(&served, "/boards?lanes=assignee").await;
+    eventually("lanes", || async { count(page, "details.lane[open]").await == 3 }).await;
+    script(
+        page,
+        "window.same = true;
+        document.querySelector('.filters details.pop').open = true;
+        document.querySelector('[name=q]').value = 'half ty';
+        document.querySelector('[name=q]').focus()",
+    )
+    .await;
+    let cards = "return document.querySelectorAll('#lane-Uma .card').length";
+    assert_eq!(script(page, cards).await, 10);
+    send(&served, "of-nobody", "Of nobody", "2026-11-22T01:42:00Z", |data| {
+        data["assignees"] = json!([]);
+    })
+    .await;
+    send(&served, "of-ada", "Of Ada", "2026-11-22T01:42:00Z", |data| {
+        data["assignees"] = of("Ada");
+    })
+    .await;
+    eventually("their lanes", || async {
+        let board = browser.text_of("#board").await;
+        board.contains("Of nobody") && board.contains("Of Ada")
+    })
+    .await;
+    assert_eq!(script(page, same).await, json!([true, true, "half ty", "q"]));
+    assert_eq!(script(page, cards).await, 10, "an open lane stays open, with its cards");
+    browser.picture("board-new-lane").await;
+    browser.resize(390, 844).await;
+    browser.picture("board-new-lane-phone").await;
+    assert_eq!(browser.console().await, Vec::<String>::new(), "the console is quiet");
+}
+
+#[tokio::test]
+async fn a_card_of_a_further_part_is_told_of_as_moved_only_when_it_changes_its_column() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let served = Served::start(&database.text, database.folder.path(), &[]);
+    let browser = Browser::open(1440, 1000).await;
+    let page = &browser.page;
+    forty(&served, &browser).await;
+    browser.press("[data-more]").await;
+    eventually("a part", || async { count(page, ".parts .cards > li").await == 15 }).await;
+
+    // The sixth is far down; changed, it comes to the top of the column in which it was.
+    send(&served, "item-5", "Renamed", "2026-11-22T01:50:00Z", |_| {}).await;
+    eventually("the word", || async { said(page).await.contains("changed") }).await;
+    assert!(browser.text_of("#board").await.contains("Renamed"));
+    assert_eq!(said(page).await, "The page changed.");
+    assert_eq!(count(page, ".card-moved").await, 0);
+
+    // One stays in its part while something about it is told: it is not gone.
+    let late = issue("item-3", "Too late", ("Todo", "unstarted"), "2026-11-22T00:30:00Z");
+    let late = Delivery::new(late.to_string());
+    assert_eq!(served.connect().await.post(&late).await.unwrap().status, 200);
+    send(&served, "new", "Just come", "2026-11-22T01:51:00Z", |_| {}).await;
+    eventually("the word", || async { said(page).await.contains("new") }).await;
+    assert_eq!(said(page).await, "The board changed: 1 new.");
+
+    // One that leaves the column has moved.
+    send(&served, "item-4", "Begun", "2026-11-22T01:52:00Z", |data| {
+        data["state"] = json!({"id": "s", "name": "Doing", "group": "started"});
+    })
+    .await;
+    eventually("the word", || async { said(page).await.contains("1 moved") }).await;
+    let shown =
+        "return document.getElementById('card-plane%3Aitem-4').closest('.card-moved') !== null";
+    assert_eq!(script(page, shown).await, true);
 }

@@ -105,6 +105,67 @@ on_both_databases! {
         assert_eq!(site.submit("/boards/limits", &[("limit.started", "-1")]).await.0, StatusCode::BAD_REQUEST);
     }
 
+    async fn a_limit_that_a_form_leaves_as_it_found_it_stays_what_somebody_else_has_made_of_it(database: TestDatabase) {
+        let site = Site::new(database).await;
+        many(&site, 3).await;
+        site.submit("/boards/limits", &[("limit.unstarted", "2"), ("limit.started", "5")]).await;
+        let page = site.see("/boards").await;
+        for found in ["was.unstarted\" value=\"2\"", "was.started\" value=\"5\"", "was.backlog\" value=\"\""] {
+            assert!(page.contains(&format!("<input type=\"hidden\" name=\"{found}>")), "{found}: {page}");
+        }
+        // Somebody else changes one, takes one away and sets one.
+        let theirs = [("limit.unstarted", "7"), ("limit.started", ""), ("limit.backlog", "9")];
+        site.submit("/boards/limits", &theirs).await;
+        let ours = [
+            ("was.unstarted", "2"), ("limit.unstarted", "2"), ("was.started", "5"), ("limit.started", "5"),
+            ("was.backlog", ""), ("limit.backlog", ""), ("was.completed", ""), ("limit.completed", "4"),
+        ];
+        site.submit("/boards/limits", &ours).await;
+        let limits = site.app.store.board_limits("").await.unwrap();
+        let limit = |column: &str| limits.get(column).copied();
+        assert_eq!(
+            (limit("unstarted"), limit("started"), limit("backlog"), limit("completed")),
+            (Some(7), None, Some(9), Some(4))
+        );
+    }
+
+    async fn lanes_are_made_of_what_the_filter_leaves_and_nobody_comes_first(database: TestDatabase) {
+        let site = Site::new(database).await;
+        let of = |i: usize, person: Option<&str>, at: &str| {
+            let mut item = issue(&format!("i{i}"), &format!("Title {i}"), TODO, at);
+            item["data"]["project"] = json!(format!("p{i:03}"));
+            item["data"]["assignees"] = json!(person.map(|name| json!({"id": name, "display_name": name})).into_iter().collect::<Vec<_>>());
+            Delivery::new(item.to_string())
+        };
+        for i in 0..61 {
+            assert_eq!(site.app.post(&of(i, Some(&format!("Person {i:02}")), AT)).await.status, StatusCode::OK);
+        }
+        site.app.post(&of(61, Some("zoe"), AT)).await;
+        site.app.post(&of(62, None, AT)).await;
+        site.app.run_jobs().await;
+        let board = site.see("/boards?lanes=assignee&assignee=zoe").await;
+        assert!(column(&board, "zoe, Todo").contains("Title 61"), "{board}");
+        assert_eq!(board.matches("<details class=\"lane\"").count(), 1);
+        let board = site.see("/boards?lanes=project&project=p061").await;
+        assert!(column(&board, "p061, Todo").contains("Title 61"), "{board}");
+        let board = site.see("/boards?lanes=assignee").await;
+        let lanes: Vec<_> = board.split("<details class=\"lane\" id=\"lane-").skip(1).map(|lane| lane.split_once('"').unwrap().0).collect();
+        assert_eq!((lanes.len(), lanes[0], lanes[1]), (60, "%28nobody%29", "Person%2000"));
+        assert!(board.contains("Only the first 60 lanes are shown"));
+        assert!(column(&board, "Nobody, Todo").contains("Title 62"), "{board}");
+
+        // Whoever has no card any more takes no room.
+        for i in 0..61 {
+            assert_eq!(site.app.post(&of(i, Some("ada"), "2026-11-22T01:10:00Z")).await.status, StatusCode::OK);
+        }
+        site.app.run_jobs().await;
+        let board = site.see("/boards?lanes=assignee").await;
+        for name in ["Nobody", "ada", "zoe"] {
+            assert!(!column(&board, &format!("{name}, Todo")).is_empty(), "{name}: {board}");
+        }
+        assert!(!board.contains("Only the first 60 lanes are shown"));
+    }
+
     async fn what_was_left_alone_for_two_weeks_is_stale(database: TestDatabase) {
         let site = Site::new(database).await;
         site.plane("old", "An old one", TODO, "2026-11-01T01:00:00Z").await;

@@ -4,7 +4,7 @@ use jetbridge::board::PullState;
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
-use crate::site::Site;
+use crate::site::{DOING, Site};
 use crate::support::github::{GithubDelivery, issue, repository};
 
 fn pull(body: &str, at: &str, change: impl FnOnce(&mut Value)) -> GithubDelivery {
@@ -47,6 +47,33 @@ on_both_databases! {
         });
         site.receive_github(&merged).await;
         assert_eq!(pulls(&site).await, [("#44".to_owned(), PullState::Merged)]);
+    }
+
+    async fn the_pages_of_both_twins_show_it_and_are_told_when_it_comes_changes_and_goes(database: TestDatabase) {
+        let site = Site::new(database).await;
+        site.github(7, "A title", "open", "2026-11-22T01:00:00Z").await;
+        site.plane("p", "A title", DOING, "2026-11-22T01:00:00Z").await;
+        site.link(7, "p").await;
+        let mut before = site.app.store.pulse().await.unwrap().revision;
+        let draft = pull("Fixes #12", "2026-11-22T01:01:00Z", |pull| pull["draft"] = json!(true));
+        let open = pull("Fixes #12", "2026-11-22T01:02:00Z", |_| {});
+        let other = pull("Only mentions #12", "2026-11-22T01:03:00Z", |_| {});
+        for (delivery, state) in [(draft, Some("draft")), (open, Some("open")), (other, None)] {
+            site.receive_github(&delivery).await;
+            let changes = site.app.store.changes_after(before, 100).await.unwrap();
+            let mut told: Vec<_> = changes.iter().map(|change| change.item.as_str()).collect();
+            told.sort_unstable();
+            assert_eq!(told, ["github:7", "github:pull_request:186853002:44"], "{state:?}");
+            before = changes.last().unwrap().revision;
+            for item in ["github%3A7", "plane%3Ap"] {
+                let page = site.see(&format!("/work-items/{item}")).await;
+                let panel = page.split("id=\"pulls\"").nth(1).map(|rest| rest.split("</section>").next().unwrap());
+                let Some(state) = state else { assert_eq!(panel, None); continue };
+                let panel = panel.unwrap_or_else(|| panic!("{page}"));
+                assert!(panel.contains("href=\"/work-items/github%3Apull_request%3A186853002%3A44\">#44</a>"), "{panel}");
+                assert!(panel.contains("A change") && panel.contains(&format!("<span>{state}</span>")), "{panel}");
+            }
+        }
     }
 
     async fn one_that_no_longer_closes_the_issue_has_a_card_of_its_own_again(database: TestDatabase) {

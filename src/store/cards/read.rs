@@ -96,6 +96,15 @@ pub enum LaneFilter {
     Assignee(Option<String>),
 }
 
+/// What lanes are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaneKind {
+    /// Projects.
+    Project,
+    /// First assignees.
+    Assignee,
+}
+
 /// Where the next part of a column starts: after this card (newest change first).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardCursor {
@@ -105,7 +114,7 @@ pub struct CardCursor {
     pub card: WorkItemRef,
 }
 
-/// What filters and lanes can be set to; at most 500 of each.
+/// What filters can be set to; at most 500 of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CardChoices {
     /// Projects with the name that their keys tell.
@@ -131,6 +140,12 @@ const OF_ITEMS: Statement = Statement {
         WHERE plane_ref IS NOT NULL AND plane_ref IN (SELECT value FROM json_each($1)) AND card_ref <> plane_ref",
 };
 
+/// Choices and lanes of one kind, at most.
+const MOST_CHOICES: i64 = 500;
+/// Counts of one statement: far fewer than a row may have columns in either database.
+const MOST_COLUMNS: usize = 200;
+/// Values after which a statement takes no further filter: half of what SQLite takes at most.
+const MANY_VALUES: usize = 16_000;
 /// The character after [`SEPARATOR`], for ranges.
 const AFTER_SEPARATOR: char = '\u{20}';
 
@@ -182,24 +197,63 @@ impl Store {
     /// the most that is counted.
     pub async fn count_cards(&self, filters: &[CardFilter]) -> StoreResult<Vec<Count>> {
         let mut counts = Vec::with_capacity(filters.len());
-        // Far below the number of columns that a row may have in either database.
-        for part in filters.chunks(200) {
-            let mut query = Query::new(self.dialect());
-            for (i, filter) in part.iter().enumerate() {
-                query.push(if i == 0 { "SELECT " } else { ", " });
+        while let Some(rest) = filters.get(counts.len()..).filter(|rest| !rest.is_empty()) {
+            let (mut query, mut columns) = (Query::new(self.dialect()), 0);
+            for filter in rest {
+                query.push(if columns == 0 { "SELECT " } else { ", " });
                 query.push("(SELECT count(*) FROM (SELECT 1 FROM board_cards").matching(filter);
                 query.push(" LIMIT ").bind(Value::Number(COUNTED + 1)).push(") AS counted)");
+                columns += 1;
+                if columns == MOST_COLUMNS || query.values.len() >= MANY_VALUES {
+                    break;
+                }
             }
             let part: Vec<i64> = on_reader!(self, pool => {
                 let row = bound!(sqlx::query, query).fetch_one(pool).await?;
-                (0..part.len()).map(|i| row.try_get(i)).collect::<Result<_, _>>()?
+                (0..columns).map(|i| row.try_get(i)).collect::<Result<_, _>>()?
             });
             counts.extend(part.into_iter().map(Count));
         }
         Ok(counts)
     }
 
-    /// What the board's filters and lanes can be set to.
+    /// The lanes in which a card that matches stands, at most 500: nobody's first, then in the
+    /// order of their names.
+    ///
+    /// It steps from name to name along an index and stops at the first card of each that matches,
+    /// so that it costs what there are lanes, not what there are cards.
+    pub async fn lanes_in_use(
+        &self,
+        kind: LaneKind,
+        filter: &CardFilter,
+    ) -> StoreResult<Vec<LaneFilter>> {
+        let column = match kind {
+            LaneKind::Project => "home",
+            LaneKind::Assignee => "assignee",
+        };
+        let mut query = Query::new(self.dialect());
+        let next = format!("SELECT min({column}) FROM board_cards");
+        query.push("WITH RECURSIVE lanes (lane) AS (").push(&next);
+        query.push(" UNION ALL SELECT (").push(&next);
+        query.push(&format!(" WHERE {column} > lanes.lane) FROM lanes WHERE lane IS NOT NULL)"));
+        query.push(" SELECT lane FROM lanes WHERE lane IS NOT NULL AND (SELECT 1 FROM board_cards");
+        query.matching(filter);
+        query.push(&format!(" AND {column} = lane LIMIT 1) = 1 LIMIT "));
+        query.bind(Value::Number(MOST_CHOICES));
+        let names: Vec<String> =
+            on_reader!(self, pool => bound!(sqlx::query_scalar, query).fetch_all(pool).await?);
+        let lanes = names.into_iter().map(|name| match kind {
+            LaneKind::Project => LaneFilter::Project(name),
+            LaneKind::Assignee => LaneFilter::Assignee(Some(name)),
+        });
+        let nobody = LaneFilter::Assignee(None);
+        let of_nobody = CardFilter { lane: Some(nobody.clone()), ..filter.clone() };
+        let is_used =
+            kind == LaneKind::Assignee && !self.cards(&of_nobody, None, 1).await?.is_empty();
+        Ok(is_used.then_some(nobody).into_iter().chain(lanes).collect())
+    }
+
+    /// What the board's filters can be set to.
     pub async fn card_choices(&self) -> StoreResult<CardChoices> {
         let rows: Vec<(String, String, Option<String>)> =
             on_reader!(self, pool => sqlx::query_as(CHOICES).fetch_all(pool).await?);

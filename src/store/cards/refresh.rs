@@ -70,14 +70,15 @@ struct ChoiceRow<'a> {
 macro_rules! in_dialect {
     ($refresh:ident, $closings:ident, $rewritten:ident, $dirty:ident, $connection:ty, $dialect:ident, $lock:expr) => {
         /// Makes the cards of `refs` and of issues with these `keys` anew, with those of what
-        /// they are tied to. The last thing that a transaction does.
+        /// they are tied to. The last thing that a transaction does. Gives the issues whose cards
+        /// say something of a pull request among them.
         pub(in crate::store) async fn $refresh(
             connection: &mut $connection,
             refs: Vec<String>,
             keys: Vec<String>,
-        ) -> StoreResult<()> {
+        ) -> StoreResult<Vec<String>> {
             if refs.is_empty() && keys.is_empty() {
-                return Ok(());
+                return Ok(Vec::new());
             }
             if let Some(lock) = $lock {
                 sqlx::query(lock).bind(LOCK).execute(&mut *connection).await?;
@@ -124,7 +125,7 @@ macro_rules! in_dialect {
                 let choices = to_json(&choices_of(&made))?;
                 sqlx::query(PUT_CHOICES.$dialect).bind(choices).execute(&mut *connection).await?;
             }
-            Ok(())
+            Ok(closed_issues(&known, &refs, &keys))
         }
 
         /// Writes which issues the pull requests among `items` close, and gives the keys of those
@@ -296,6 +297,24 @@ fn repositories_of(known: &Known) -> StoreResult<String> {
         .map(|item| item.project_ref.to_lowercase())
         .collect();
     to_json(&names.into_iter().collect::<Vec<_>>())
+}
+
+/// The issues that a pull request among `refs` closes, and those with the `keys` of what it closed.
+fn closed_issues(known: &Known, refs: &[String], keys: &[String]) -> Vec<String> {
+    let refs: BTreeSet<&str> = refs.iter().map(String::as_str).collect();
+    let closed = known.closings.iter().filter(|closing| refs.contains(closing.pull.as_str()));
+    let closed = closed.map(|closing| closing.issue.as_str());
+    let keys: BTreeSet<&str> = closed.chain(keys.iter().map(String::as_str)).collect();
+    if keys.is_empty() {
+        return Vec::new();
+    }
+    let is_closed = |item: &&WorkItem| {
+        let state = item.state.as_ref().filter(|state| state.kind == Kind::Issue);
+        let key = state.and_then(|state| state.key.as_ref()).map(|key| key.to_lowercase());
+        key.is_some_and(|key| keys.contains(key.as_str()))
+    };
+    let issues = known.items.values().filter(is_closed);
+    issues.map(|issue| issue.item.to_string()).collect()
 }
 
 /// Cards that are there and must not be.

@@ -242,6 +242,7 @@ pub(in crate::web) async fn matching(
         state.wake.work_is_due();
     }
     done?;
+    let target = Target(progress.in_words());
     let next =
         progress.rest.map(|rest| cursor::encode(rest.received_at, rest.delivery_id.as_str()));
     let count = QueuedCount {
@@ -250,7 +251,6 @@ pub(in crate::web) async fn matching(
         dropped: progress.dropped,
         next_cursor: next,
     };
-    let target = Target(format!("{} queued, {} in work", count.queued, count.running));
     Ok((StatusCode::ACCEPTED, Extension(target), Json(count)).into_response())
 }
 

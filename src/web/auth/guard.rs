@@ -22,7 +22,9 @@ use super::{
     bearer, credentials, foreign_origin, hash, is_admin_token, is_safe, is_same_origin, session_of,
     session_token, to_login, unauthorized,
 };
-use crate::access::{ApiTokenText, AuditEntry, Caller, CallerKind, Scope, can_not_be_guessed};
+use crate::access::{
+    ApiTokenText, AuditEntry, Caller, CallerKind, Outcome, Scope, can_not_be_guessed,
+};
 use crate::clock::Timestamp;
 use crate::store::api_tokens::ApiToken;
 use crate::web::error::{Problem, ProblemKind, fallback_method};
@@ -137,8 +139,11 @@ impl Post {
         let deed = tokio::spawn(async move {
             let response = self.let_through(caller, request, next).await;
             let told = response.extensions().get::<Target>().map(|Target(told)| told.as_str());
-            let entry =
+            let mut entry =
                 entry.with_target(told.unwrap_or(&address)).with_status(response.status().as_u16());
+            // A page sends its reader on, whether it could do the deed or not.
+            let told = response.extensions().get::<Outcome>();
+            entry.outcome = told.copied().unwrap_or(entry.outcome);
             write_down(&state, &entry).await;
             response
         });

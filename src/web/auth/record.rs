@@ -6,7 +6,8 @@ use crate::access::AuditEntry;
 use crate::web::server::Peer;
 use crate::web::state::WebState;
 
-/// An answer's extension: what the deed was done to, where its address does not say it. It is
+/// An answer's extension, as [`Outcome`](crate::access::Outcome) is one where the status does not
+/// say how it ended: what the deed was done to, where its address does not say it. It is
 /// kept and shown, so it holds a name or a number, never a secret or a body.
 #[derive(Debug, Clone)]
 pub struct Target(pub String);

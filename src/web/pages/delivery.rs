@@ -1,6 +1,7 @@
 //! One delivery on a page of its own, its exact body, and the button that runs it again.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -9,6 +10,7 @@ use super::deliveries::{Panel, address};
 use super::query::Params;
 use super::spans;
 use super::{Caller, Frame, Problem, Section, WebState, render};
+use crate::access::Outcome;
 use crate::board::cut;
 use crate::ids::DeliveryId;
 use crate::sources::Source;
@@ -71,18 +73,19 @@ pub(super) async fn show(
 pub(super) async fn replay(
     State(web): State<WebState>,
     Path((source, id)): Path<(String, String)>,
-) -> Result<Redirect, Problem> {
+) -> Result<(Extension<Outcome>, Redirect), Problem> {
     let (source, id) = named(&source, id)?;
-    let word = match web.store.replay(source, &id, web.clock.now()).await? {
+    let (outcome, word) = match web.store.replay(source, &id, web.clock.now()).await? {
         Replayed::Queued => {
             web.wake.work_is_due();
-            "queued"
+            (Outcome::Done, "queued")
         }
-        Replayed::Running => "running",
-        Replayed::Dropped => "dropped",
+        Replayed::Running => (Outcome::Failed, "running"),
+        Replayed::Dropped => (Outcome::Failed, "dropped"),
         Replayed::Unknown => return Err(unknown(&id)),
     };
-    Ok(Redirect::to(&format!("{}?replay={word}", address(source, &id))))
+    let next = Redirect::to(&format!("{}?replay={word}", address(source, &id)));
+    Ok((Extension(outcome), next))
 }
 
 fn named(source: &str, id: String) -> Result<(Source, DeliveryId), Problem> {
@@ -101,11 +104,9 @@ fn dropped(id: &DeliveryId) -> Problem {
 
 fn message(params: &Params) -> Option<Message> {
     let (tone, icon, text) = match params.text("replay")?.as_str() {
-        "queued" => (
-            "is-good",
-            "ok",
-            "Queued again. It runs in a moment; reload this page to see what came of it.",
-        ),
+        "queued" => {
+            ("is-good", "ok", "Queued again. It runs in a moment; what comes of it is shown below.")
+        }
         "running" => ("is-wait", "clock", "Not queued: it is being worked on this very moment."),
         "dropped" => (
             "is-warn",

@@ -33,7 +33,7 @@ use super::reality::Reality;
 use super::route_table::Routes;
 use super::state::WebState;
 use crate::access::{Caller, Scope};
-use crate::board::Face;
+use crate::board::{Face, PullState};
 use crate::sources::Source;
 use crate::store::StoreResult;
 use crate::work_items::{Person, StateGroup, System};
@@ -178,4 +178,14 @@ impl From<Source> for Mark {
 /// The icon of a state group: shape and class.
 fn group_icon(group: Option<StateGroup>) -> &'static str {
     group.map_or("nostate", StateGroup::as_str)
+}
+
+/// The icon of a pull request.
+fn pull_icon(state: PullState) -> &'static str {
+    match state {
+        PullState::Open => "pr",
+        PullState::Draft => "draft",
+        PullState::Merged => "merged",
+        PullState::Closed => "closed",
+    }
 }

@@ -2,14 +2,22 @@
 //!
 //! A field left empty is a field not set, as forms send them; of a repeated field the first
 //! counts, but where a page asks for all of them. What can't be understood is said, never dropped in silence.
+//! There is a limit to how much may be asked for, far above what any page of ours sends: databases
+//! take only so long a pattern and so many values.
 
 use std::fmt::Display;
 use std::str::FromStr;
 
-use chrono::NaiveDateTime;
+use chrono::{Datelike, NaiveDateTime};
 
 use super::{Problem, ProblemKind};
+use crate::board::cut;
 use crate::clock::{Timestamp, to_micros};
+
+/// Fields of one address or form, at most.
+const MOST: usize = 300;
+/// Characters of one value, at most, as in the API.
+const LONGEST: usize = 1_000;
 
 /// The fields of a query.
 #[derive(Debug, Clone, Default)]
@@ -18,15 +26,25 @@ pub(super) struct Params(Vec<(String, String)>);
 impl Params {
     pub(super) fn read(query: Option<&str>) -> Result<Self, Problem> {
         let mut fields: Vec<(String, String)> = Vec::new();
-        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            // PostgreSQL has no such text, so nothing stored can match it.
-            if value.contains('\0') {
-                return Err(Problem::new(
-                    ProblemKind::BadRequest,
-                    format!("“{name}” holds a NUL character"),
+        let refused = |detail| Err(Problem::new(ProblemKind::BadRequest, detail));
+        let sent = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        for (i, (name, value)) in sent.enumerate() {
+            if i == MOST {
+                return refused(format!(
+                    "There may be at most {MOST} fields: ask for less at once"
                 ));
             }
+            // PostgreSQL has no such text, so nothing stored can match it.
+            if value.contains('\0') {
+                return refused(format!("“{}” holds a NUL character", cut(&name, 60)));
+            }
             let value = value.trim();
+            if value.chars().count() > LONGEST {
+                let name = cut(&name, 60);
+                return refused(format!(
+                    "“{name}” is longer than {LONGEST} characters: shorten it"
+                ));
+            }
             if !value.is_empty() && fields.iter().all(|(n, v)| *n != name || v != value) {
                 fields.push((name.into_owned(), value.to_owned()));
             }
@@ -79,7 +97,8 @@ impl Params {
                 .find_map(|format| NaiveDateTime::parse_from_str(&text, format).ok())
                 .map(|time| time.and_utc())
         };
-        match zoned.or_else(plain) {
+        // A year outside can't be stored and would not compare as text.
+        match zoned.or_else(plain).filter(|time| (0..=9999).contains(&time.year())) {
             Some(time) => Ok(Some(to_micros(time))),
             None => Err(Problem::new(
                 ProblemKind::BadRequest,
@@ -179,6 +198,34 @@ mod tests {
             assert_eq!(time(text).unwrap(), Some(expected), "{text}");
         }
         assert!(time("yesterday").unwrap_err().detail.contains("“since” is not a time"));
+    }
+
+    #[test]
+    fn a_year_that_no_database_compares_is_no_time() {
+        for year in ["-9999", "-0001", "%2B10000", "%2B12000"] {
+            let params = Params::read(Some(&format!("since={year}-01-01T00:00"))).unwrap();
+            assert!(params.time("since").is_err(), "{year}");
+        }
+        let zoned = Params::read(Some("since=9999-12-31T23:59:59-01:00")).unwrap();
+        assert!(zoned.time("since").is_err(), "in UTC it is the year 10000");
+        let first = Params::read(Some("since=0000-01-01T00:00")).unwrap();
+        assert!(first.time("since").is_ok());
+    }
+
+    #[test]
+    fn there_are_at_most_three_hundred_fields_of_a_thousand_characters() {
+        let fields = |count: usize| "f=x&".repeat(count);
+        assert!(Params::read(Some(&fields(300))).is_ok());
+        let refused = Params::read(Some(&fields(301))).unwrap_err();
+        assert!(refused.detail.contains("at most 300 fields"), "{}", refused.detail);
+        let q = |length: usize| format!("q={}", "ä".repeat(length));
+        assert!(Params::read(Some(&q(1_000))).is_ok());
+        let refused = Params::read(Some(&q(1_001))).unwrap_err();
+        assert!(
+            refused.detail.contains("“q” is longer than 1000 characters"),
+            "{}",
+            refused.detail
+        );
     }
 
     #[test]

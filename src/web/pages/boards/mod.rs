@@ -40,7 +40,7 @@ pub(super) async fn show(
     let names = ProjectNames::new(&choices, &web.store.repositories().await?);
     let views = View::all(web.store.board_views().await?, &params, now);
     let filters: Vec<_> = views.iter().map(|view| view.filter.clone()).collect();
-    let (read, counts) = reading::read(&web.store, &asked, &names, &choices, &filters).await?;
+    let (read, counts) = reading::read(&web.store, &asked, &names, &filters).await?;
     let is_empty = read.total().0 == 0 && !params.any(&asked::FILTERS) && !params.any(&["lane"]);
     if is_empty && welcome::nothing_is_stored(&web).await? {
         return Ok(welcome::show(&web, caller).await?.into_response());

@@ -6,7 +6,7 @@ use super::names::ProjectNames;
 use crate::board::{
     Cell, Column, ColumnKey, Count, Lane, Meter, keep_each_once, take_common_missing,
 };
-use crate::store::cards::read::{CardChoices, CardFilter};
+use crate::store::cards::read::{CardFilter, LaneFilter, LaneKind};
 use crate::store::directory::EntryKind;
 use crate::store::{Store, StoreResult};
 use crate::work_items::StateGroup;
@@ -45,7 +45,6 @@ pub(super) async fn read(
     store: &Store,
     asked: &Asked,
     names: &ProjectNames,
-    choices: &CardChoices,
     views: &[CardFilter],
 ) -> StoreResult<(Read, Vec<Count>)> {
     let keys: Vec<ColumnKey> =
@@ -65,7 +64,7 @@ pub(super) async fn read(
     let mut read = Read { columns, lanes: Vec::new(), missing: Vec::new(), more_lanes: false };
     match asked.lanes {
         LanesBy::Project | LanesBy::Assignee if asked.lane.is_none() => {
-            lanes(store, asked, names, choices, &mut read).await?;
+            lanes(store, asked, names, &mut read).await?;
         }
         _ => {
             let cards = if asked.wants_one_column() { CARDS_ALONE } else { CARDS };
@@ -139,37 +138,51 @@ async fn cells(
     Ok(cells)
 }
 
+/// The lanes in which something stands under the filter, each with the key and the name of its head:
+/// nobody's first, the others by name.
+async fn used(
+    store: &Store,
+    asked: &Asked,
+    names: &ProjectNames,
+) -> StoreResult<Vec<(String, String)>> {
+    let kind = match asked.lanes {
+        LanesBy::Nothing => return Ok(Vec::new()),
+        LanesBy::Project => LaneKind::Project,
+        LanesBy::Assignee => LaneKind::Assignee,
+    };
+    let filter =
+        CardFilter { group: asked.group, status: asked.state.clone(), ..asked.filter.clone() };
+    let lane = |lane| match lane {
+        LaneFilter::Project(home) => (names.of(&home).text(), home),
+        LaneFilter::Assignee(Some(name)) => (name.clone(), name),
+        LaneFilter::Assignee(None) => ("Nobody".to_owned(), NOBODY.to_owned()),
+    };
+    let used = store.lanes_in_use(kind, &filter).await?;
+    let mut used: Vec<_> = used.into_iter().map(lane).map(|(name, key)| (key, name)).collect();
+    used.sort_by_cached_key(|(key, name)| (key != NOBODY, name.to_lowercase(), key.clone()));
+    Ok(used)
+}
+
 async fn lanes(
     store: &Store,
     asked: &Asked,
     names: &ProjectNames,
-    choices: &CardChoices,
     read: &mut Read,
 ) -> StoreResult<()> {
-    let mut candidates: Vec<(String, String)> = match asked.lanes {
-        LanesBy::Project => {
-            names.all().into_iter().map(|(home, name)| (home, name.text())).collect()
-        }
-        _ => choices
-            .assignees
-            .iter()
-            .map(|name| (name.clone(), name.clone()))
-            .chain([(NOBODY.to_owned(), "Nobody".to_owned())])
-            .collect(),
-    };
-    read.more_lanes = candidates.len() > LANES;
-    candidates.truncate(LANES);
+    let mut used = used(store, asked, names).await?;
+    read.more_lanes = used.len() > LANES;
+    used.truncate(LANES);
     let in_lane = |key: &str, column: &Column| CardFilter {
         lane: super::asked::lane(asked.lanes, key),
         ..asked.in_column(&column.key)
     };
-    let filters: Vec<CardFilter> = candidates
+    let filters: Vec<CardFilter> = used
         .iter()
         .flat_map(|(key, _)| read.columns.iter().map(|column| in_lane(key, column)))
         .collect();
     let counts = store.count_cards(&filters).await?;
     let width = read.columns.len().max(1);
-    for ((key, name), totals) in candidates.into_iter().zip(counts.chunks(width)) {
+    for ((key, name), totals) in used.into_iter().zip(counts.chunks(width)) {
         if totals.iter().all(|total| total.0 == 0) {
             continue;
         }

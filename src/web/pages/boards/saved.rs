@@ -1,15 +1,20 @@
 //! Views of the board by name: those that are always there, and those that people saved.
 
-use axum::extract::{Path, RawForm, State};
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, State};
 use axum::response::Redirect;
 
 use super::super::query::Params;
 use super::super::{Problem, WebState};
 use super::asked::{Asked, LONG, NEEDS_A_PERSON, VIEW};
 use super::back_to;
+use crate::access::Outcome;
 use crate::clock::Timestamp;
 use crate::store::board_views::{BoardView, Saved};
 use crate::store::cards::read::CardFilter;
+use crate::web::api::body::read_body;
+use crate::web::auth::Target;
 use crate::web::error::ProblemKind;
 
 /// Characters of a name.
@@ -60,11 +65,16 @@ impl View {
     }
 }
 
+/// What the audit log is told, and where the browser goes on: that is the same for a view that
+/// was not written, since the board says why.
+type Answer = (Extension<Target>, Extension<Outcome>, Redirect);
+
 /// `POST /boards/views`: saves what is shown under a name.
 pub(in crate::web::pages) async fn save(
     State(web): State<WebState>,
-    RawForm(form): RawForm,
-) -> Result<Redirect, Problem> {
+    body: Body,
+) -> Result<Answer, Problem> {
+    let form = read_body(body).await?;
     let (name, query) = (name_in(&form)?, field(&form, "back"));
     let query = Params::read(Some(&query))?.canonical(&VIEW);
     if query.len() > LONGEST_QUERY {
@@ -74,29 +84,47 @@ pub(in crate::web::pages) async fn save(
         ));
     }
     let saved = web.store.save_board_view(&name, &query, web.clock.now()).await?;
-    Ok(Redirect::to(&back_to(&query, said(saved))))
+    Ok(answer(name, saved, &query))
 }
 
 /// `POST /boards/views/{id}/rename`.
 pub(in crate::web::pages) async fn rename(
     State(web): State<WebState>,
     Path(id): Path<i64>,
-    RawForm(form): RawForm,
-) -> Result<Redirect, Problem> {
-    let renamed = web.store.rename_board_view(id, &name_in(&form)?).await?;
+    body: Body,
+) -> Result<Answer, Problem> {
+    let form = read_body(body).await?;
+    let name = name_in(&form)?;
+    let known = web.store.board_views().await?.into_iter().find(|view| view.id == id);
+    let gone = || Problem::not_found("There is no such view any more.");
+    let before = known.ok_or_else(gone)?.name;
+    let renamed = web.store.rename_board_view(id, &name).await?;
     if renamed == Saved::No {
-        return Err(Problem::not_found("There is no such view any more."));
+        return Err(gone());
     }
-    Ok(Redirect::to(&back_to(&field(&form, "back"), said(renamed))))
+    Ok(answer(format!("{before} → {name}"), renamed, &field(&form, "back")))
 }
 
 /// `POST /boards/views/{id}/delete`: the name goes, what it showed is shown still.
 pub(in crate::web::pages) async fn delete(
     State(web): State<WebState>,
     Path(id): Path<i64>,
-) -> Result<Redirect, Problem> {
-    let deleted = web.store.delete_board_view(id).await?;
-    Ok(Redirect::to(&back_to(&deleted.map(|view| view.query).unwrap_or_default(), None)))
+) -> Result<Answer, Problem> {
+    let Some(view) = web.store.delete_board_view(id).await? else {
+        let target = Target(id.to_string());
+        return Ok((
+            Extension(target),
+            Extension(Outcome::Failed),
+            Redirect::to(&back_to("", None)),
+        ));
+    };
+    Ok(answer(view.name, Saved::Yes, &view.query))
+}
+
+fn answer(target: String, saved: Saved, query: &str) -> Answer {
+    let outcome = if saved == Saved::Yes { Outcome::Done } else { Outcome::Failed };
+    let next = Redirect::to(&back_to(query, said(saved)));
+    (Extension(Target(target)), Extension(outcome), next)
 }
 
 fn said(saved: Saved) -> Option<(&'static str, &'static str)> {

@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use askama::Template;
 
 use super::super::query::{Choice, Params, Picker};
-use super::super::{Frame, Mark, group_icon};
+use super::super::{Frame, Mark, group_icon, pull_icon};
 use super::asked::{self, Asked, ColumnsBy, LanesBy, NO_GROUP};
 use super::names::{ProjectName, ProjectNames};
 use super::reading::Read;
@@ -261,12 +261,7 @@ impl BoardPage {
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     fn pull_icon(state: &PullState) -> &'static str {
-        match state {
-            PullState::Open => "pr",
-            PullState::Draft => "draft",
-            PullState::Merged => "merged",
-            PullState::Closed => "closed",
-        }
+        pull_icon(*state)
     }
 
     fn badge(health: &Health) -> Badge {

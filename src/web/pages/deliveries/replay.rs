@@ -5,7 +5,9 @@
 //! step says how many are left.
 
 use askama::Template;
-use axum::extract::{RawForm, State};
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
 use axum::response::{Html, Redirect};
 
 use super::super::query::Params;
@@ -17,6 +19,8 @@ use crate::access::Caller;
 use crate::clock::Timestamp;
 use crate::replay::{Counted, Preview, Progress, Selection, replay};
 use crate::store::deliveries::DeliveryFilter;
+use crate::web::api::body::read_body;
+use crate::web::auth::Target;
 use crate::web::error::ProblemKind;
 
 /// Deliveries of one step.
@@ -144,10 +148,10 @@ fn unreadable(field: &str) -> Problem {
 pub(in super::super) async fn preview(
     State(web): State<WebState>,
     caller: Caller,
-    RawForm(query): RawForm,
+    RawQuery(query): RawQuery,
 ) -> Result<Html<String>, Problem> {
     let now = web.clock.now();
-    let asked = Asked::read(&query, now)?;
+    let asked = Asked::read(query.unwrap_or_default().as_bytes(), now)?;
     let preview = asked.selection.preview(&web.store).await?;
     let keys = keys(&web.store, &preview.samples).await?;
     let bare = BESIDE.map(|name| (name, None));
@@ -167,9 +171,9 @@ pub(in super::super) async fn preview(
 /// `POST /deliveries/replay`: runs them again and says how many.
 pub(in super::super) async fn run(
     State(web): State<WebState>,
-    RawForm(form): RawForm,
-) -> Result<Redirect, Problem> {
-    let asked = Asked::read(&form, web.clock.now())?;
+    body: Body,
+) -> Result<(Extension<Target>, Redirect), Problem> {
+    let asked = Asked::read(&read_body(body).await?, web.clock.now())?;
     // Only what was previewed is run, and a preview always says where it ends.
     asked.params.text("until").ok_or_else(|| unreadable("until"))?;
     let mut progress = Progress::default();
@@ -179,6 +183,7 @@ pub(in super::super) async fn run(
         web.wake.work_is_due();
     }
     ended?;
+    let target = Extension(Target(progress.in_words()));
     let mut next = form_urlencoded::Serializer::new(String::new());
     next.append_pair("queued", &progress.queued.to_string());
     next.append_pair("left", &(progress.running + progress.dropped).to_string());
@@ -186,10 +191,10 @@ pub(in super::super) async fn run(
     let Some(rest) = progress.rest else {
         let shown = carried.filter(|(name, _)| name != CHOSEN && name != "until");
         next.extend_pairs(shown);
-        return Ok(Redirect::to(&format!("/deliveries?{}", next.finish())));
+        return Ok((target, Redirect::to(&format!("/deliveries?{}", next.finish()))));
     };
     next.extend_pairs(carried);
     next.append_pair(CURSOR[0], &exact_field(rest.received_at));
     next.append_pair(CURSOR[1], rest.delivery_id.as_str());
-    Ok(Redirect::to(&format!("/deliveries/replay?{}", next.finish())))
+    Ok((target, Redirect::to(&format!("/deliveries/replay?{}", next.finish()))))
 }

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::super::Problem;
 use super::super::query::Params;
 use crate::config::{Direction, RepositoryName};
 use crate::store::repositories::Repository;
@@ -39,8 +40,8 @@ impl Form {
     }
 
     /// As it was sent, checked.
-    pub(super) fn read(body: &[u8], name_field: NameField) -> Self {
-        let params = Params::read(Some(&String::from_utf8_lossy(body))).unwrap_or_default();
+    pub(super) fn read(body: &[u8], name_field: NameField) -> Result<Self, Problem> {
+        let params = Params::read(Some(&String::from_utf8_lossy(body)))?;
         let text = |name| params.text(name).map(|t| t.chars().take(LONGEST).collect::<String>());
         let mut form = Self {
             name: text("name").unwrap_or_default(),
@@ -61,7 +62,7 @@ impl Form {
             Some(Ok(direction)) => form.direction = direction,
             Some(Err(error)) => form.direction_error = Some(format!("{error}.")),
         }
-        form
+        Ok(form)
     }
 
     pub(super) fn is_wrong(&self) -> bool {
@@ -104,7 +105,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Form {
-        Form::read(body.as_bytes(), NameField::Asked)
+        Form::read(body.as_bytes(), NameField::Asked).unwrap()
     }
 
     #[test]
@@ -125,6 +126,6 @@ mod tests {
         assert!(form.direction_error.as_ref().unwrap().contains("github-to-plane or both"));
         assert_eq!((form.name.as_str(), form.project.as_str()), ("octo", "SYNC"));
         assert_eq!(form.to_add(), None);
-        assert!(!Form::read(b"", NameField::Known).is_wrong());
+        assert!(!Form::read(b"", NameField::Known).unwrap().is_wrong());
     }
 }

@@ -9,7 +9,9 @@ mod projects;
 mod words;
 
 use askama::Template;
-use axum::extract::{Path, RawForm, RawQuery, State};
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -19,6 +21,8 @@ use super::{Caller, Frame, Problem, Section, WebState, render};
 use crate::config::RepositoryName;
 use crate::sources::github;
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
+use crate::web::api::body::read_body;
+use crate::web::auth::Target;
 use crate::web::error::ProblemKind;
 use crate::web::state::SecretState;
 use form::{Form, NameField};
@@ -112,9 +116,9 @@ async fn list(
 pub(super) async fn add(
     State(web): State<WebState>,
     caller: Caller,
-    RawForm(body): RawForm,
+    body: Body,
 ) -> Result<Response, Problem> {
-    let mut form = Form::read(&body, NameField::Asked);
+    let mut form = Form::read(&read_body(body).await?, NameField::Asked)?;
     let Some((name, plane_project, direction)) = form.to_add() else {
         return list(&web, caller, form, None).await;
     };
@@ -129,7 +133,8 @@ pub(super) async fn add(
         form.name_error = Some("It is configured already: open it below to change it.".to_owned());
         return list(&web, caller, form, None).await;
     }
-    Ok(Redirect::to(&format!("{}?done=added", words::address(&name))).into_response())
+    let next = Redirect::to(&format!("{}?done=added", words::address(&name)));
+    Ok((Extension(Target(name.to_string())), next).into_response())
 }
 
 /// `GET /repositories/{owner}/{name}`.
@@ -178,10 +183,10 @@ pub(super) async fn change(
     State(web): State<WebState>,
     caller: Caller,
     Path((owner, name)): Path<(String, String)>,
-    RawForm(body): RawForm,
+    body: Body,
 ) -> Result<Response, Problem> {
     let repository = changeable(&web, &owner, &name).await?;
-    let form = Form::read(&body, NameField::Known);
+    let form = Form::read(&read_body(body).await?, NameField::Known)?;
     let Some((plane_project, direction)) = form.to_change() else {
         return one(&web, caller, repository, form, None).await;
     };

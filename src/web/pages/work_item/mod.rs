@@ -3,6 +3,7 @@
 
 mod causes;
 mod entries;
+mod pulls;
 mod sides;
 
 use askama::Template;
@@ -23,6 +24,7 @@ use crate::timeline::EntryOutcome;
 use crate::work_items::{Person, Snapshot, System, WorkItem};
 use causes::{Day, days};
 pub(super) use entries::Entry;
+use pulls::Pulls;
 use sides::Sides;
 
 /// Entries of one part of the timeline.
@@ -51,6 +53,7 @@ struct ItemPage {
     more_comments: bool,
     twins: Vec<Twin>,
     sides: Option<Sides>,
+    pulls: Pulls,
     /// The newest entry that changed it.
     because: Option<Entry>,
     now: Timestamp,
@@ -245,6 +248,7 @@ pub(super) async fn show(
         more_comments,
         twins: links.iter().rev().filter_map(|link| Twin::new(link, &item, &known)).collect(),
         sides,
+        pulls: Pulls::of(&web, &item.item).await?,
         key,
         item,
         now,
