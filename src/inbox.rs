@@ -10,23 +10,35 @@
 //!   table: one is inserted, the others are looked up afterwards and answered as duplicates.
 //! - *One row that the database refuses.* The batch is repeated row by row, so it fails alone.
 //! - *Two committers that wait for each other's keys.* `PostgreSQL` ends one of them; that batch
-//!   is repeated row by row.
+//!   goes through the spool.
+//! - *The database goes away.* The first batches find out within [`PATIENCE`] and go into the spool,
+//!   the others follow them there at once, until the drain has emptied it.
+//! - *A commit whose answer is lost.* It goes into the spool too, and the drain finds its rows.
 //!
-//! Deliberately absent: a store of its own. What is not committed was not accepted.
+//! Deliberately absent: files, which are the spool's. What is neither committed nor on disk was
+//! not accepted.
+
+mod drain;
+mod repositories;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::timeout;
 use tracing::{error, warn};
 
 use crate::clock::Clock;
+use crate::ids::DeliveryId;
 use crate::metrics::Metrics;
 use crate::queue::Wake;
 use crate::sources::{Source, Verified};
+use crate::spool::{Appended, Kept, NotKept, Spool, When};
 use crate::store::inbox::{Accepted, Duplicate};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, StoreResult};
+pub use drain::Drain;
+pub use repositories::KnownRepositories;
 
 /// Most deliveries in one commit.
 const BATCH_ROWS: usize = 128;
@@ -35,17 +47,36 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Deliveries that wait for a committer; the next one waits in its handler.
 const QUEUE_ROWS: usize = 1024;
 
+/// How long the database may take where there is a spool to go to: GitHub waits ten seconds.
+pub const PATIENCE: Duration = Duration::from_millis(1500);
+
 /// The delivery is not stored; its sender must be told so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct NotStored {
-    /// For the log, not for the sender.
-    pub reason: String,
+pub enum NotStored {
+    /// The database did not take it. The reason is for the log, not for the sender.
+    #[error("{0}")]
+    Refused(String),
+    /// The database is away, and the spool is full.
+    #[error("the database is away and {0}")]
+    SpoolFull(NotKept),
+    /// The database is away, and the disk does not take it either.
+    #[error("the database is away and {0}")]
+    SpoolUnwritable(NotKept),
 }
 
 impl NotStored {
     fn because(error: &StoreError) -> Self {
-        Self { reason: error.to_string() }
+        Self::Refused(error.to_string())
+    }
+}
+
+impl From<NotKept> for NotStored {
+    fn from(reason: NotKept) -> Self {
+        match reason {
+            NotKept::Full { .. } => Self::SpoolFull(reason),
+            NotKept::Unwritable(_) => Self::SpoolUnwritable(reason),
+            NotKept::Stopping => Self::Refused(reason.to_string()),
+        }
     }
 }
 
@@ -53,6 +84,7 @@ impl NotStored {
 #[derive(Debug, Clone)]
 pub struct Inbox {
     waiting: mpsc::Sender<Waiting>,
+    spool: Option<Spool>,
 }
 
 #[derive(Debug)]
@@ -69,6 +101,18 @@ impl Inbox {
         wake: &Wake,
         metrics: &Arc<Metrics>,
     ) -> (Self, Vec<tokio::task::JoinHandle<()>>) {
+        Self::start_with(store, clock, wake, metrics, None)
+    }
+
+    /// The same with a spool for when the database is away; one that admits nobody is none.
+    pub fn start_with(
+        store: &Store,
+        clock: &Clock,
+        wake: &Wake,
+        metrics: &Arc<Metrics>,
+        spool: Option<Spool>,
+    ) -> (Self, Vec<tokio::task::JoinHandle<()>>) {
+        let spool = spool.filter(Spool::admits);
         let (sender, receiver) = mpsc::channel(QUEUE_ROWS);
         let receiver = Arc::new(Mutex::new(receiver));
         let committers = (0..store.committers())
@@ -78,11 +122,17 @@ impl Inbox {
                     clock: clock.clone(),
                     wake: wake.clone(),
                     metrics: Arc::clone(metrics),
+                    spool: spool.clone(),
                 };
                 tokio::spawn(committer.run(Arc::clone(&receiver)))
             })
             .collect();
-        (Self { waiting: sender }, committers)
+        (Self { waiting: sender, spool }, committers)
+    }
+
+    /// Where deliveries go while the database is away, if they may.
+    pub fn spool(&self) -> Option<&Spool> {
+        self.spool.as_ref()
     }
 
     /// Commits a delivery with its job, or tells which one it repeats.
@@ -92,7 +142,7 @@ impl Inbox {
     /// lost between the commit and its answer; a repeat is then a duplicate.
     pub async fn accept(&self, delivery: Verified) -> Result<Accepted, NotStored> {
         let (answer, answered) = oneshot::channel();
-        let stopping = |()| NotStored { reason: "jetbridge is stopping".to_owned() };
+        let stopping = |()| NotStored::from(NotKept::Stopping);
         self.waiting.send(Waiting { delivery, answer }).await.map_err(|_| stopping(()))?;
         answered.await.map_err(|_| stopping(()))?
     }
@@ -103,6 +153,7 @@ struct Committer {
     clock: Clock,
     wake: Wake,
     metrics: Arc<Metrics>,
+    spool: Option<Spool>,
 }
 
 impl Committer {
@@ -122,16 +173,72 @@ impl Committer {
         }
     }
 
-    /// Commits deliveries of one source.
+    /// Stores deliveries of one source: in the database, or in the spool where that is away, or
+    /// where others wait in it before them.
     async fn commit(&self, batch: Vec<Waiting>) {
+        let Some(spool) = &self.spool else { return self.commit_directly(batch).await };
+        let batch = if spool.is_spooling() {
+            match self.put_into(spool, batch, When::Spooling).await {
+                Some(untouched) => untouched,
+                None => return,
+            }
+        } else {
+            batch
+        };
+        // Whose repository could not be looked up is decided when the spool is drained.
+        let (undecided, batch): (Vec<_>, _) =
+            batch.into_iter().partition(|w| w.delivery.is_undecided());
+        if !undecided.is_empty() {
+            self.put_into(spool, undecided, When::Always).await;
+        }
+        if !batch.is_empty() {
+            self.commit_directly(batch).await;
+        }
+    }
+
+    /// Gives the batch back where nothing is spooled at this moment.
+    async fn put_into(
+        &self,
+        spool: &Spool,
+        batch: Vec<Waiting>,
+        when: When,
+    ) -> Option<Vec<Waiting>> {
+        let deliveries = batch.iter().map(|w| w.delivery.clone()).collect();
+        match spool.append(deliveries, self.clock.now(), when).await {
+            Appended::Elsewhere(_) => return Some(batch),
+            Appended::Done(fates) => {
+                for (waiting, fate) in batch.into_iter().zip(fates) {
+                    let outcome = match fate {
+                        Ok(Kept::New) => Ok(Accepted::New),
+                        Ok(Kept::Repeat(duplicate)) => {
+                            self.count(&waiting.delivery, &duplicate);
+                            Ok(Accepted::Duplicate(duplicate))
+                        }
+                        Err(reason) => Err(NotStored::from(reason)),
+                    };
+                    let _ = waiting.answer.send(outcome);
+                }
+            }
+        }
+        None
+    }
+
+    async fn insert(&self, firsts: &[&Verified]) -> StoreResult<Vec<DeliveryId>> {
+        let inserting = self.store.insert_deliveries(firsts, self.clock.now());
+        match &self.spool {
+            None => inserting.await,
+            Some(_) => timeout(PATIENCE, inserting).await.unwrap_or(Err(StoreError::TooSlow)),
+        }
+    }
+
+    async fn commit_directly(&self, batch: Vec<Waiting>) {
         let rows = u32::try_from(batch.len()).unwrap_or(u32::MAX);
         self.metrics.commit_rows.observe(f64::from(rows));
-        let now = self.clock.now();
         let mut ids = HashSet::with_capacity(batch.len());
         let firsts: Vec<&Verified> =
             batch.iter().map(|w| &w.delivery).filter(|d| ids.insert(d.delivery_id())).collect();
         let begun = Instant::now();
-        let inserted = self.store.insert_deliveries(&firsts, now).await;
+        let inserted = self.insert(&firsts).await;
         self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
         self.metrics.commit_times.observe(begun.elapsed());
         match inserted {
@@ -145,10 +252,17 @@ impl Committer {
                     self.answer(waiting, new).await;
                 }
             }
-            Err(error) if batch.len() > 1 && !matches!(error, StoreError::Unreachable(_)) => {
+            Err(error)
+                if let Some(spool) = &self.spool
+                    && !error.is_about_the_row() =>
+            {
+                warn!(error = %error, rows, "the database did not take a batch: it goes into the spool");
+                self.put_into(spool, batch, When::Always).await;
+            }
+            Err(error) if batch.len() > 1 && !error.is_transient() => {
                 warn!(error = %error, rows = batch.len(), "a batch was refused: committing its rows one by one");
                 for waiting in batch {
-                    Box::pin(self.commit(vec![waiting])).await;
+                    Box::pin(self.commit_directly(vec![waiting])).await;
                 }
             }
             Err(error) => {
@@ -161,16 +275,39 @@ impl Committer {
     }
 
     async fn answer(&self, waiting: Waiting, new: bool) {
-        let Waiting { delivery, answer } = waiting;
-        let outcome = if new { Ok(Accepted::New) } else { self.resolve(&delivery).await };
+        let outcome = if new {
+            Ok(Accepted::New)
+        } else {
+            match (self.find_repeated(&waiting.delivery).await, &self.spool) {
+                // It may repeat what failed, which is to be queued again: the drain sees to that.
+                (Err(error), Some(spool)) if !error.is_about_the_row() => {
+                    self.put_into(spool, vec![waiting], When::Always).await;
+                    return;
+                }
+                (Err(error), _) => Err(NotStored::because(&error)),
+                (Ok(found), _) => self.repeated(&waiting.delivery, found),
+            }
+        };
         // A sender that hung up meanwhile gets no answer; its delivery is stored all the same.
-        let _ = answer.send(outcome);
+        let _ = waiting.answer.send(outcome);
     }
 
-    async fn resolve(&self, delivery: &Verified) -> Result<Accepted, NotStored> {
-        let found = self.store.resolve_duplicate(delivery, self.clock.now()).await;
-        let duplicate = found.map_err(|e| NotStored::because(&e))?.ok_or_else(|| NotStored {
-            reason: "the delivery that this one repeats was removed at this moment".to_owned(),
+    async fn find_repeated(&self, delivery: &Verified) -> StoreResult<Option<Duplicate>> {
+        let finding = self.store.resolve_duplicate(delivery, self.clock.now());
+        match &self.spool {
+            None => finding.await,
+            Some(_) => timeout(PATIENCE, finding).await.unwrap_or(Err(StoreError::TooSlow)),
+        }
+    }
+
+    fn repeated(
+        &self,
+        delivery: &Verified,
+        found: Option<Duplicate>,
+    ) -> Result<Accepted, NotStored> {
+        let duplicate = found.ok_or_else(|| {
+            let reason = "the delivery that this one repeats was removed at this moment";
+            NotStored::Refused(reason.to_owned())
         })?;
         self.count(delivery, &duplicate);
         if duplicate.requeued {

@@ -16,6 +16,7 @@ pub mod telemetry;
 pub mod sources;
 
 pub mod inbox;
+pub mod spool;
 
 pub mod queue;
 

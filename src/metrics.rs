@@ -13,7 +13,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::clock::Timestamp;
 use crate::figures::{LagBucket, Lags};
+use crate::spool::SpoolState;
 
 /// Labels of requests at a webhook endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -196,6 +198,61 @@ pub struct Metrics {
     pub queue_dead: Gauge,
     /// Age of the oldest due job in milliseconds, as of the last scrape.
     pub queue_oldest_ms: Gauge,
+    /// What lies in the spool, as of the last scrape.
+    pub spool: SpoolGauges,
+}
+
+/// The spool of this process; all 0 where there is none.
+#[derive(Debug, Default)]
+pub struct SpoolGauges {
+    /// Whether newcomers go into it.
+    active: Gauge,
+    deliveries: Gauge,
+    bytes: Gauge,
+    max_bytes: Gauge,
+    oldest_ms: Gauge,
+    appended: Counter,
+    drained: Counter,
+    set_aside: Gauge,
+    damaged: Gauge,
+}
+
+impl SpoolGauges {
+    /// Takes the figures over.
+    pub fn set(&self, state: &SpoolState, now: Timestamp) {
+        let figure = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let age = state.oldest.map(|oldest| (now - oldest).num_milliseconds().max(0));
+        self.active.set(i64::from(state.since.is_some()));
+        self.deliveries.set(figure(state.deliveries));
+        self.bytes.set(figure(state.bytes));
+        self.max_bytes.set(figure(state.max_bytes));
+        self.oldest_ms.set(age.unwrap_or(0));
+        self.appended.inc_by(state.appended.saturating_sub(self.appended.get()));
+        self.drained.inc_by(state.drained.saturating_sub(self.drained.get()));
+        self.set_aside.set(figure(state.set_aside));
+        self.damaged.set(figure(state.damaged));
+    }
+
+    fn register(&self, r: &mut Registry) {
+        let gauges = [
+            ("spool_active", "1 while deliveries go into the spool", &self.active),
+            ("spool_deliveries", "Accepted deliveries that wait in the spool", &self.deliveries),
+            ("spool_disk_bytes", "What the spool takes on disk", &self.bytes),
+            ("spool_max_bytes", "What it may take at most", &self.max_bytes),
+            ("spool_oldest_milliseconds", "Age of the oldest that waits there", &self.oldest_ms),
+            ("spool_set_aside", "Deliveries that the database never takes", &self.set_aside),
+            ("spool_damaged_files", "Files of it that could not be read whole", &self.damaged),
+        ];
+        for (name, help, gauge) in gauges {
+            r.register(name, help, gauge.clone());
+        }
+        r.register("spool_appended", "Deliveries that went into the spool", self.appended.clone());
+        r.register(
+            "spool_drained",
+            "Deliveries that went from it into the database",
+            self.drained.clone(),
+        );
+    }
 }
 
 const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -239,6 +296,7 @@ impl Default for Metrics {
             queue_claimed: Gauge::default(),
             queue_dead: Gauge::default(),
             queue_oldest_ms: Gauge::default(),
+            spool: SpoolGauges::default(),
         };
         metrics.register_receiving();
         metrics.register_working();
@@ -289,6 +347,7 @@ impl Metrics {
         r.register("queue_jobs_dead", "Jobs that failed for good", self.queue_dead.clone());
         let help = "Age of the oldest due job";
         r.register("queue_oldest_due_milliseconds", help, self.queue_oldest_ms.clone());
+        self.spool.register(r);
         r.register("queue_waiting", "Jobs that wait, by stage", self.queue_waiting.clone());
         let help = "Age of the oldest due job, by stage";
         let ages = self.queue_oldest_seconds.clone();
@@ -312,5 +371,17 @@ impl Metrics {
         // Writing to a String can't fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+
+    /// The same without what only the database knows, for when it does not answer: an old depth
+    /// must never be taken for the present one.
+    pub fn to_text_of_the_process(&self) -> String {
+        const STORED: [&str; 3] = ["jetbridge_queue_", "jetbridge_quota_", "jetbridge_alarms"];
+        let is_stored = |line: &&str| {
+            let name = ["# HELP ", "# TYPE ", "# UNIT "].iter().find_map(|w| line.strip_prefix(w));
+            STORED.iter().any(|prefix| name.unwrap_or(line).starts_with(prefix))
+        };
+        let text = self.to_text();
+        text.lines().filter(|line| !is_stored(line)).flat_map(|line| [line, "\n"]).collect()
     }
 }

@@ -223,6 +223,12 @@ fn every_test_that_the_pages_about_keeping_name_exists() {
 }
 
 #[test]
+fn every_test_that_the_page_about_outages_names_exists() {
+    let named = tests_named_in("docs/reliability-outages.md");
+    assert!(named >= 25, "each promise names its test, found {named}");
+}
+
+#[test]
 fn every_dependency_says_why_it_is_there() {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let section = manifest.split("[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();

@@ -87,6 +87,7 @@ fn nothing_configured_gives_the_documented_defaults() {
     assert_eq!(config.retention, RetentionConfig::default(), "everything is kept");
     assert_eq!(config.workers, 2 * std::thread::available_parallelism().unwrap().get());
     assert_eq!(config.max_body, 25 * 1024 * 1024);
+    assert_eq!(config.spool_max_bytes, 1 << 30);
     assert!(config.repositories.is_empty());
 }
 
@@ -147,7 +148,7 @@ fn every_variable_reaches_its_key() {
             "github.allow_unsigned" => "true",
             "github.unknown_repositories" => "register",
             "workers" | "retry.max_retries" => "77",
-            "max_body" => "1KiB",
+            "max_body" | "spool.max_bytes" => "1KiB",
             "retry.base" | "retry.cap" => "77s",
             name if name.starts_with("retention.") => "77d",
             name if name.ends_with("url") => "https://elsewhere.example",

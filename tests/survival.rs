@@ -101,10 +101,11 @@ async fn worked_off(store: &Store) {
 }
 
 #[tokio::test]
-async fn without_its_database_it_answers_503_and_recovers_by_itself() {
+async fn without_its_database_and_without_a_spool_it_answers_503_and_recovers_by_itself() {
     let cluster = Cluster::start();
     let folder = tempfile::tempdir().unwrap();
-    let served = Served::start(&cluster.new_database(), folder.path(), &[]);
+    let without = [("JETBRIDGE_SPOOL_MAX_BYTES", "0")];
+    let served = Served::start_with(&cluster.new_database(), folder.path(), &[], &without);
     let mut client = served.connect().await;
     let post = |n: u8| issue_delivery(&format!("i{n}"), "t", TODO, "2026-11-22T01:00:00Z");
     assert_eq!(client.post(&post(1)).await.unwrap().status, 200);

@@ -120,6 +120,7 @@ async fn site(url: &str, items: usize) -> (Router, Duration) {
     store.put_token(&session, TokenKind::Session, now, until).await.expect("a session");
     let state = WebState {
         live: Live::new(store.clone(), tokio::sync::watch::channel(false).1),
+        spool: None,
         reality: Reality::Real,
         setup: Arc::default(),
         store,

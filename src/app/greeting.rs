@@ -7,20 +7,35 @@ use crate::config::{Config, UnsignedWebhooks};
 use crate::sources::{github, plane};
 
 /// Prints it. A closed standard output is nobody's problem.
-pub(super) fn print(config: &Config, address: SocketAddr, sign_in_link: &str) {
-    let _ = write(&mut io::stdout().lock(), config, address, sign_in_link);
+pub(super) fn print(
+    config: &Config,
+    address: SocketAddr,
+    sign_in_link: Option<&str>,
+    spooled: Option<&str>,
+) {
+    let _ = write(&mut io::stdout().lock(), config, address, sign_in_link, spooled);
 }
 
 fn write(
     out: &mut impl Write,
     config: &Config,
     address: SocketAddr,
-    sign_in_link: &str,
+    sign_in_link: Option<&str>,
+    spooled: Option<&str>,
 ) -> io::Result<()> {
     writeln!(out, "Jetbridge listens on http://{address} ({})\n", config.database_url)?;
     writeln!(out, "  Boards   {}/boards", config.public_url)?;
-    writeln!(out, "  Sign in  {sign_in_link}")?;
-    writeln!(out, "           (once, within 15 minutes)\n")?;
+    if let Some(spooled) = spooled {
+        writeln!(out, "  Spool    {spooled}")?;
+    }
+    if let Some(link) = sign_in_link {
+        writeln!(out, "  Sign in  {link}")?;
+        writeln!(out, "           (once, within 15 minutes)\n")?;
+    } else {
+        writeln!(out, "  Sign in  {}/login", config.public_url)?;
+        writeln!(out, "           (with the admin token, when the database is back: it is away,")?;
+        writeln!(out, "           and deliveries are accepted into the spool meanwhile)\n")?;
+    }
     write_plane(out, config)?;
     write_github(out, config)
 }
@@ -76,7 +91,8 @@ mod tests {
         "https://hooks.example.org".clone_into(&mut config.public_url);
         change(&mut config);
         let mut out = Vec::new();
-        write(&mut out, &config, "127.0.0.1:8080".parse().unwrap(), "http://x/login").unwrap();
+        let address = "127.0.0.1:8080".parse().unwrap();
+        write(&mut out, &config, address, Some("http://x/login"), None).unwrap();
         String::from_utf8(out).unwrap()
     }
 

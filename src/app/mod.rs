@@ -1,7 +1,9 @@
 //! Puts the parts together: opens the database, starts the inbox, the worker and the server,
 //! and stops them in the order in which nothing is lost.
 
+mod behind;
 mod greeting;
+mod outage;
 pub mod outside;
 
 use std::fs::File;
@@ -18,30 +20,22 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::clients::alarm_webhook::AlarmWebhook;
 use crate::clock::Clock;
 use crate::config::admin_token::admin_token_file;
 use crate::config::{Config, ConfigError, Secrets, UnsignedWebhooks, load_or_make_admin_token};
-use crate::inbox::Inbox;
-use crate::jobs::directory::Directory;
-use crate::jobs::process_delivery::{PlaneAddress, Processor};
-use crate::jobs::retention::Keeper;
-use crate::jobs::sync_issue::IssueSync;
-use crate::jobs::watch::{Watch, Watcher};
+use crate::inbox::{Inbox, KnownRepositories};
 use crate::live::Live;
 use crate::metrics::Metrics;
-use crate::queue::worker::Worker;
-use crate::queue::{Wake, hints};
-use crate::store::announcements::Topic;
-use crate::store::jobs::Stage;
+use crate::queue::Wake;
+use crate::spool::{Spool, SpoolError};
 use crate::store::{DatabaseUrl, Store, StoreError};
 use crate::web;
 use crate::web::reality::Reality;
 use crate::web::state::{SecretState, Setup, WebState};
-use crate::web::webhooks::{GithubEndpoint, Intake, KnownRepositories, Limits, PlaneEndpoint};
+use crate::web::webhooks::{GithubEndpoint, Intake, Limits, PlaneEndpoint};
+use behind::Behind;
+use outage::Database;
 
-/// Issues that are brought in step at a time: Plane gives one request a second.
-const SYNCS: usize = 4;
 /// How long live connections may take to say good-bye.
 const LIVE_LIMIT: Duration = Duration::from_secs(2);
 /// All of stopping, from the signal to the end of the process.
@@ -87,6 +81,9 @@ pub enum ServeError {
     /// Another process has the SQLite database.
     #[error("another jetbridge already serves {}: stop it, or set another `data_dir`; several processes need PostgreSQL", .0.display())]
     InUse(PathBuf),
+    /// The spool.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     /// The data folder.
     #[error("can't write to {}: {source}; make it writable or set `data_dir`", path.display())]
     DataDir {
@@ -103,17 +100,32 @@ pub enum ServeError {
 /// When it can't start.
 pub async fn serve(config: Config, role: Role, clock: Clock) -> Result<(), ServeError> {
     let mut config = config;
+    outlive_file_limits();
     let token = load_or_make_admin_token(&config.data_dir, &config.admin_token)?;
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().unwrap_or(config.listen);
     config.public_url = with_port(&config.public_url, address.port());
     let app = App::start(&config, &token.secrets, role, clock, listener).await?;
-    greeting::print(&config, address, &app.sign_in_link);
+    let spooled = app.spool.as_ref().and_then(|spool| spool.state().said());
+    greeting::print(&config, address, app.sign_in_link.as_deref(), spooled.as_deref());
     stop_signal().await;
     info!("stopping: finishing what is in work");
     app.stop().await;
     Ok(())
 }
+
+/// A file that may not grow any more is an error to answer, not the end of the process.
+#[cfg(target_os = "linux")]
+fn outlive_file_limits() {
+    /// `SIGXFSZ`, whose handler tokio keeps for as long as the process lives.
+    const FILE_TOO_LARGE: i32 = 25;
+    if let Err(error) = signal(SignalKind::from_raw(FILE_TOO_LARGE)) {
+        warn!("a limit on the size of files would end this process ({error})");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn outlive_file_limits() {}
 
 /// With port 0 only binding tells which one it is.
 fn with_port(public_url: &str, port: u16) -> String {
@@ -147,14 +159,14 @@ pub(crate) async fn stop_signal() {
 pub struct App {
     /// Its database.
     pub store: Store,
-    /// Opens the pages once.
-    pub sign_in_link: String,
+    /// Opens the pages once; `None` while the database that would know of it is away.
+    pub sign_in_link: Option<String>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     live: Live,
+    spool: Option<Spool>,
     working: Vec<JoinHandle<()>>,
     committers: Vec<JoinHandle<()>>,
-    hinting: Vec<JoinHandle<()>>,
     _lock: Option<File>,
 }
 
@@ -186,22 +198,19 @@ impl App {
         listener: TcpListener,
     ) -> Result<Self, ServeError> {
         let lock = lock_data_dir(config)?;
-        let store = Store::open(&config.database_url).await?;
+        let spool = outage::open_spool(config, role, &clock)?;
+        let (store, database) = outage::open_store(config, spool.as_ref(), &clock).await?;
         if lock.is_some() {
-            let freed = store.reap_all_leases().await?;
-            store.release_all_holds().await?;
-            if freed > 0 {
-                info!("{freed} jobs of the process before this one were queued again");
-            }
+            release_all(&store).await?;
         }
-        store.put_configured_repositories(&config.repositories, clock.now()).await?;
         let (stop, stopped) = watch::channel(false);
-        let metrics = Arc::new(Metrics::default());
-        let wake = Wake::default();
-        let working = start_working(config, role, &store, &clock, &wake, &metrics, &stopped);
         let live = Live::new(store.clone(), stopped.clone());
-        let mut hinting = between_processes(&store, &wake, &live, &stopped);
-        hinting.push(tokio::spawn(live.clone().follow()));
+        let repositories = KnownRepositories::new(
+            store.clone(),
+            clock.clone(),
+            &config.repositories,
+            config.github.unknown_repositories,
+        );
         let state = WebState {
             store: store.clone(),
             clock: clock.clone(),
@@ -209,37 +218,46 @@ impl App {
             public_url: config.public_url.as_str().into(),
             admin_token_file: admin_token_file(&config.data_dir).display().to_string().into(),
             plane_secret: secret_state(&config.plane.webhook_secret),
-            wake: wake.clone(),
-            live: live.clone(),
-            metrics: Arc::clone(&metrics),
-            reality,
             setup: Arc::new(setup(config, &clock)),
+            wake: Wake::default(),
+            live: live.clone(),
+            metrics: Arc::new(Metrics::default()),
+            spool,
+            reality,
         };
-        let sign_in_link = web::auth::one_time_link(&state).await?;
+        let sign_in_link = match database {
+            Database::Ready => Some(web::auth::one_time_link(&state).await?),
+            Database::Away => None,
+        };
+        let behind = Behind {
+            config: config.clone(),
+            role,
+            state: state.clone(),
+            repositories: repositories.clone(),
+            stopped: stopped.clone(),
+        };
+        let working = match database {
+            Database::Ready => behind.start(),
+            Database::Away => vec![tokio::spawn(behind.start_later())],
+        };
         let (intake, committers) = if role.receives() {
-            let (inbox, committers) = Inbox::start(&store, &clock, &wake, &metrics);
-            let repositories = KnownRepositories::new(
-                store.clone(),
-                clock.clone(),
-                &config.repositories,
-                config.github.unknown_repositories,
-            );
-            let (plane, github) = endpoints(config, repositories);
-            (Some(Intake::new(inbox, plane, github, metrics)), committers)
+            let (intake, committers) = receiving(config, &state, repositories);
+            (Some(intake), committers)
         } else {
             (None, Vec::new())
         };
         let server =
             tokio::spawn(web::server::serve(listener, web::routes(&state, intake), stopped));
+        let spool = state.spool;
         Ok(Self {
             store,
             sign_in_link,
             stop,
             server,
             live,
+            spool,
             working,
             committers,
-            hinting,
             _lock: lock,
         })
     }
@@ -256,9 +274,6 @@ impl App {
             for worker in self.working {
                 let _ = worker.await;
             }
-            for hint in self.hinting {
-                let _ = hint.await;
-            }
             self.store.close().await;
         };
         if timeout(STOP_LIMIT, orderly).await.is_err() {
@@ -269,28 +284,14 @@ impl App {
     }
 }
 
-/// What works beside the requests: in every process the watch, the queue where it is worked off.
-fn start_working(
-    config: &Config,
-    role: Role,
-    store: &Store,
-    clock: &Clock,
-    wake: &Wake,
-    metrics: &Arc<Metrics>,
-    stopped: &watch::Receiver<bool>,
-) -> Vec<JoinHandle<()>> {
-    let watch = Watch::new(watcher(config, role), store, clock, metrics);
-    if !role.works() {
-        return vec![tokio::spawn(watch.run(stopped.clone()))];
+/// What the process before this one had, where there can be no other.
+async fn release_all(store: &Store) -> Result<(), StoreError> {
+    let freed = store.reap_all_leases().await?;
+    store.release_all_holds().await?;
+    if freed > 0 {
+        info!("{freed} jobs of the process before this one were queued again");
     }
-    let sync = outside::issue_sync(config, store, clock).counting(metrics);
-    let mut working = vec![tokio::spawn(watch.hearing(&sync).run(stopped.clone()))];
-    for worker in workers(config, store, clock, wake, metrics, sync) {
-        working.push(tokio::spawn(worker.run(stopped.clone())));
-    }
-    let keeper = Keeper::new(store, clock, config.retention);
-    working.push(tokio::spawn(keeper.run(stopped.clone())));
-    working
+    Ok(())
 }
 
 /// What pages show of the configuration.
@@ -304,26 +305,16 @@ fn setup(config: &Config, clock: &Clock) -> Setup {
     }
 }
 
-/// Tells other processes what this one commits, and hears what they say.
-fn between_processes(
-    store: &Store,
-    wake: &Wake,
-    live: &Live,
-    stopped: &watch::Receiver<bool>,
-) -> Vec<JoinHandle<()>> {
-    let announce = |topic, committed| {
-        tokio::spawn(hints::announce(store.clone(), topic, committed, stopped.clone()))
-    };
-    let (wake_up, look) = (wake.clone(), live.clone());
-    let pass_on = move |topic| match topic {
-        Topic::Work => wake_up.work_is_due_elsewhere(),
-        Topic::Changes => look.look(),
-    };
-    vec![
-        announce(Topic::Work, wake.work_to_announce()),
-        announce(Topic::Changes, store.changes_to_announce()),
-        tokio::spawn(hints::listen(store.clone(), pass_on, stopped.clone())),
-    ]
+/// The webhook endpoints, and what commits for them.
+fn receiving(
+    config: &Config,
+    state: &WebState,
+    repositories: KnownRepositories,
+) -> (Intake, Vec<JoinHandle<()>>) {
+    let WebState { store, clock, wake, metrics, spool, .. } = state;
+    let (inbox, committers) = Inbox::start_with(store, clock, wake, metrics, spool.clone());
+    let (plane, github) = endpoints(config, repositories);
+    (Intake::new(inbox, plane, github, Arc::clone(metrics)), committers)
 }
 
 /// What each webhook endpoint goes by.
@@ -345,55 +336,6 @@ fn endpoints(config: &Config, repositories: KnownRepositories) -> (PlaneEndpoint
         );
     }
     (plane, github)
-}
-
-/// What this process is for whoever looks after all of them.
-fn watcher(config: &Config, role: Role) -> Watcher {
-    let workers = if role.works() { config.workers + config.workers.min(SYNCS) } else { 0 };
-    Watcher {
-        role: match role {
-            Role::All => "all",
-            Role::Receiver => "receiver",
-            Role::Worker => "worker",
-        },
-        workers,
-        alarms: AlarmWebhook::new(&config.alarm_webhook_url),
-        public_url: config.public_url.clone(),
-    }
-}
-
-/// A worker for each stage of the queue, over one processor.
-fn workers(
-    config: &Config,
-    store: &Store,
-    clock: &Clock,
-    wake: &Wake,
-    metrics: &Arc<Metrics>,
-    sync: IssueSync,
-) -> [Worker; 2] {
-    let processor = Arc::new(Processor {
-        store: store.clone(),
-        clock: clock.clone(),
-        directory: Directory::new(sync.plane.clone(), store.clone(), clock.clone()),
-        plane: PlaneAddress {
-            workspace: config.plane.workspace.clone(),
-            web_url: config.plane.web_url.clone(),
-        },
-        sync,
-        wake: wake.clone(),
-        policy: config.retry,
-        chance: rand::random,
-        metrics: Arc::clone(metrics),
-    });
-    let worker = |stage, concurrency| Worker {
-        stage,
-        store: store.clone(),
-        clock: clock.clone(),
-        wake: wake.clone(),
-        processor: Arc::clone(&processor),
-        concurrency,
-    };
-    [worker(Stage::Read, config.workers), worker(Stage::Sync, config.workers.min(SYNCS))]
 }
 
 fn secret_state(secrets: &Secrets) -> SecretState {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::repositories::RepositoryConfig;
 use super::units::{ByteSize, HumanDuration};
-use super::values::{HttpUrl, Set, Workers};
+use super::values::{HttpUrl, Set, SpoolSize, Workers};
 use super::{SecretSetting, UnknownRepositories, UnsignedWebhooks};
 use crate::store::DatabaseUrl;
 
@@ -33,6 +33,7 @@ pub(super) struct Layer {
     pub(super) workers: Set<Workers>,
     pub(super) max_body: Set<ByteSize>,
     pub(super) alarm_webhook_url: Set<SecretSetting>,
+    pub(super) spool: SpoolLayer,
     pub(super) repositories: Vec<RepositoryConfig>,
 }
 
@@ -78,6 +79,12 @@ pub(super) struct RetentionLayer {
     pub(super) plane_bodies: Set<HumanDuration>,
     pub(super) github_bodies: Set<HumanDuration>,
     pub(super) timeline: Set<HumanDuration>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct SpoolLayer {
+    pub(super) max_bytes: Set<SpoolSize>,
 }
 
 /// One key that both the file and the environment may set.
@@ -127,6 +134,7 @@ keys! {
     "workers" "JETBRIDGE_WORKERS" => workers;
     "max_body" "JETBRIDGE_MAX_BODY" => max_body;
     "alarm_webhook_url" "JETBRIDGE_ALARM_WEBHOOK_URL" => alarm_webhook_url;
+    "spool.max_bytes" "JETBRIDGE_SPOOL_MAX_BYTES" => spool.max_bytes;
 }
 
 /// The keys of one `[[repositories]]`.

@@ -26,6 +26,7 @@ const SHORTEST_AGE: Duration = Duration::from_hours(1);
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_DATA_DIR: &str = "./jetbridge-data";
 const DEFAULT_MAX_BODY: usize = 25 << 20;
+const DEFAULT_SPOOL: u64 = 1 << 30;
 const DEFAULT_GITHUB_API: &str = "https://api.github.com";
 
 /// What the command line says, as texts; it overrides everything else.
@@ -304,6 +305,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         workers,
         max_body,
         alarm_webhook_url,
+        spool,
         repositories,
     } = layer;
     let listen = listen.0.unwrap_or(DEFAULT_LISTEN);
@@ -340,6 +342,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         workers: workers.0.map_or_else(twice_the_cores, |workers| workers.0),
         max_body: max_body.0.map_or(DEFAULT_MAX_BODY, |size| size.0),
         alarm_webhook_url: Secrets::none(),
+        spool_max_bytes: spool.max_bytes.0.map_or(DEFAULT_SPOOL, |size| size.0),
         repositories,
     };
     Ok(Settings {

@@ -35,7 +35,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How the outside reaches us, no trailing slash.
     pub public_url: String,
-    /// Where SQLite, the admin token and later the spool live.
+    /// Where SQLite, the admin token and the spool live.
     pub data_dir: PathBuf,
     /// The database.
     pub database_url: DatabaseUrl,
@@ -55,6 +55,8 @@ pub struct Config {
     pub max_body: usize,
     /// Where alarms are told; the first is used.
     pub alarm_webhook_url: Secrets,
+    /// Bytes that the spool may take on disk; 0: there is none.
+    pub spool_max_bytes: u64,
     /// `[[repositories]]`, in the file's order.
     pub repositories: Vec<RepositoryConfig>,
 }

@@ -194,6 +194,23 @@ impl Setting for ByteSize {
     }
 }
 
+/// `spool.max_bytes`: a size that may be 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SpoolSize(pub(super) u64);
+
+impl Setting for SpoolSize {
+    const EXPECTED: &'static str = "0 or a number of bytes, or one with its unit, such as \"1GiB\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let size: ByteSize = text.parse().map_err(|_| not(text, Self::EXPECTED))?;
+        Ok(Self(size.0 as u64))
+    }
+
+    fn from_integer(number: i64) -> Option<Result<Self, String>> {
+        Some(Self::from_text(&number.to_string()))
+    }
+}
+
 /// `workers`: one or more.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Workers(pub(super) usize);

@@ -149,7 +149,8 @@ impl Demo {
 
     /// Opens the pages once.
     pub fn sign_in_link(&self) -> &str {
-        &self.app.sign_in_link
+        // Its SQLite is there from the start, so there is one.
+        self.app.sign_in_link.as_deref().unwrap_or_default()
     }
 
     /// Where its data is.

@@ -10,6 +10,7 @@ mod fields;
 pub mod github;
 pub mod plane;
 mod signature;
+pub mod spooled;
 
 use std::fmt;
 use std::str::FromStr;
@@ -86,7 +87,8 @@ impl fmt::Debug for BodyHash {
 }
 
 /// How a body is written on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// The body is the JSON text.
     Json,

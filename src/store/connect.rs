@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::changes::Changed;
-use super::{Database, Store, StoreError, StoreResult, on_writer};
+use super::{Condition, Database, Store, StoreError, StoreResult, condition_of, on_writer};
 
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -19,6 +20,9 @@ static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections to `PostgreSQL`: two committers, the workers and some for pages.
 const POSTGRES_CONNECTIONS: u32 = 10;
+/// How long a session of ours may stand still in the middle of a transaction, milliseconds: as long
+/// as a lease. A paused or vanished process would hold its locks, and up everybody who claims.
+const STANDS_STILL: &str = "15000";
 /// Connections to SQLite that only read.
 const SQLITE_READERS: u32 = 2;
 /// Bodies of some kilobytes then lie in one or two pages rather than in three or four.
@@ -87,9 +91,34 @@ impl Store {
     /// When it can't be reached, when a migration fails, or when a newer Jetbridge migrated it.
     pub async fn open(url: &DatabaseUrl) -> StoreResult<Self> {
         let store = Self::connect(url, Missing::Make).await?;
-        store.migrate().await?;
-        store.make_dirty_cards().await?;
+        store.bring_up_to_date().await?;
         Ok(store)
+    }
+
+    /// A `PostgreSQL` that is looked for when something is asked of it: for a process that starts
+    /// while it is away. Before anything else, [`Store::bring_up_to_date`] must have succeeded.
+    ///
+    /// # Errors
+    /// When the address is none, and for SQLite, which is opened or not there.
+    pub fn later(url: &DatabaseUrl) -> StoreResult<Self> {
+        match url {
+            DatabaseUrl::Postgres(url) => {
+                let (pool, options) = postgres(url)?;
+                let database = Database::Postgres(pool.connect_lazy_with(options));
+                Ok(Self { database, changed: Changed::default() })
+            }
+            DatabaseUrl::Sqlite(_) => Err(StoreError::Unreachable(sqlx::Error::PoolClosed)),
+        }
+    }
+
+    /// Brings the tables up to date, as [`Store::open`] does.
+    ///
+    /// # Errors
+    /// When it can't be reached, when a migration fails, or when a newer Jetbridge migrated it.
+    pub async fn bring_up_to_date(&self) -> StoreResult<()> {
+        self.migrate().await?;
+        self.make_dirty_cards().await?;
+        Ok(())
     }
 
     /// Opens a database that is there and changes nothing about its tables.
@@ -152,7 +181,7 @@ impl Store {
             }
             Database::Sqlite { writer, .. } => SQLITE.run(writer).await,
         };
-        done.map_err(|error| migration_error(&error, self.migrator()))
+        done.map_err(|error| migration_error(error, self.migrator()))
     }
 }
 
@@ -172,28 +201,41 @@ fn says_no_such_table(error: &dyn sqlx::error::DatabaseError) -> bool {
     error.code().is_some_and(|code| code == "42P01") || error.message().contains("no such table")
 }
 
-fn migration_error(error: &MigrateError, migrator: &Migrator) -> StoreError {
+fn migration_error(error: MigrateError, migrator: &Migrator) -> StoreError {
     match error {
         MigrateError::VersionMissing(found) => StoreError::NewerSchema {
-            found: *found,
+            found,
             known: migrator.iter().map(|m| m.version).max().unwrap_or(0),
         },
+        // The connection was lost, or never had: no fault of the migration's.
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
+            if condition_of(&error) != Condition::Sound =>
+        {
+            error.into()
+        }
         other => StoreError::Migration(other.to_string()),
     }
 }
 
 async fn connect_postgres(url: &str) -> StoreResult<Database> {
+    let (pool, options) = postgres(url)?;
+    Ok(Database::Postgres(pool.connect_with(options).await?))
+}
+
+fn postgres(url: &str) -> StoreResult<(PgPoolOptions, PgConnectOptions)> {
     let options = PgConnectOptions::from_str(url)
         .map_err(StoreError::Refused)?
         .application_name("jetbridge")
-        .options([("search_path", "ops"), ("jit", "off")]);
+        .options([
+            ("search_path", "ops"),
+            ("jit", "off"),
+            ("idle_in_transaction_session_timeout", STANDS_STILL),
+        ]);
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
-        .connect_with(options)
-        .await?;
-    Ok(Database::Postgres(pool))
+        .test_before_acquire(false);
+    Ok((pool, options))
 }
 
 async fn connect_sqlite(path: &Path, missing: Missing) -> StoreResult<Database> {
@@ -215,6 +257,12 @@ async fn connect_sqlite(path: &Path, missing: Missing) -> StoreResult<Database> 
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(ACQUIRE_TIMEOUT.max(SQLITE_BUSY))
+        // SQLite ends a transaction by itself when the disk is full or fails; sqlx goes on counting
+        // it as open, and would never begin another one on this connection.
+        .before_acquire(|connection, _| {
+            let usable = !connection.is_in_transaction();
+            Box::pin(async move { Ok(usable) })
+        })
         .connect_with(options.clone())
         .await?;
     let reader = SqlitePoolOptions::new()

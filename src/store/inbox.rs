@@ -5,6 +5,8 @@
 //! under the same id, and two deliveries may well say the same, so there the id alone counts.
 //! What the batch did not insert is looked up afterwards, one by one, since repeats are rare.
 
+use std::ops::Deref;
+
 use serde::Serialize;
 use sqlx::Row;
 
@@ -41,9 +43,9 @@ const INSERT_PLANE_POSTGRES: &str = "
     WITH fresh AS (
         INSERT INTO plane_webhook_deliveries
             (delivery_id, event_id, event_type, encoding, body_sha256, body_bytes, received_at, body)
-        SELECT delivery_id, event_id, event_type, encoding, body_sha256, octet_length(body), $8, body
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::bytea[], $7::bytea[])
-            AS incoming(delivery_id, event_id, event_type, encoding, body_sha256, body)
+        SELECT delivery_id, event_id, event_type, encoding, body_sha256, octet_length(body), received_at, body
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::bytea[], $7::bytea[], $9::timestamptz[])
+            AS incoming(delivery_id, event_id, event_type, encoding, body_sha256, body, received_at)
         ON CONFLICT DO NOTHING RETURNING delivery_id
     ), jobs AS (
         INSERT INTO work_queue (source, delivery_id, lane, available_at)
@@ -57,9 +59,9 @@ const INSERT_GITHUB_POSTGRES: &str = "
     WITH fresh AS (
         INSERT INTO github_webhook_events
             (delivery_id, event_type, action, encoding, repository_sync, body_sha256, body_bytes, created_at, body)
-        SELECT delivery_id, event_type, action, encoding, r.id, body_sha256, octet_length(body), $9, body
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::bytea[], $7::bytea[], $8::bigint[])
-            AS incoming(delivery_id, event_type, action, encoding, body_sha256, body, repository_sync)
+        SELECT delivery_id, event_type, action, encoding, r.id, body_sha256, octet_length(body), received_at, body
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::bytea[], $7::bytea[], $8::bigint[], $10::timestamptz[])
+            AS incoming(delivery_id, event_type, action, encoding, body_sha256, body, repository_sync, received_at)
             LEFT JOIN repository_syncs r ON r.id = incoming.repository_sync
         ON CONFLICT DO NOTHING RETURNING delivery_id
     ), jobs AS (
@@ -74,7 +76,8 @@ const INSERT_PLANE_SQLITE: &str = "
     INSERT INTO plane_webhook_deliveries
         (delivery_id, event_id, event_type, encoding, body_sha256, body_bytes, received_at, body)
     SELECT value ->> 'delivery_id', value ->> 'event_id', value ->> 'event_type', value ->> 'encoding',
-        unhex(value ->> 'body_sha256'), value ->> 'length', $2, substr($3, value ->> 'start', value ->> 'length')
+        unhex(value ->> 'body_sha256'), value ->> 'length', value ->> 'received_at',
+        substr($2, value ->> 'start', value ->> 'length')
     FROM json_each($1) WHERE true
     ON CONFLICT DO NOTHING RETURNING delivery_id";
 
@@ -83,7 +86,8 @@ const INSERT_GITHUB_SQLITE: &str = "
         (delivery_id, event_type, action, encoding, repository_sync, body_sha256, body_bytes, created_at, body)
     SELECT value ->> 'delivery_id', value ->> 'event_type', value ->> 'action', value ->> 'encoding',
         (SELECT r.id FROM repository_syncs r WHERE r.id = value ->> 'repository_sync'),
-        unhex(value ->> 'body_sha256'), value ->> 'length', $2, substr($3, value ->> 'start', value ->> 'length')
+        unhex(value ->> 'body_sha256'), value ->> 'length', value ->> 'received_at',
+        substr($2, value ->> 'start', value ->> 'length')
     FROM json_each($1) WHERE true
     ON CONFLICT DO NOTHING RETURNING delivery_id";
 
@@ -110,6 +114,7 @@ struct IncomingRow<'a> {
     repository_sync: Option<i64>,
     lane: Option<&'a str>,
     body_sha256: String,
+    received_at: String,
     start: usize,
     length: usize,
 }
@@ -121,6 +126,16 @@ impl Store {
     pub async fn insert_deliveries(
         &self,
         batch: &[&Verified],
+        now: Timestamp,
+    ) -> StoreResult<Vec<DeliveryId>> {
+        let batch: Vec<_> = batch.iter().map(|d| Received { delivery: d, at: now }).collect();
+        self.insert_received(&batch, now).await
+    }
+
+    /// The same for deliveries that were received earlier; their jobs are due from `now` on.
+    pub async fn insert_received(
+        &self,
+        batch: &[Received<'_>],
         now: Timestamp,
     ) -> StoreResult<Vec<DeliveryId>> {
         let Some(source) = batch.first().map(|d| d.source()) else { return Ok(Vec::new()) };
@@ -166,6 +181,22 @@ impl Store {
     }
 }
 
+/// A delivery with the moment at which it was received.
+#[derive(Debug, Clone, Copy)]
+pub struct Received<'a> {
+    /// The delivery.
+    pub delivery: &'a Verified,
+    /// When it was received.
+    pub at: Timestamp,
+}
+
+impl Deref for Received<'_> {
+    type Target = Verified;
+    fn deref(&self) -> &Self::Target {
+        self.delivery
+    }
+}
+
 struct Known {
     delivery_id: DeliveryId,
     status: DeliveryStatus,
@@ -185,7 +216,7 @@ impl Known {
 
 async fn insert_plane_postgres(
     pool: &sqlx::PgPool,
-    batch: &[&Verified],
+    batch: &[Received<'_>],
     now: Timestamp,
 ) -> Result<Vec<String>, sqlx::Error> {
     let columns = Columns::of(batch);
@@ -199,13 +230,14 @@ async fn insert_plane_postgres(
         .bind(columns.hashes)
         .bind(columns.bodies)
         .bind(At(now))
+        .bind(columns.times)
         .fetch_all(pool)
         .await
 }
 
 async fn insert_github_postgres(
     pool: &sqlx::PgPool,
-    batch: &[&Verified],
+    batch: &[Received<'_>],
     now: Timestamp,
 ) -> Result<Vec<String>, sqlx::Error> {
     let columns = Columns::of(batch);
@@ -221,6 +253,7 @@ async fn insert_github_postgres(
         .bind(columns.bodies)
         .bind(repositories)
         .bind(At(now))
+        .bind(columns.times)
         .fetch_all(pool)
         .await
 }
@@ -233,10 +266,11 @@ struct Columns<'a> {
     lanes: Vec<Option<&'a str>>,
     hashes: Vec<Vec<u8>>,
     bodies: Vec<&'a [u8]>,
+    times: Vec<Timestamp>,
 }
 
 impl<'a> Columns<'a> {
-    fn of(batch: &[&'a Verified]) -> Self {
+    fn of(batch: &'a [Received<'a>]) -> Self {
         Self {
             delivery_ids: batch.iter().map(|d| d.delivery_id().as_str()).collect(),
             event_types: batch.iter().map(|d| d.event_type()).collect(),
@@ -244,6 +278,7 @@ impl<'a> Columns<'a> {
             lanes: batch.iter().map(|d| d.lane().map(Lane::as_str)).collect(),
             hashes: batch.iter().map(|d| d.body_hash().0.to_vec()).collect(),
             bodies: batch.iter().map(|d| d.body().as_ref()).collect(),
+            times: batch.iter().map(|d| d.at).collect(),
         }
     }
 }
@@ -251,7 +286,7 @@ impl<'a> Columns<'a> {
 async fn insert_sqlite(
     writer: &sqlx::SqlitePool,
     source: Source,
-    batch: &[&Verified],
+    batch: &[Received<'_>],
     now: Timestamp,
 ) -> StoreResult<Vec<String>> {
     let (rows, bodies) = incoming_rows(batch);
@@ -263,7 +298,6 @@ async fn insert_sqlite(
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
     let fresh: Vec<String> = sqlx::query_scalar(insert)
         .bind(json.as_str())
-        .bind(to_text(now))
         .bind(bodies)
         .fetch_all(&mut *transaction)
         .await?;
@@ -286,7 +320,7 @@ async fn insert_sqlite(
     Ok(fresh)
 }
 
-fn incoming_rows<'a>(batch: &[&'a Verified]) -> (Vec<IncomingRow<'a>>, Vec<u8>) {
+fn incoming_rows<'a>(batch: &'a [Received<'a>]) -> (Vec<IncomingRow<'a>>, Vec<u8>) {
     let mut bodies = Vec::with_capacity(batch.iter().map(|d| d.body().len()).sum());
     let rows = batch
         .iter()
@@ -302,6 +336,7 @@ fn incoming_rows<'a>(batch: &[&'a Verified]) -> (Vec<IncomingRow<'a>>, Vec<u8>) 
                 repository_sync: d.repository_sync().map(|id| id.0),
                 lane: d.lane().map(Lane::as_str),
                 body_sha256: hex::encode(d.body_hash().0),
+                received_at: to_text(d.at),
                 start,
                 length: d.body().len(),
             }

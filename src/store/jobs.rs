@@ -5,6 +5,10 @@
 //! Races, and what decides them:
 //! - *A worker that comes back late.* Finishing names the lease; where the row holds another one
 //!   (or none) nothing of the whole batch is written.
+//! - *A clock that is set back.* A lease or a first attempt that lies further ahead than any is ever
+//!   made for was written by the clock as it was before: neither is waited for.
+
+use chrono::TimeDelta;
 
 use super::rows::{Statement, to_json};
 use super::time::At;
@@ -13,6 +17,11 @@ use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JobId, Lane, Lease};
 use crate::sources::Source;
 use crate::timeline::TimelineEntry;
+
+/// Clocks of machines that share a database may differ by this.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(1);
+/// Leases are given for seconds: one that ends later than this is from before the clock was set.
+const LONGEST_LEASE: TimeDelta = TimeDelta::minutes(10);
 
 /// A job under our lease, with the delivery it is about.
 #[derive(Debug, Clone)]
@@ -147,7 +156,17 @@ impl Store {
 
     /// Queues again what was claimed under leases that ended before `now`; returns how many.
     pub async fn reap_leases(&self, now: Timestamp) -> StoreResult<u64> {
+        self.bring_forward(now).await?;
         self.reap(Some(now)).await
+    }
+
+    /// Makes due what was never tried and would be due only later: the clock was set back since.
+    async fn bring_forward(&self, now: Timestamp) -> StoreResult<()> {
+        const BRING_FORWARD: &str = "UPDATE work_queue SET available_at = $1
+            WHERE status = 'queued' AND stage = 'read' AND claimed_at IS NULL AND available_at > $2";
+        on_writer!(self, pool => sqlx::query(BRING_FORWARD).bind(At(now)).bind(At(now + CLOCKS_DIFFER))
+            .execute(pool).await?.rows_affected());
+        Ok(())
     }
 
     /// Ends all leases at once: for a database that no other process works on.
@@ -158,14 +177,18 @@ impl Store {
     /// Ends the leases that ended before `now`, or all of them.
     async fn reap(&self, now: Option<Timestamp>) -> StoreResult<u64> {
         const REAP: &str =
-            "UPDATE work_queue SET status = 'queued', lease = NULL, lease_until = NULL
-            WHERE status = 'claimed' AND ($1 IS NULL OR lease_until < $1)
+            "UPDATE work_queue SET status = 'queued', lease = NULL, lease_until = NULL,
+                available_at = CASE WHEN available_at > $1 THEN $1 ELSE available_at END
+            WHERE status = 'claimed' AND ($1 IS NULL OR lease_until < $1 OR lease_until > $2)
             RETURNING source, delivery_id";
         macro_rules! reap {
             ($transaction:expr, $dialect:ident) => {{
                 let mut transaction = $transaction;
-                let reaped: Vec<(String, String)> =
-                    sqlx::query_as(REAP).bind(now.map(At)).fetch_all(&mut *transaction).await?;
+                let reaped: Vec<(String, String)> = sqlx::query_as(REAP)
+                    .bind(now.map(At))
+                    .bind(now.map(|now| At(now + LONGEST_LEASE)))
+                    .fetch_all(&mut *transaction)
+                    .await?;
                 if let Some(ids) = of_github(reaped.iter().map(|row| (&row.0, &row.1)))? {
                     let pending = sqlx::query(MARK_PENDING.$dialect).bind(ids);
                     pending.execute(&mut *transaction).await?;

@@ -28,6 +28,7 @@ pub mod figures;
 pub mod finish;
 mod finished_rows;
 pub mod flow;
+mod ignored;
 pub mod inbox;
 pub mod intents;
 pub mod jobs;
@@ -95,6 +96,22 @@ pub enum StoreError {
     /// Not reachable, or gone while asked: may work later.
     #[error("the database is not reachable: {0}")]
     Unreachable(#[source] sqlx::Error),
+    /// Its disk is full: works again when there is room.
+    #[error("the database's disk is full: free some space, and it goes on by itself ({0})")]
+    DiskFull(#[source] sqlx::Error),
+    /// It can be read and not written: works again when that is mended.
+    #[error(
+        "the database can't be written: make its files and their folder writable for the user that runs jetbridge, or set data_dir ({0})"
+    )]
+    ReadOnly(#[source] sqlx::Error),
+    /// Its file is damaged.
+    #[error(
+        "the database file is damaged: stop jetbridge, keep the file, and bring a backup back with jetbridge restore FILE ({0})"
+    )]
+    Damaged(#[source] sqlx::Error),
+    /// It did not answer in the time that there was: may work later.
+    #[error("the database did not answer in time")]
+    TooSlow,
     /// Its tables were made by a newer Jetbridge.
     #[error(
         "the database has schema version {found}, this jetbridge knows {known}: start a jetbridge at least as new as the one that migrated it"
@@ -135,40 +152,93 @@ impl StoreError {
     /// Whether the same request may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable(_) => true,
+            Self::Unreachable(_) | Self::TooSlow | Self::DiskFull(_) | Self::ReadOnly(_) => true,
             Self::NewerSchema { .. }
             | Self::OlderSchema { .. }
             | Self::Migration(_)
+            | Self::Damaged(_)
             | Self::Unreadable { .. }
             | Self::Refused(_) => false,
         }
     }
 }
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        let transient = match &error {
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => true,
-            sqlx::Error::Database(e) => e.code().is_some_and(|code| is_transient_code(&code)),
+impl StoreError {
+    /// Whether it is about what was to be stored rather than about the database: values that no
+    /// database of this kind takes (classes 21, 22, 23 and 54 of `PostgreSQL`'s codes). Everything
+    /// else that refuses a delivery, be it a password that was changed, a server that only reads or
+    /// tables that are not there, is the database's state, and states pass.
+    pub fn is_about_the_row(&self) -> bool {
+        match self {
+            Self::Unreadable { .. } | Self::Refused(sqlx::Error::Encode(_)) => true,
+            Self::Refused(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
+                ["21", "22", "23", "54"].iter().any(|class| code.starts_with(class))
+            }),
             _ => false,
-        };
-        if transient { Self::Unreachable(error) } else { Self::Refused(error) }
+        }
     }
 }
 
-/// `PostgreSQL`: connection exceptions (08), too many connections and lack of resources (53),
-/// shut-down and crash (57P), serialisation failure and deadlock (40). SQLite: busy (5) and
-/// locked (6), full (13), input/output (10), cannot open (14), each with its extended codes.
-fn is_transient_code(code: &str) -> bool {
-    if code.len() == 5 {
-        return ["08", "53", "57P", "40"].iter().any(|class| code.starts_with(class));
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match condition_of(&error) {
+            Condition::Away => Self::Unreachable(error),
+            Condition::Full => Self::DiskFull(error),
+            Condition::ReadOnly => Self::ReadOnly(error),
+            Condition::Damaged => Self::Damaged(error),
+            Condition::Sound => Self::Refused(error),
+        }
     }
-    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
+}
+
+/// What an error says of the database as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Away,
+    Full,
+    ReadOnly,
+    Damaged,
+    /// Nothing: it is about what was asked.
+    Sound,
+}
+
+fn condition_of(error: &sqlx::Error) -> Condition {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Condition::Away,
+        sqlx::Error::Database(e) => e.code().map_or(Condition::Sound, |code| condition(&code)),
+        _ => Condition::Sound,
+    }
+}
+
+/// `PostgreSQL`: disk full (53100), a server that only reads (25006), as one does that was primary
+/// before a fail-over; connection exceptions (08), too many connections and lack of resources (53),
+/// shut-down and crash (57P), serialisation failure and deadlock (40). SQLite, each with its
+/// extended codes: full (13), read-only (8), damaged (11) and no database (26); busy (5), locked
+/// (6), input/output (10), cannot open (14).
+fn condition(code: &str) -> Condition {
+    match code {
+        "53100" => return Condition::Full,
+        "25006" => return Condition::ReadOnly,
+        // It stood still in a transaction and was thrown out.
+        "25P03" => return Condition::Away,
+        _ => {}
+    }
+    if code.len() == 5 {
+        let away = ["08", "53", "57P", "40"].iter().any(|class| code.starts_with(class));
+        return if away { Condition::Away } else { Condition::Sound };
+    }
+    match code.parse::<u32>().map(|code| code & 0xff) {
+        Ok(5 | 6 | 10 | 14) => Condition::Away,
+        Ok(8) => Condition::ReadOnly,
+        Ok(11 | 26) => Condition::Damaged,
+        Ok(13) => Condition::Full,
+        _ => Condition::Sound,
+    }
 }
 
 fn unreadable(what: &'static str, why: impl std::fmt::Display) -> StoreError {

@@ -47,29 +47,47 @@ async fn healthz() -> Response {
 }
 
 async fn readyz(State(state): State<WebState>) -> Response {
-    let problems = match queue(&state).await {
+    let problem = match queue(&state).await {
         Some(Ok(queue)) if queue.oldest_due_seconds.is_some_and(|s| s >= STANDSTILL_SECONDS) => {
-            vec!["the queue does not move"]
+            Some("the queue does not move")
         }
-        Some(Ok(_)) => Vec::new(),
-        Some(Err(_)) | None => vec!["the database does not answer"],
+        Some(Ok(_)) => None,
+        Some(Err(_)) | None => Some("the database does not answer"),
     };
-    if problems.is_empty() {
-        return Json(json!({"ok": true})).into_response();
+    let spooled = state.spool.as_ref().and_then(|spool| spool.state().said());
+    let (status, mut body) = match problem {
+        None => (StatusCode::OK, json!({"ok": true})),
+        Some(problem) => {
+            let problems: Vec<_> =
+                [Some(problem), spooled.as_deref()].into_iter().flatten().collect();
+            (StatusCode::SERVICE_UNAVAILABLE, json!({"ok": false, "problems": problems}))
+        }
+    };
+    if let Some(spooled) = spooled {
+        body["spool"] = spooled.into();
     }
-    let body = Json(json!({"ok": false, "problems": problems}));
-    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+    (status, Json(body)).into_response()
 }
 
-/// Figures of the process, and of the database as it is now; without a database the scrape fails,
-/// so that an old depth is never taken for the present one.
+/// Figures of the process, and of the database as it is now. Without a database they are left out
+/// where there is a spool to tell of, and the scrape fails where there is none, so that an old
+/// depth is never taken for the present one.
 async fn metrics(State(state): State<WebState>) -> Result<Response, Problem> {
-    let Ok(stored) = timeout(PATIENCE, Stored::read(&state)).await else {
-        return Err(Problem::new(ProblemKind::StoreUnavailable, "Scrape again later."));
-    };
-    stored?.show(&state.metrics, state.clock.now());
+    let stored = timeout(PATIENCE, Stored::read(&state)).await;
     show_connections(&state);
-    Ok(([(header::CONTENT_TYPE, OPENMETRICS)], state.metrics.to_text()).into_response())
+    if let Some(spool) = &state.spool {
+        state.metrics.spool.set(&spool.state(), state.clock.now());
+    }
+    let text = match stored {
+        Ok(Ok(stored)) => {
+            stored.show(&state.metrics, state.clock.now());
+            state.metrics.to_text()
+        }
+        Err(_) | Ok(Err(_)) if state.spool.is_some() => state.metrics.to_text_of_the_process(),
+        Err(_) => return Err(Problem::new(ProblemKind::StoreUnavailable, "Scrape again later.")),
+        Ok(Err(error)) => return Err(error.into()),
+    };
+    Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response())
 }
 
 /// What the database knows, whichever process did it.

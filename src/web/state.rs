@@ -11,6 +11,7 @@ use crate::config::{RepositoryConfig, RepositoryName, Secrets, UnsignedWebhooks}
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::queue::Wake;
+use crate::spool::Spool;
 use crate::store::Store;
 
 /// Shared by all handlers that are not webhook endpoints. Cheap to clone.
@@ -34,6 +35,8 @@ pub struct WebState {
     pub live: Live,
     /// The figures of this process.
     pub metrics: Arc<Metrics>,
+    /// Where deliveries wait while the database is away, in a process that has such a place.
+    pub spool: Option<Spool>,
     /// Whether what is shown is real.
     pub reality: Reality,
     /// What the configuration says of GitHub, of repositories and of Plane's projects.

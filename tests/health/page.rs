@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jetbridge::clock::Clock;
+use jetbridge::spool::{Admission, Spool};
 use jetbridge::store::quotas::QuotaSeen;
 
 use crate::on_both_databases;
@@ -9,6 +11,25 @@ use crate::site::Site;
 use crate::support::databases::TestDatabase;
 
 on_both_databases! {
+    async fn what_waits_in_the_spool_is_told_by_page_api_and_metrics(database: TestDatabase) {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Clock::System.now();
+        let spool = Spool::open(folder.path(), Admission::UpTo(1000), now).unwrap();
+        let site = Site::with_spool(database, Some(spool.clone())).await;
+        assert!(!site.get("/health").await.contains("the spool"));
+        assert!(site.get("/metrics").await.contains("jetbridge_spool_active 0\n"));
+        spool.begin(now).await;
+        let said = "0 deliveries wait in the spool, 0 bytes of 1000";
+        assert!(site.get("/health").await.contains(said));
+        assert_eq!(site.json("/readyz").await["spool"], said);
+        assert_eq!(site.json("/api/v1/stats").await["spool"]["max_bytes"], 1000);
+        let metrics = site.get("/metrics").await;
+        assert!(metrics.contains("jetbridge_spool_active 1\n"), "{metrics}");
+        assert!(metrics.contains("jetbridge_queue_waiting"), "the database is there: {metrics}");
+        assert!(spool.finish().await);
+        assert!(!site.get("/health").await.contains("the spool"));
+    }
+
     async fn page_api_and_metrics_tell_the_same(database: TestDatabase) {
         let site = Site::new(database).await;
         for id in 1..=5 {

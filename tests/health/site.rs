@@ -12,6 +12,7 @@ use jetbridge::config::Secrets;
 use jetbridge::health::{self, Health, Range};
 use jetbridge::jobs::watch::{Watch, Watcher};
 use jetbridge::metrics::Metrics;
+use jetbridge::spool::Spool;
 use jetbridge::store::sessions::TokenKind;
 use jetbridge::web;
 use jetbridge::web::state::WebState;
@@ -35,11 +36,16 @@ pub struct Site {
 
 impl Site {
     pub async fn new(database: TestDatabase) -> Self {
+        Self::with_spool(database, None).await
+    }
+
+    /// A process that has a spool, or none.
+    pub async fn with_spool(database: TestDatabase, spool: Option<Spool>) -> Self {
         let app = TestApp::new(database).await;
         let configured = support_repositories();
         app.store.put_configured_repositories(&configured, app.clock.now()).await.unwrap();
         let admin_token = Secrets::new([TOKEN.to_owned()]);
-        let state = WebState { admin_token, ..app.web_state() };
+        let state = WebState { admin_token, spool, ..app.web_state() };
         let (now, session) = (app.clock.now(), Sha256::digest(SESSION).into());
         let ends = now + Duration::from_hours(1000);
         app.store.put_token(&session, TokenKind::Session, now, ends).await.unwrap();

@@ -63,6 +63,7 @@ impl Running {
             workers: 1,
             max_body: 1024 * 1024,
             alarm_webhook_url: Secrets::none(),
+            spool_max_bytes: 0,
             repositories: Vec::new(),
         };
         let token = Secrets::new([TOKEN.to_owned()]);

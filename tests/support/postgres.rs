@@ -54,6 +54,30 @@ impl Cluster {
         self.run("pg_ctl", &["stop", "-w", "-m", "immediate", "-D", &self.data()]);
     }
 
+    /// Lets none of its processes go on, as a machine that swaps or a network that drops all does.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets them go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid_file = self.folder.path().join("data/postmaster.pid");
+        let text = std::fs::read_to_string(pid_file).expect("a running cluster");
+        let postmaster = text.lines().next().expect("its id").to_owned();
+        let children = format!("/proc/{postmaster}/task/{postmaster}/children");
+        let children = std::fs::read_to_string(children).expect("its processes");
+        let status = Command::new("kill")
+            .arg(signal)
+            .arg(&postmaster)
+            .args(children.split_whitespace())
+            .status();
+        assert!(status.expect("kill runs").success());
+    }
+
     /// The address of a new, empty database.
     pub fn new_database(&self) -> String {
         let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));

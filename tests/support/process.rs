@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::github::{self, GithubDelivery};
 use super::plane::{Delivery, SECRET};
 
 /// How long anything may take before a test gives up.
@@ -43,6 +44,7 @@ impl Served {
             .env("JETBRIDGE_DATA_DIR", data_dir)
             .env("JETBRIDGE_DATABASE_URL", database_url)
             .env("JETBRIDGE_PLANE_WEBHOOK_SECRET", SECRET)
+            .env("JETBRIDGE_GITHUB_WEBHOOK_SECRET", github::SECRET)
             .env("JETBRIDGE_LOG", "error")
             .stdout(Stdio::piped())
             .envs(environment.iter().copied())
@@ -142,6 +144,24 @@ impl Client {
         request.extend_from_slice(b"\r\n");
         request.extend_from_slice(&delivery.body);
         self.send(&request).await
+    }
+
+    /// Posts a delivery of GitHub's.
+    pub async fn post_github(&mut self, delivery: &GithubDelivery) -> Option<Response> {
+        let signature = delivery.signature.as_deref().unwrap_or_default();
+        let mut request = format!(
+            "POST /api/webhooks/github-mcp/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: {}\r\nX-GitHub-Delivery: {}\r\nX-GitHub-Event: {}\r\nX-Hub-Signature-256: {signature}\r\nContent-Length: {}\r\n\r\n",
+            delivery.content_type, delivery.id, delivery.event, delivery.body.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(&delivery.body);
+        self.send(&request).await
+    }
+
+    /// Asks for a page with the given further header lines, each with its line end.
+    pub async fn get(&mut self, path: &str, headers: &str) -> Option<Response> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+        self.send(request.as_bytes()).await
     }
 
     /// Sends any bytes and reads one answer.

@@ -288,6 +288,7 @@ fn config(
         workers: 4,
         max_body: 25 * 1024 * 1024,
         alarm_webhook_url: Secrets::none(),
+        spool_max_bytes: 0,
         repositories: vec![repository(project)],
     }
 }

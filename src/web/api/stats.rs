@@ -7,6 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::parameters::Parameters;
+use crate::clock::Timestamp;
+use crate::spool::SpoolState;
 use crate::store::stats;
 use crate::web::error::Problem;
 use crate::web::state::WebState;
@@ -21,6 +23,50 @@ pub(in crate::web) struct Stats {
     /// From receipt to the end of processing; null while nothing has been processed.
     #[schema(required)]
     lag: Option<Lag>,
+    /// Where deliveries wait while the database is away; null in a process without it.
+    #[schema(required)]
+    spool: Option<SpoolStats>,
+}
+
+/// The spool of the process that answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web) struct SpoolStats {
+    /// Since when deliveries go into it; null while they go to the database.
+    #[schema(required, value_type = Option<String>)]
+    since: Option<Timestamp>,
+    /// Deliveries that wait in it.
+    deliveries: u64,
+    /// Bytes that it takes on disk.
+    bytes: u64,
+    /// Bytes that it may take; 0 where it takes no more in.
+    max_bytes: u64,
+    /// When the oldest that waits was received.
+    #[schema(required, value_type = Option<String>)]
+    oldest_received_at: Option<Timestamp>,
+    /// Deliveries that went into it since the start of the process.
+    appended: u64,
+    /// Deliveries that went from it into the database since the start of the process.
+    drained: u64,
+    /// Deliveries that the database will never take, kept in files of their own.
+    set_aside: u64,
+    /// Files that could not be read whole, kept for a person.
+    damaged: u64,
+}
+
+impl From<SpoolState> for SpoolStats {
+    fn from(state: SpoolState) -> Self {
+        Self {
+            since: state.since,
+            deliveries: state.deliveries,
+            bytes: state.bytes,
+            max_bytes: state.max_bytes,
+            oldest_received_at: state.oldest,
+            appended: state.appended,
+            drained: state.drained,
+            set_aside: state.set_aside,
+            damaged: state.damaged,
+        }
+    }
 }
 
 /// How many deliveries of one kind there are.
@@ -93,6 +139,7 @@ pub(in crate::web) async fn show(
             p99_ms: lag.p99_ms,
             samples: lag.samples,
         }),
+        spool: state.spool.as_ref().map(|spool| spool.state().into()),
     }))
 }
 

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::config::RepositoryName;
+use crate::inbox::NotStored;
 use crate::sources::{Rejection, Source};
 use crate::store::inbox::Accepted;
 
@@ -22,6 +23,18 @@ pub(super) enum Refused {
     TooSlow,
     Overloaded,
     NotStorable,
+    SpoolFull,
+    SpoolUnwritable,
+}
+
+impl From<NotStored> for Refused {
+    fn from(why: NotStored) -> Self {
+        match why {
+            NotStored::Refused(_) => Self::NotStorable,
+            NotStored::SpoolFull(_) => Self::SpoolFull,
+            NotStored::SpoolUnwritable(_) => Self::SpoolUnwritable,
+        }
+    }
 }
 
 impl Refused {
@@ -39,6 +52,8 @@ impl Refused {
             Self::TooSlow => "too_slow",
             Self::Overloaded => "overloaded",
             Self::NotStorable => "not_stored",
+            Self::SpoolFull => "spool_full",
+            Self::SpoolUnwritable => "spool_unwritable",
         }
     }
 
@@ -74,6 +89,8 @@ impl Refused {
             }
             Self::Overloaded => not_now("too much is being received at this moment"),
             Self::NotStorable => not_now("the delivery can't be stored now"),
+            Self::SpoolFull => not_now("the database is away and the spool is full"),
+            Self::SpoolUnwritable => not_now("the database is away and the spool can't be written"),
         }
     }
 }

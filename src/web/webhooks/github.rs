@@ -9,17 +9,18 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 use tokio::time::timeout;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::answer::{Refused, acceptance, json, outcome_of, wrong_method};
-use super::repositories::KnownRepositories;
 use super::{Intake, Limits, text};
 use crate::config::{Secrets, UnsignedWebhooks};
+use crate::inbox::{KnownRepositories, PATIENCE};
 use crate::sources::github::EVENTS;
 use crate::sources::github::verify::{
     DELIVERY_HEADER, EVENT_HEADER, SIGNATURE_HEADER, Trust, Webhook, verify,
 };
-use crate::sources::{RawDelivery, Rejection, Source};
+use crate::sources::{RawDelivery, Rejection, Source, Verified};
+use crate::store::StoreError;
 use crate::store::inbox::Accepted;
 
 /// What GitHub's endpoint needs.
@@ -101,6 +102,32 @@ pub(super) async fn only_get_and_post() -> Response {
     wrong_method("GET, POST", "method not allowed: send a POST, or a GET to see what this is")
 }
 
+/// Finds the repository's row. While the database is away nobody knows which repositories are ours,
+/// and a 404 would lose the delivery: it is accepted, and decided when the database is back.
+async fn decide(intake: &Intake, verified: Verified) -> Result<Verified, Refused> {
+    let Some(told) = verified.repository().cloned() else {
+        return Err(Refused::Rejected(Rejection::MissingRepository));
+    };
+    let asking = intake.github.repositories.row_of(&told);
+    let asked = match intake.inbox.spool() {
+        Some(spool) if spool.is_spooling() => return Ok(verified),
+        Some(_) => timeout(PATIENCE, asking).await.unwrap_or(Err(StoreError::TooSlow)),
+        None => asking.await,
+    };
+    match asked {
+        Ok(Some(row)) => Ok(verified.of_repository(row)),
+        Ok(None) => Err(Refused::UnknownRepository(told.name)),
+        Err(error) if intake.inbox.spool().is_some() => {
+            warn!(error = %error, "repository {} can't be looked up: its delivery goes into the spool", told.name);
+            Ok(verified)
+        }
+        Err(error) => {
+            warn!(error = %error, repository = %told.name, "repository {} can't be looked up; its sender was answered 503", told.name);
+            Err(Refused::NotStorable)
+        }
+    }
+}
+
 async fn accept(intake: &Intake, request: Request) -> Result<Taken, Refused> {
     let github = &intake.github;
     let signed_only = github.unsigned == UnsignedWebhooks::Refuse;
@@ -129,14 +156,9 @@ async fn accept(intake: &Intake, request: Request) -> Result<Taken, Refused> {
         Webhook::Ping => return Ok(Taken::Ping),
         Webhook::Unhandled { event } => return Ok(Taken::Ignored { event }),
     };
-    let Some(told) = verified.repository().cloned() else {
-        return Err(Refused::Rejected(Rejection::MissingRepository));
-    };
-    let known = github.repositories.row_of(&told).await.map_err(|_| Refused::NotStorable)?;
-    let row = known.ok_or(Refused::UnknownRepository(told.name))?;
-    let verified = verified.of_repository(row);
+    let verified = decide(intake, verified).await?;
     let (delivery_id, event) =
         (verified.delivery_id().to_string(), verified.event_type().to_owned());
-    let accepted = intake.inbox.accept(verified).await.map_err(|_| Refused::NotStorable)?;
+    let accepted = intake.inbox.accept(verified).await.map_err(Refused::from)?;
     Ok(Taken::Stored { delivery_id, event, accepted })
 }

@@ -7,7 +7,6 @@ mod answer;
 mod body;
 mod github;
 mod plane;
-mod repositories;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -17,9 +16,9 @@ use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::post;
 
+pub use crate::inbox::KnownRepositories;
 pub use body::Limits;
 pub use github::GithubEndpoint;
-pub use repositories::KnownRepositories;
 
 use crate::config::Secrets;
 use crate::inbox::Inbox;

@@ -57,6 +57,6 @@ async fn accept(intake: &Intake, request: Request) -> Result<(String, Accepted),
     };
     let verified = verify(&raw, body, &plane.secrets).map_err(Refused::Rejected)?;
     let delivery_id = verified.delivery_id().to_string();
-    let accepted = intake.inbox.accept(verified).await.map_err(|_| Refused::NotStorable)?;
+    let accepted = intake.inbox.accept(verified).await.map_err(Refused::from)?;
     Ok((delivery_id, accepted))
 }

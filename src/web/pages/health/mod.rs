@@ -36,6 +36,8 @@ const TIME_MARKS: usize = 5;
 #[template(path = "health.html")]
 struct HealthPage {
     frame: Frame,
+    /// What waits in this process's spool, in words.
+    spooled: Option<String>,
     health: Health,
     charts: [Chart; 3],
     sources: Vec<Tile>,
@@ -149,6 +151,7 @@ pub(super) async fn show(
     let health = health::read(&web.store, range, web.clock.now()).await?;
     render(&HealthPage {
         frame: Frame::read(&web, Section::Health, caller).await?,
+        spooled: web.spool.as_ref().and_then(|spool| spool.state().said()),
         charts: [throughput(&health), lag(&health), depth(&health)],
         sources: tiles::sources(&health),
         repositories: tiles::places(&health.repositories, &health),

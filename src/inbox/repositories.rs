@@ -1,4 +1,4 @@
-//! Which repositories the endpoint takes deliveries from, without asking the database each time.
+//! Which repositories deliveries are taken from, without asking the database each time.
 //!
 //! What was found is remembered for a few seconds, so that a repository removed by another
 //! process is soon refused here too. What was not found is not remembered at all: one that is
@@ -8,10 +8,10 @@
 //! who takes a repository out of the file means it.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Direction, RepositoryConfig, RepositoryName, UnknownRepositories};
@@ -25,14 +25,14 @@ const REMEMBERED: Duration = Duration::from_secs(5);
 /// More than these are forgotten and looked up again.
 const MOST: usize = 10_000;
 
-/// The repositories of one process.
-#[derive(Debug)]
+/// The repositories of one process. Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct KnownRepositories {
     store: Store,
     clock: Clock,
-    configured: Vec<RepositoryName>,
+    configured: Arc<[RepositoryName]>,
     unknown: UnknownRepositories,
-    found: Mutex<HashMap<Key, (RepositorySyncId, Timestamp)>>,
+    found: Arc<Mutex<HashMap<Key, (RepositorySyncId, Timestamp)>>>,
 }
 
 /// Name in lower case, and numeric id.
@@ -47,23 +47,19 @@ impl KnownRepositories {
         unknown: UnknownRepositories,
     ) -> Self {
         let configured = configured.iter().map(|r| r.name.clone()).collect();
-        Self { store, clock, configured, unknown, found: Mutex::default() }
+        Self { store, clock, configured, unknown, found: Arc::default() }
     }
 
     /// The row of the repository that a delivery names; `None` when it is not taken.
-    pub(super) async fn row_of(
-        &self,
-        told: &RepositoryRef,
-    ) -> StoreResult<Option<RepositorySyncId>> {
+    ///
+    /// # Errors
+    /// When the database can't say.
+    pub async fn row_of(&self, told: &RepositoryRef) -> StoreResult<Option<RepositorySyncId>> {
         let key = (told.name.as_str().to_ascii_lowercase(), told.id);
         if let Some(row) = self.remembered(&key) {
             return Ok(Some(row));
         }
-        let asked = self.look_up(told).await;
-        if let Err(error) = &asked {
-            warn!(error = %error, repository = %told.name, "repository {} can't be looked up; its sender was answered 503", told.name);
-        }
-        let row = asked?;
+        let row = self.look_up(told).await?;
         if let Some(row) = row {
             self.remember(key, row);
         }
