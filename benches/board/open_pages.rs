@@ -19,7 +19,7 @@ const ITEMS: usize = 500;
 /// Changes that are timed.
 const CHANGES: usize = 10;
 /// Longer than this is never.
-const NEVER: Duration = Duration::from_secs(60);
+const NEVER: Duration = Duration::from_mins(1);
 
 /// Prints how long the changes took to the pages of each run.
 pub async fn report() {
@@ -64,12 +64,12 @@ impl Server {
         let mut said = std::io::BufReader::new(process.stdout.take().expect("piped"));
         let (mut port, mut link) = (None, None);
         while port.is_none() || link.is_none() {
-            let mut line = String::new();
-            std::io::BufRead::read_line(&mut said, &mut line).expect("a line");
-            let listens = line.split("listens on http://127.0.0.1:").nth(1);
+            let mut text = String::new();
+            std::io::BufRead::read_line(&mut said, &mut text).expect("a line");
+            let listens = text.split("listens on http://127.0.0.1:").nth(1);
             port = port.or(listens
                 .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()));
-            link = link.or(line.split("/login?link=").nth(1).map(|link| link.trim().to_owned()));
+            link = link.or(text.split("/login?link=").nth(1).map(|link| link.trim().to_owned()));
         }
         std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
         let mut server =
