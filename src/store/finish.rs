@@ -175,6 +175,7 @@ impl Store {
     ) -> StoreResult<Finish> {
         let rows = Rows::of(finished, changed)?;
         let items = changed.items;
+        let _turn = self.turn().await;
         let finish = match &self.database {
             Database::Postgres(pool) => {
                 finish!(
@@ -231,6 +232,7 @@ impl Store {
                 transaction.commit().await?;
             }};
         }
+        let _turn = self.turn().await;
         match &self.database {
             Database::Postgres(pool) => improve!(pool.begin().await?, postgres),
             Database::Sqlite { writer, .. } => {
