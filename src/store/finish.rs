@@ -131,7 +131,7 @@ pub(super) const APPEND_TIMELINE: Statement = statement!(
 
 /// The same steps on either database; gives the outcome.
 macro_rules! finish {
-    ($transaction:expr, $dialect:ident, $closings:ident, $lease:expr, $finished:expr, $items:expr, $rows:expr) => {{
+    ($transaction:expr, $dialect:ident, $closings:ident, $moved:ident, $lease:expr, $finished:expr, $items:expr, $rows:expr) => {{
         let (mut transaction, rows) = ($transaction, $rows);
         let kept: Vec<(i64, Option<String>)> = sqlx::query_as(FINISH_JOBS.$dialect)
             .bind(rows.jobs)
@@ -150,6 +150,7 @@ macro_rules! finish {
                 .await?;
             revised.extend(about.into_iter().flatten());
         }
+        refresh::$moved(&mut transaction, $items).await?;
         for (statement, rows) in rows.writes {
             sqlx::query(statement.$dialect).bind(rows).execute(&mut *transaction).await?;
         }
@@ -182,6 +183,7 @@ impl Store {
                     pool.begin().await?,
                     postgres,
                     closings_postgres,
+                    moved_postgres,
                     lease,
                     finished,
                     items,
@@ -190,7 +192,16 @@ impl Store {
             }
             Database::Sqlite { writer, .. } => {
                 let transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-                finish!(transaction, sqlite, closings_sqlite, lease, finished, items, rows)
+                finish!(
+                    transaction,
+                    sqlite,
+                    closings_sqlite,
+                    moved_sqlite,
+                    lease,
+                    finished,
+                    items,
+                    rows
+                )
             }
         };
         self.tell_changed();
@@ -210,7 +221,7 @@ impl Store {
         let row = to_json(&[item_row(item)])?;
         let revised = to_json(&[&item.item])?;
         macro_rules! improve {
-            ($transaction:expr, $dialect:ident) => {{
+            ($transaction:expr, $dialect:ident, $moved:ident) => {{
                 let mut transaction = $transaction;
                 let unchanged: Option<i64> = sqlx::query_scalar(UNCHANGED.$dialect)
                     .bind(item.item.as_str())
@@ -225,6 +236,7 @@ impl Store {
                     .bind(row.as_str())
                     .execute(&mut *transaction)
                     .await?;
+                refresh::$moved(&mut transaction, &[item]).await?;
                 sqlx::query(UPSERT_ITEMS.$dialect).bind(row).execute(&mut *transaction).await?;
                 let shown = vec![item.item.as_str().to_owned()];
                 refresh::$dialect(&mut transaction, shown, Vec::new()).await?;
@@ -234,9 +246,9 @@ impl Store {
         }
         let _turn = self.turn().await;
         match &self.database {
-            Database::Postgres(pool) => improve!(pool.begin().await?, postgres),
+            Database::Postgres(pool) => improve!(pool.begin().await?, postgres, moved_postgres),
             Database::Sqlite { writer, .. } => {
-                improve!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite);
+                improve!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite, moved_sqlite);
             }
         }
         self.tell_changed();
