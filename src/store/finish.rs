@@ -9,7 +9,7 @@ use super::cards::refresh;
 use super::changes::REVISE;
 use super::figures::{ADD_FIGURES, figure_rows};
 use super::finished_rows::{comment_row, entry_row, finished_row, item_row};
-use super::jobs::{End, Finish, Finished};
+use super::jobs::{Counted, End, Finish, Finished};
 use super::plane_names::{Keys, PUT_NAMES};
 use super::rows::{Statement, statement, to_json};
 use super::time::At;
@@ -292,8 +292,11 @@ impl Rows {
             let comments: Vec<_> = changed.comments.iter().map(|c| comment_row(c)).collect();
             writes.push((UPSERT_COMMENTS, to_json(&comments)?));
         }
-        let entries: Vec<_> = finished.iter().map(|f| entry_row(&f.entry)).collect();
-        writes.push((APPEND_TIMELINE, to_json(&entries)?));
+        let told = finished.iter().filter(|finished| !waits_on(finished));
+        let entries: Vec<_> = told.map(|f| entry_row(&f.entry)).collect();
+        if !entries.is_empty() {
+            writes.push((APPEND_TIMELINE, to_json(&entries)?));
+        }
         if !changed.figures.is_empty() {
             writes.push((ADD_FIGURES, figure_rows(changed.figures)?));
         }
@@ -309,6 +312,16 @@ fn lost(finished: &[Finished], kept: &[(i64, Option<String>)]) -> Vec<JobId> {
     finished.iter().map(|f| f.id).filter(|id| !is_kept(id)).collect()
 }
 
+/// Whether it waits for what it waited for already, so that there is nothing new to tell.
+fn waits_on(finished: &Finished) -> bool {
+    match &finished.end {
+        End::Again { error, counted: Counted::Waiting, .. } => {
+            finished.last_error.as_ref() == Some(error)
+        }
+        End::Again { .. } | End::Done { .. } | End::Handed { .. } | End::Dead { .. } => false,
+    }
+}
+
 /// The items whose cards say something else now: those that were written, and those whose jobs
 /// are or were in trouble or are to be carried over.
 fn shown(
@@ -322,8 +335,10 @@ fn shown(
         lanes.iter().filter_map(|(id, lane)| Some((*id, lane.as_deref()?))).collect();
     for finished in finished {
         let Some(lane) = lanes.get(&finished.id.0) else { continue };
-        let went_well = matches!(finished.end, End::Done { .. }) && finished.attempts <= 1;
-        if !went_well || lane.starts_with("sync:") {
+        // The count of attempts does not tell: a replay begins it anew, and a wait is none.
+        let was_well = finished.last_error.is_none() && !lane.starts_with("sync:");
+        let is_well = was_well && matches!(finished.end, End::Done { .. });
+        if !is_well && !waits_on(finished) {
             shown.extend(refresh::item_of_lane(lane));
         }
     }

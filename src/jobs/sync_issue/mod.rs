@@ -171,7 +171,16 @@ impl Mappings {
 
 /// A failure of our own database, for the queue.
 fn stored(error: &StoreError) -> Failure {
-    Failure::retry(format!("the sync could not be recorded: {error}"))
+    of_database(format!("the sync could not be recorded: {error}"), error)
+}
+
+/// That our own database is away is nobody's attempt.
+pub(super) fn of_database(reason: String, error: &StoreError) -> Failure {
+    if error.is_transient() {
+        Failure::Quota { reason, wait: BUSY }
+    } else {
+        Failure::retry(reason)
+    }
 }
 
 /// Somebody else took the link over.
