@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod behind;
 mod comments;
 mod convergence;
 mod echo;

@@ -62,7 +62,7 @@ impl<'a> Hand<'a> {
     ) -> Result<(), Failure> {
         self.cause.clone_from(&told.cause);
         self.resume().await?;
-        let now = Box::pin(self.sync.github_now(target, told)).await?;
+        let now = Box::pin(self.sync.github_now(target, told, self.link.github_updated_at)).await?;
         match &now {
             GithubNow::Gone(gone) => self.end(gone).await,
             GithubNow::Unknown => {

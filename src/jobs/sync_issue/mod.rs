@@ -128,7 +128,7 @@ impl IssueSync {
         if self.github.is_none() {
             return Report::idle(why);
         }
-        match self.github_now(target, told).await {
+        match self.github_now(target, told, None).await {
             Ok(now) => {
                 let mut report = Report::idle(why);
                 report.asked = now.asked();
