@@ -6,6 +6,10 @@
 //!   limit it is given up. One that stood still past its lease (a paused process) and comes back
 //!   finds, when it finishes, that its lease is no longer there.
 //! - *A hint is lost.* The worker looks every second without one.
+//! - *The quota of the other side is used up.* Nothing more is claimed for the sync until it is
+//!   there again: each job would only ask for half of what it needs and wait, all at once.
+//! - *The database does not take the end of a batch.* The batch is handed back as if it had never
+//!   been claimed: that is no fault of its jobs and no attempt.
 //!
 //! Under load a claim for reading waits while small batches are still in work, so that batches
 //! grow to what one commit can carry instead of multiplying commits. A claim for the sync brings
@@ -128,8 +132,12 @@ impl Worker {
         work(self.stage, store, clock, Arc::clone(&self.processor), lease, jobs)
     }
 
-    /// `None` when nothing is due or the database does not answer.
+    /// `None` when nothing is due, when it could only be refused, or when the database does not
+    /// answer.
     async fn claim(&self) -> Option<(Lease, Vec<ClaimedJob>)> {
+        if self.stage == Stage::Sync && self.processor.sync.used_up().is_some() {
+            return None;
+        }
         let lease = Lease(Uuid::new_v4());
         let claimed: StoreResult<_> =
             self.store.claim_jobs(self.stage, BATCH, lease, LEASE, self.clock.now()).await;

@@ -12,5 +12,6 @@ mod echo;
 mod kills;
 mod order;
 mod outages;
+mod quota;
 mod rules;
 mod world;

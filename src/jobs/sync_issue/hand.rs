@@ -322,7 +322,12 @@ impl<'a> Hand<'a> {
 
     /// So that whoever looks at the link sees why it is not in step.
     pub(super) async fn note_failure(&mut self, failure: &Failure) {
-        self.link.last_error = Some(failure.to_string());
+        let error = Some(failure.to_string());
+        // Who waits for the same thing once more has nothing new to tell.
+        if matches!(failure, Failure::Quota { .. }) && self.link.last_error == error {
+            return;
+        }
+        self.link.last_error = error;
         if let Err(failure) = self.save(&[], &[]).await {
             warn!(
                 link.id = self.link.id.0,
