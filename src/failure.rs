@@ -15,12 +15,13 @@ pub enum Failure {
         /// What the other side asked for (`Retry-After`).
         after: Option<Duration>,
     },
-    /// A quota is used up: not an attempt, tried again after `wait`.
+    /// A quota is used up, or something else of ours has to be waited for: not an attempt, tried
+    /// again after `wait`.
     #[error("{reason}")]
     Quota {
         /// One line for people.
         reason: String,
-        /// Until the quota is there again.
+        /// Until it is there again.
         wait: Duration,
     },
     /// Will never work as it is: dead at once, replayable.

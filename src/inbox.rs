@@ -9,8 +9,8 @@
 //! - *The same delivery twice in one batch, or in two batches at once.* The unique keys of the
 //!   table: one is inserted, the others are looked up afterwards and answered as duplicates.
 //! - *One row that the database refuses.* The batch is repeated row by row, so it fails alone.
-//! - *Two committers that wait for each other's keys.* `PostgreSQL` ends one of them; that batch
-//!   goes through the spool.
+//! - *Two committers that wait for each other's keys.* Batches are inserted in the order of their
+//!   keys. Where `PostgreSQL` ends one of two all the same, that batch is repeated row by row.
 //! - *The database goes away.* The first batches find out within [`PATIENCE`] and go into the spool,
 //!   the others follow them there at once, until the drain has emptied it.
 //! - *A commit whose answer is lost.* It goes into the spool too, and the drain finds its rows.
@@ -252,6 +252,9 @@ impl Committer {
                     self.answer(waiting, new).await;
                 }
             }
+            Err(error) if batch.len() > 1 && error.is_collision() => {
+                self.one_by_one(batch, &error).await;
+            }
             Err(error)
                 if let Some(spool) = &self.spool
                     && !error.is_about_the_row() =>
@@ -260,10 +263,7 @@ impl Committer {
                 self.put_into(spool, batch, When::Always).await;
             }
             Err(error) if batch.len() > 1 && !error.is_transient() => {
-                warn!(error = %error, rows = batch.len(), "a batch was refused: committing its rows one by one");
-                for waiting in batch {
-                    Box::pin(self.commit_directly(vec![waiting])).await;
-                }
+                self.one_by_one(batch, &error).await;
             }
             Err(error) => {
                 error!(error = %error, rows = batch.len(), "deliveries could not be stored; their senders were answered 503");
@@ -271,6 +271,13 @@ impl Committer {
                     let _ = waiting.answer.send(Err(NotStored::because(&error)));
                 }
             }
+        }
+    }
+
+    async fn one_by_one(&self, batch: Vec<Waiting>, why: &StoreError) {
+        warn!(error = %why, rows = batch.len(), "a batch was refused: committing its rows one by one");
+        for waiting in batch {
+            Box::pin(self.commit_directly(vec![waiting])).await;
         }
     }
 

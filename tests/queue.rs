@@ -11,8 +11,9 @@ use jetbridge::store::deliveries::DeliveryStatus;
 use jetbridge::store::finish::Changed;
 use jetbridge::store::jobs::{End, Finish, Finished, Replayed, Stage};
 use jetbridge::timeline::{EntryOutcome, TimelineEntry};
+use sqlx::Connection;
 use support::app::TestApp;
-use support::databases::TestDatabase;
+use support::databases::{Kind, TestDatabase, by_hand};
 use support::plane::{Delivery, issue_delivery, recorded};
 use uuid::Uuid;
 
@@ -45,6 +46,7 @@ fn done(job: &jetbridge::store::jobs::ClaimedJob, app: &TestApp) -> Finished {
     Finished {
         id: job.id,
         attempts: job.attempt,
+        last_error: job.last_error.clone(),
         end: End::Done { result: "done by a test".to_owned() },
         entry,
     }
@@ -217,6 +219,35 @@ on_both_databases! {
         assert!(stored.last_error.unwrap().contains("workers died"));
     }
 
+    async fn a_job_without_its_delivery_is_dead_with_the_reason_and_its_neighbors_run(database: TestDatabase) {
+        let text = database.text.clone();
+        let app = TestApp::new(database).await;
+        let lost = issue_delivery("lost", "t", TODO, "2026-11-22T01:00:00Z");
+        app.post(&lost).await;
+        let neighbor = issue_delivery("i", "t", TODO, "2026-11-22T01:00:00Z");
+        app.post(&neighbor).await;
+        by_hand(&text, &format!("DELETE FROM plane_webhook_deliveries WHERE delivery_id = '{}'", lost.id)).await;
+        assert_eq!(app.run_jobs().await, 1);
+        assert_eq!(delivery_of(&app, &neighbor).await.status, DeliveryStatus::Processed);
+        let queue = app.store.queue_stats(app.clock.now()).await.unwrap();
+        assert_eq!((queue.queued, queue.claimed, queue.dead), (0, 0, 1));
+        let told = app.store.delivery_timeline(Source::Plane, &DeliveryId::new(&lost.id)).await.unwrap();
+        assert!(told.iter().any(|e| e.outcome == EntryOutcome::Dead && e.reason.contains("was deleted")), "{told:?}");
+    }
+
+    async fn a_claim_whose_bodies_can_not_be_read_claims_nothing(database: TestDatabase) {
+        let text = database.text.clone();
+        let app = TestApp::new(database).await;
+        app.post(&issue_delivery("i", "t", TODO, "2026-11-22T01:00:00Z")).await;
+        let view = view_of_deliveries(&text).await;
+        by_hand(&text, "DROP VIEW deliveries").await;
+        let claim = app.store.claim_jobs(Stage::Read, 10, lease(), MINUTE, app.clock.now()).await;
+        assert!(claim.is_err());
+        by_hand(&text, &view).await;
+        let jobs = app.store.claim_jobs(Stage::Read, 10, lease(), MINUTE, app.clock.now()).await.unwrap();
+        assert_eq!(jobs.iter().map(|job| job.attempt).collect::<Vec<_>>(), [1]);
+    }
+
     async fn many_claimers_at_once_never_share_a_job(database: TestDatabase) {
         let app = TestApp::new(database).await;
         for i in 0..40 {
@@ -266,6 +297,84 @@ on_both_databases! {
             shuffled.assert_queue_is_empty().await;
         }
         assert!(expected.len() > 5, "only {} items", expected.len());
+    }
+}
+
+/// The statement that makes the view over all deliveries.
+async fn view_of_deliveries(text: &str) -> String {
+    if text.starts_with("sqlite:") {
+        let mut connection = sqlx::SqliteConnection::connect(text).await.unwrap();
+        let made = "SELECT sql FROM sqlite_master WHERE name = 'deliveries'";
+        sqlx::query_scalar(made).fetch_one(&mut connection).await.unwrap()
+    } else {
+        let mut connection = sqlx::PgConnection::connect(text).await.unwrap();
+        let made =
+            "SELECT 'CREATE VIEW deliveries AS ' || pg_get_viewdef('ops.deliveries'::regclass)";
+        sqlx::query_scalar(made).fetch_one(&mut connection).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_whose_end_the_database_could_not_take_is_given_back() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let text = database.text.clone();
+    let app = TestApp::new(database).await;
+    // Two ends are refused as by a disk that is full, for the batch and for what would be left.
+    by_hand(
+        &text,
+        "CREATE SEQUENCE refused;
+         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF nextval('ops.refused') <= 2 THEN RAISE 'full' USING ERRCODE = '53100'; END IF;
+             RETURN NULL;
+         END $$;
+         CREATE TRIGGER refuse AFTER INSERT ON timeline FOR EACH STATEMENT EXECUTE FUNCTION refuse()",
+    )
+    .await;
+    let delivery = issue_delivery("i", "t", TODO, "2026-11-22T01:00:00Z");
+    app.post(&delivery).await;
+    app.run_jobs().await;
+    assert_eq!(delivery_of(&app, &delivery).await.status, DeliveryStatus::Processed);
+    let id = DeliveryId::new(&delivery.id);
+    let attempts = app.store.delivery_timeline(Source::Plane, &id).await.unwrap();
+    assert_eq!(attempts.iter().map(|a| a.attempt).collect::<Vec<_>>(), [1]);
+}
+
+/// The key of the lock under which cards are made.
+const CARDS_LOCK: i64 = 0x626f_6172_6473;
+
+#[tokio::test]
+async fn deliveries_are_taken_in_while_every_worker_waits_for_the_cards() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let text = database.text.clone();
+    let app = TestApp::new(database).await;
+    let mut batches = Vec::new();
+    for i in 0..24 {
+        app.post(&issue_delivery(&format!("i{i}"), "t", TODO, "2026-11-22T01:00:00Z")).await;
+        let (store, lease, now) = (app.store.clone(), lease(), app.clock.now());
+        let jobs = store.claim_jobs(Stage::Read, 10, lease, MINUTE, now).await.unwrap();
+        let mut failed = done(&jobs[0], &app);
+        // One that a card has to tell of.
+        failed.end = End::Dead { error: "no".to_owned() };
+        batches.push((store, lease, failed));
+    }
+    let mut other = sqlx::PgConnection::connect(&text).await.unwrap();
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(CARDS_LOCK).execute(&mut other).await.unwrap();
+    let mut workers = tokio::task::JoinSet::new();
+    for (store, lease, failed) in batches {
+        workers.spawn(async move { store.finish_jobs(lease, &[failed], Changed::default()).await });
+    }
+    support::process::eventually("a worker that waits", || async {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+        let mut looking = sqlx::PgConnection::connect(&text).await.unwrap();
+        sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut looking).await.unwrap() >= 3
+    })
+    .await;
+    let answer = app.post(&issue_delivery("new", "t", TODO, "2026-11-22T01:00:00Z")).await;
+    assert_eq!(answer.status, 200);
+    app.store.ping().await.unwrap();
+    sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut other).await.unwrap();
+    for finished in workers.join_all().await {
+        assert_eq!(finished.unwrap(), Finish::Committed);
     }
 }
 

@@ -3,11 +3,17 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
+use jetbridge::config::Secrets;
+use jetbridge::sources::plane::verify::verify;
+use jetbridge::sources::{RawDelivery, Verified};
 use serde_json::json;
+use sqlx::Connection;
 use support::app::{TestApp, request};
-use support::databases::TestDatabase;
+use support::databases::{Kind, TestDatabase, by_hand};
 use support::plane::{Delivery, SECRET, issue, issue_delivery, sign};
 
 const TODO: (&str, &str) = ("Todo", "unstarted");
@@ -313,4 +319,69 @@ impl futures_core::Stream for Silence {
     ) -> std::task::Poll<Option<Self::Item>> {
         std::task::Poll::Pending
     }
+}
+
+#[tokio::test]
+async fn two_committers_with_the_same_deliveries_in_another_order_do_not_end_each_other() {
+    let app = TestApp::new(TestDatabase::new(Kind::Postgres).await).await;
+    for round in 0..20 {
+        let deliveries: Vec<_> = (0..128).map(|i| verified(&format!("{round}-{i}"))).collect();
+        let one: Vec<&Verified> = deliveries.iter().collect();
+        let other: Vec<&Verified> = deliveries.iter().rev().collect();
+        let now = app.clock.now();
+        let (one, other) = tokio::join!(
+            app.store.insert_deliveries(&one, now),
+            app.store.insert_deliveries(&other, now)
+        );
+        let new = one.unwrap().len() + other.unwrap().len();
+        assert_eq!(new, 128, "round {round}");
+    }
+}
+
+/// A delivery of Plane's with this text in it.
+fn verified(text: &str) -> Verified {
+    let delivery = issue_delivery(text, text, TODO, "2026-11-22T01:00:00Z");
+    let secrets = Secrets::new([SECRET.to_owned()]);
+    let raw = RawDelivery {
+        content_type: Some(&delivery.content_type),
+        signature: Some(&delivery.signature),
+        delivery_id: Some(&delivery.id),
+        event: Some("issue"),
+    };
+    verify(&raw, delivery.body.clone().into(), &secrets).unwrap()
+}
+
+#[tokio::test]
+async fn a_batch_that_the_database_ended_for_another_is_committed_row_by_row() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let text = database.text.clone();
+    let app = Arc::new(TestApp::new(database).await);
+    by_hand(
+        &text,
+        "CREATE SEQUENCE ended;
+         CREATE FUNCTION end_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF (SELECT count(*) FROM new) > 1 THEN
+                 PERFORM nextval('ops.ended');
+                 RAISE 'deadlock detected' USING ERRCODE = '40P01';
+             END IF;
+             RETURN NULL;
+         END $$;
+         CREATE TRIGGER end_it AFTER INSERT ON plane_webhook_deliveries
+             REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION end_it()",
+    )
+    .await;
+    let mut posts = tokio::task::JoinSet::new();
+    for i in 0..64 {
+        let delivery = issue_delivery(&format!("i{i}"), "t", TODO, "2026-11-22T01:00:00Z");
+        let app = Arc::clone(&app);
+        posts.spawn(async move { app.post(&delivery).await.status });
+    }
+    let answers = posts.join_all().await;
+    assert_eq!(answers, vec![StatusCode::OK; 64]);
+    let mut connection = sqlx::PgConnection::connect(&text).await.unwrap();
+    let ended: bool = sqlx::query_scalar("SELECT is_called FROM ops.ended")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert!(ended, "no batch had two rows");
 }

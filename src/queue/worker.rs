@@ -6,6 +6,10 @@
 //!   limit it is given up. One that stood still past its lease (a paused process) and comes back
 //!   finds, when it finishes, that its lease is no longer there.
 //! - *A hint is lost.* The worker looks every second without one.
+//! - *The quota of the other side is used up.* Nothing more is claimed for the sync until it is
+//!   there again: each job would only ask for half of what it needs and wait, all at once.
+//! - *The database does not take the end of a batch.* The batch is handed back as if it had never
+//!   been claimed: that is no fault of its jobs and no attempt.
 //!
 //! Under load a claim for reading waits while small batches are still in work, so that batches
 //! grow to what one commit can carry instead of multiplying commits. A claim for the sync brings
@@ -17,7 +21,7 @@ use std::time::Duration;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, warn};
 use uuid::Uuid;
@@ -25,7 +29,7 @@ use uuid::Uuid;
 use super::Wake;
 use crate::clock::Clock;
 use crate::ids::Lease;
-use crate::jobs::process_delivery::Processor;
+use crate::jobs::process_delivery::{Processor, Worked};
 use crate::store::jobs::{ClaimedJob, Stage};
 use crate::store::{Store, StoreResult};
 
@@ -41,6 +45,8 @@ const RENEW: Duration = Duration::from_secs(5);
 const READ_LIMIT: Duration = Duration::from_secs(45);
 /// The same for bringing one issue in step, which waits for other people's servers.
 const SYNC_LIMIT: Duration = Duration::from_mins(5);
+/// How long a batch rests before it is handed back to a database that did not take its end.
+const HAND_BACK: Duration = Duration::from_secs(1);
 /// How often a worker looks without being told.
 const POLL: Duration = Duration::from_secs(1);
 /// How often ended leases are looked for.
@@ -73,6 +79,9 @@ impl Worker {
                 self.reap().await;
                 reaped = Some(Instant::now());
             }
+            while let Some(ended) = batches.try_join_next() {
+                notice(ended);
+            }
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
             let claimed = self.claim().await;
             let count = claimed.as_ref().map_or(0, |(_, jobs)| jobs.len());
@@ -91,13 +100,15 @@ impl Worker {
                 continue;
             }
             tokio::select! {
-                Some(_) = batches.join_next(), if !batches.is_empty() => {}
+                Some(ended) = batches.join_next(), if !batches.is_empty() => notice(ended),
                 () = self.wake.wait(self.stage), if hear => {}
                 () = sleep(POLL) => {}
                 _ = stop.changed() => {}
             }
         }
-        while batches.join_next().await.is_some() {}
+        while let Some(ended) = batches.join_next().await {
+            notice(ended);
+        }
     }
 
     /// Works off what is due now and returns how many jobs that were: for whoever does not want
@@ -121,8 +132,12 @@ impl Worker {
         work(self.stage, store, clock, Arc::clone(&self.processor), lease, jobs)
     }
 
-    /// `None` when nothing is due or the database does not answer.
+    /// `None` when nothing is due, when it could only be refused, or when the database does not
+    /// answer.
     async fn claim(&self) -> Option<(Lease, Vec<ClaimedJob>)> {
+        if self.stage == Stage::Sync && self.processor.sync.used_up().is_some() {
+            return None;
+        }
         let lease = Lease(Uuid::new_v4());
         let claimed: StoreResult<_> =
             self.store.claim_jobs(self.stage, BATCH, lease, LEASE, self.clock.now()).await;
@@ -144,6 +159,13 @@ impl Worker {
                 warn!(error = %error, "ended leases can't be looked for; trying again in 5 s");
             }
         }
+    }
+}
+
+/// A batch that panicked has freed its slot; its jobs wait for the end of their lease.
+fn notice(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        error!(error = %error, "a bug: a batch ended in the middle; its jobs run again when their lease ends");
     }
 }
 
@@ -175,11 +197,29 @@ async fn work(
             Stage::Sync => processor.sync(lease, jobs).await,
         }
     };
-    tokio::select! {
-        done = timeout(limit, working) => if done.is_err() {
-            error!(count, "a batch of {count} jobs took longer than {limit:?} and was given up; its jobs run again when their lease ends");
-        },
-        () = alive => {}
+    let done = tokio::select! {
+        done = timeout(limit, working) => done,
+        () = alive => return,
+    };
+    match done {
+        Ok(Worked::Off) => {}
+        Ok(Worked::Unstored) => hand_back(&store, lease).await,
+        Err(_) => error!(
+            count,
+            "a batch of {count} jobs took longer than {limit:?} and was given up; its jobs run again when their lease ends"
+        ),
+    }
+}
+
+/// For as long as the database stays away this waits with the batch, so that nothing more is begun
+/// in its slot.
+async fn hand_back(store: &Store, lease: Lease) {
+    loop {
+        sleep(HAND_BACK).await;
+        match store.hand_back(lease).await {
+            Ok(_) => return,
+            Err(error) => warn!(error = %error, "a batch can't be handed back; trying again"),
+        }
     }
 }
 

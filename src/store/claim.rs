@@ -5,16 +5,26 @@
 //!   "no job of this lane is claimed" sees every earlier claim; SQLite has one writer.
 //! - *The plan.* Prepared on empty tables the claim would settle on a sequential scan and stay
 //!   there; the claiming transaction forbids it.
+//! - *The database goes away in between.* Bodies are read in the transaction that claims, so what
+//!   could not be handed to a worker was never claimed, and no attempt is lost.
+//! - *A delivery that somebody deleted by hand.* Its job is dead with the reason; those that came
+//!   with it go on.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::jobs::{ClaimedJob, Stage, of_github};
+use tracing::{error, warn};
+
+use super::cards::refresh::item_of_lane;
+use super::finish::Changed;
+use super::jobs::{ClaimedJob, End, Finished, Stage, of_github};
 use super::rows::{Statement, to_json};
 use super::time::At;
 use super::{Database, Store, StoreResult, unreadable};
 use crate::clock::Timestamp;
-use crate::ids::{DeliveryId, JobId, Lane, Lease};
+use crate::ids::{DeliveryId, JobId, Lane, Lease, WorkItemRef};
+use crate::sources::Source;
+use crate::timeline::{EntryOutcome, TimelineEntry};
 
 /// One key of `PostgreSQL`'s advisory locks, for claiming: any constant of our own.
 pub(super) const CLAIM_LOCK: i64 = 0x6a65_7462_7269;
@@ -33,7 +43,7 @@ const CLAIM: Statement = Statement {
             ORDER BY d.available_at, d.id LIMIT $4 FOR UPDATE SKIP LOCKED
         ) due
         WHERE q.id = due.id AND q.status = 'queued'
-        RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts, q.requeued_at",
+        RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts, q.requeued_at, q.last_error",
     sqlite: "
         UPDATE work_queue
         SET status = 'claimed', attempts = attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
@@ -43,7 +53,7 @@ const CLAIM: Statement = Statement {
               AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = d.lane)
             ORDER BY d.available_at, d.id LIMIT $4
         ) AND status = 'queued'
-        RETURNING id, source, delivery_id, lane, attempts, requeued_at",
+        RETURNING id, source, delivery_id, lane, attempts, requeued_at, last_error",
 };
 
 /// All due jobs of one lane, that of the oldest.
@@ -61,7 +71,7 @@ const CLAIM_SYNC: Statement = Statement {
             ORDER BY d.id LIMIT $4 FOR UPDATE SKIP LOCKED
         ) due
         WHERE q.id = due.id AND q.status = 'queued'
-        RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts, q.requeued_at",
+        RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts, q.requeued_at, q.last_error",
     sqlite: "
         UPDATE work_queue
         SET status = 'claimed', attempts = attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
@@ -74,7 +84,7 @@ const CLAIM_SYNC: Statement = Statement {
                 ORDER BY f.available_at, f.id LIMIT 1)
             ORDER BY d.id LIMIT $4
         ) AND status = 'queued'
-        RETURNING id, source, delivery_id, lane, attempts, requeued_at",
+        RETURNING id, source, delivery_id, lane, attempts, requeued_at, last_error",
 };
 
 const BODIES: Statement = Statement {
@@ -95,7 +105,7 @@ const MARK_PROCESSING: Statement = Statement {
         UPDATE github_webhook_events SET status = 'processing'
         WHERE delivery_id IN (SELECT value FROM json_each($1))",
 };
-type ClaimRow = (i64, String, String, Option<String>, i64, Option<At>);
+type ClaimRow = (i64, String, String, Option<String>, i64, Option<At>, Option<String>);
 type BodyRow = (String, String, String, String, Option<Vec<u8>>, At, Option<String>);
 
 impl Store {
@@ -110,6 +120,25 @@ impl Store {
         lease_for: Duration,
         now: Timestamp,
     ) -> StoreResult<Vec<ClaimedJob>> {
+        loop {
+            let (jobs, orphans) = self.claim_once(stage, limit, lease, lease_for, now).await?;
+            let is_all = orphans.is_empty();
+            self.bury(lease, orphans, now).await;
+            if is_all || !jobs.is_empty() {
+                return Ok(jobs);
+            }
+        }
+    }
+
+    /// One claim: jobs with their deliveries, and those that have none.
+    async fn claim_once(
+        &self,
+        stage: Stage,
+        limit: i64,
+        lease: Lease,
+        lease_for: Duration,
+        now: Timestamp,
+    ) -> StoreResult<(Vec<ClaimedJob>, Vec<Orphan>)> {
         let token = lease.0.to_string();
         let claim = match stage {
             Stage::Read => CLAIM,
@@ -128,11 +157,17 @@ impl Store {
                     let processing = sqlx::query(MARK_PROCESSING.$dialect).bind(ids);
                     processing.execute(&mut *transaction).await?;
                 }
+                let mut claimed = (Vec::new(), Vec::new());
+                if !rows.is_empty() {
+                    let ids: Vec<&str> = rows.iter().map(|row| row.2.as_str()).collect();
+                    let bodies = sqlx::query_as(BODIES.$dialect).bind(to_json(&ids)?);
+                    claimed = with_bodies(rows, bodies.fetch_all(&mut *transaction).await?)?;
+                }
                 transaction.commit().await?;
-                rows
+                claimed
             }};
         }
-        let mut rows = match &self.database {
+        Ok(match &self.database {
             Database::Postgres(pool) => {
                 let mut transaction = pool.begin().await?;
                 sqlx::query(LOCK_AND_PLAN).bind(CLAIM_LOCK).execute(&mut *transaction).await?;
@@ -141,52 +176,96 @@ impl Store {
             Database::Sqlite { writer, .. } => {
                 claim!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite)
             }
-        };
-        rows.sort_unstable_by_key(|row| row.0);
-        self.with_bodies(rows).await
+        })
     }
 
-    async fn with_bodies(&self, rows: Vec<ClaimRow>) -> StoreResult<Vec<ClaimedJob>> {
-        if rows.is_empty() {
-            return Ok(Vec::new());
+    /// Ends jobs that have nothing to work on. Should that fail, their lease ends and they are
+    /// met again.
+    async fn bury(&self, lease: Lease, orphans: Vec<Orphan>, now: Timestamp) {
+        if orphans.is_empty() {
+            return;
         }
-        let ids: Vec<&str> = rows.iter().map(|row| row.2.as_str()).collect();
-        let ids = to_json(&ids)?;
-        let bodies: Vec<BodyRow> = match &self.database {
-            Database::Postgres(pool) => {
-                sqlx::query_as(BODIES.postgres).bind(ids).fetch_all(pool).await?
-            }
-            Database::Sqlite { reader, .. } => {
-                sqlx::query_as(BODIES.sqlite).bind(ids).fetch_all(reader).await?
-            }
-        };
-        let mut by_id: HashMap<_, _> = bodies
-            .into_iter()
-            .map(|(source, id, event, encoding, body, at, repository)| {
-                ((source, id), (event, encoding, body, at, repository))
-            })
-            .collect();
-        rows.into_iter()
-            .map(|(id, source, delivery_id, lane, attempts, requeued_at)| {
-                let Some((event_type, encoding, body, received_at, repository)) =
-                    by_id.remove(&(source.clone(), delivery_id.clone()))
-                else {
-                    return Err(unreadable("job", "its delivery is missing"));
-                };
-                Ok(ClaimedJob {
-                    id: JobId(id),
-                    source: source.parse().map_err(|e| unreadable("source", e))?,
-                    delivery_id: DeliveryId::new(delivery_id),
-                    event_type,
-                    repository,
-                    lane: lane.map(Lane::new),
-                    attempt: u32::try_from(attempts).unwrap_or(u32::MAX),
-                    encoding,
-                    body,
-                    received_at: received_at.0,
-                    since: requeued_at.unwrap_or(received_at).0,
-                })
-            })
-            .collect()
+        let count = orphans.len();
+        let finished: Vec<_> = orphans.into_iter().map(|orphan| orphan.buried(now)).collect();
+        error!(count, "{count} jobs have no delivery any more: it was deleted in the database");
+        if let Err(error) = self.finish_jobs(lease, &finished, Changed::default()).await {
+            warn!(error = %error, "jobs without a delivery could not be ended; they are met again when their lease ends");
+        }
     }
+}
+
+/// A job whose delivery is gone.
+struct Orphan {
+    id: JobId,
+    source: Source,
+    delivery_id: DeliveryId,
+    lane: Option<Lane>,
+    attempts: u32,
+    last_error: Option<String>,
+}
+
+impl Orphan {
+    fn buried(self, now: Timestamp) -> Finished {
+        const WHY: &str = "its delivery was deleted in the database: there is nothing to read";
+        let item = self.lane.as_ref().and_then(|lane| item_of_lane(lane.as_str()));
+        let entry = TimelineEntry {
+            item: item.map(WorkItemRef::new),
+            source: self.source,
+            delivery_id: self.delivery_id,
+            attempt: i64::from(self.attempts),
+            at: now,
+            outcome: EntryOutcome::Dead,
+            reason: WHY.to_owned(),
+            changes: Vec::new(),
+        };
+        Finished {
+            id: self.id,
+            attempts: self.attempts,
+            last_error: self.last_error,
+            end: End::Dead { error: WHY.to_owned() },
+            entry,
+        }
+    }
+}
+
+/// Claimed jobs with their deliveries in the order of arrival, and those that have none.
+fn with_bodies(
+    mut rows: Vec<ClaimRow>,
+    bodies: Vec<BodyRow>,
+) -> StoreResult<(Vec<ClaimedJob>, Vec<Orphan>)> {
+    rows.sort_unstable_by_key(|row| row.0);
+    let mut by_id: HashMap<_, _> = bodies
+        .into_iter()
+        .map(|(source, id, event, encoding, body, at, repository)| {
+            ((source, id), (event, encoding, body, at, repository))
+        })
+        .collect();
+    let (mut jobs, mut orphans) = (Vec::with_capacity(rows.len()), Vec::new());
+    for (id, source, delivery_id, lane, attempts, requeued_at, last_error) in rows {
+        let delivery = by_id.remove(&(source.clone(), delivery_id.clone()));
+        let id = JobId(id);
+        let source = source.parse().map_err(|e| unreadable("source", e))?;
+        let delivery_id = DeliveryId::new(delivery_id);
+        let lane = lane.map(Lane::new);
+        let attempt = u32::try_from(attempts).unwrap_or(u32::MAX);
+        let Some((event_type, encoding, body, received_at, repository)) = delivery else {
+            orphans.push(Orphan { id, source, delivery_id, lane, attempts: attempt, last_error });
+            continue;
+        };
+        jobs.push(ClaimedJob {
+            id,
+            source,
+            delivery_id,
+            event_type,
+            repository,
+            lane,
+            attempt,
+            last_error,
+            encoding,
+            body,
+            received_at: received_at.0,
+            since: requeued_at.unwrap_or(received_at).0,
+        });
+    }
+    Ok((jobs, orphans))
 }

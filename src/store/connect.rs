@@ -3,26 +3,31 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Connection;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, PgPool};
+use tokio::sync::Semaphore;
 
 use super::changes::Changed;
-use super::{Condition, Database, Store, StoreError, StoreResult, condition_of, on_writer};
+use super::{Condition, Database, Store, StoreError, StoreResult, TURNS, condition_of, on_writer};
 
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a request waits for a connection before the database counts as gone.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Connections to `PostgreSQL`: two committers, the workers and some for pages.
+/// Connections to `PostgreSQL`: the workers and some for pages.
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// How long a session of ours may stand still in the middle of a transaction, milliseconds: as long
 /// as a lease. A paused or vanished process would hold its locks, and up everybody who claims.
 const STANDS_STILL: &str = "15000";
+/// Connections to `PostgreSQL` for the two committers and the drain of the inbox alone: they have
+/// little time to get one, however busy everything else is.
+const INTAKE_CONNECTIONS: u32 = 3;
 /// Connections to SQLite that only read.
 const SQLITE_READERS: u32 = 2;
 /// Bodies of some kilobytes then lie in one or two pages rather than in three or four.
@@ -103,9 +108,9 @@ impl Store {
     pub fn later(url: &DatabaseUrl) -> StoreResult<Self> {
         match url {
             DatabaseUrl::Postgres(url) => {
-                let (pool, options) = postgres(url)?;
-                let database = Database::Postgres(pool.connect_lazy_with(options));
-                Ok(Self { database, changed: Changed::default() })
+                let (options, intake) = postgres(url)?;
+                let pool = pool_of(POSTGRES_CONNECTIONS).connect_lazy_with(options);
+                Ok(Self::over(Database::Postgres(pool), Some(intake)))
             }
             DatabaseUrl::Sqlite(_) => Err(StoreError::Unreachable(sqlx::Error::PoolClosed)),
         }
@@ -158,11 +163,19 @@ impl Store {
     }
 
     async fn connect(url: &DatabaseUrl, missing: Missing) -> StoreResult<Self> {
-        let database = match url {
-            DatabaseUrl::Sqlite(path) => connect_sqlite(path, missing).await?,
-            DatabaseUrl::Postgres(url) => connect_postgres(url).await?,
+        let (database, intake) = match url {
+            DatabaseUrl::Sqlite(path) => (connect_sqlite(path, missing).await?, None),
+            DatabaseUrl::Postgres(url) => {
+                let (pool, intake) = connect_postgres(url).await?;
+                (Database::Postgres(pool), Some(intake))
+            }
         };
-        Ok(Self { database, changed: Changed::default() })
+        Ok(Self::over(database, intake))
+    }
+
+    fn over(database: Database, intake: Option<PgPool>) -> Self {
+        let turns = Arc::new(Semaphore::new(TURNS));
+        Self { database, changed: Changed::default(), intake, turns }
     }
 
     async fn migrate(&self) -> StoreResult<()> {
@@ -217,12 +230,15 @@ fn migration_error(error: MigrateError, migrator: &Migrator) -> StoreError {
     }
 }
 
-async fn connect_postgres(url: &str) -> StoreResult<Database> {
-    let (pool, options) = postgres(url)?;
-    Ok(Database::Postgres(pool.connect_with(options).await?))
+async fn connect_postgres(url: &str) -> StoreResult<(PgPool, PgPool)> {
+    let (options, intake) = postgres(url)?;
+    let pool = pool_of(POSTGRES_CONNECTIONS).connect_with(options).await?;
+    Ok((pool, intake))
 }
 
-fn postgres(url: &str) -> StoreResult<(PgPoolOptions, PgConnectOptions)> {
+/// How to connect, and the connections for taking deliveries in, which are made when the first one
+/// comes.
+fn postgres(url: &str) -> StoreResult<(PgConnectOptions, PgPool)> {
     let options = PgConnectOptions::from_str(url)
         .map_err(StoreError::Refused)?
         .application_name("jetbridge")
@@ -231,11 +247,15 @@ fn postgres(url: &str) -> StoreResult<(PgPoolOptions, PgConnectOptions)> {
             ("jit", "off"),
             ("idle_in_transaction_session_timeout", STANDS_STILL),
         ]);
-    let pool = PgPoolOptions::new()
-        .max_connections(POSTGRES_CONNECTIONS)
+    let intake = pool_of(INTAKE_CONNECTIONS).connect_lazy_with(options.clone());
+    Ok((options, intake))
+}
+
+fn pool_of(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false);
-    Ok((pool, options))
+        .test_before_acquire(false)
 }
 
 async fn connect_sqlite(path: &Path, missing: Missing) -> StoreResult<Database> {

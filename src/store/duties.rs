@@ -1,7 +1,7 @@
 //! Which processes there are, and which of them does what only one has to do.
 
-use sqlx::FromRow;
 use sqlx::types::Json;
+use sqlx::{FromRow, PgPool};
 
 use super::rows::Statement;
 use super::time::At;
@@ -130,7 +130,12 @@ impl Store {
         };
         match &self.database {
             Database::Postgres(pool) => {
-                count(pool.size(), pool.num_idle(), pool.options().get_max_connections())
+                let pools = || [Some(pool), self.intake.as_ref()].into_iter().flatten();
+                count(
+                    pools().map(PgPool::size).sum(),
+                    pools().map(PgPool::num_idle).sum(),
+                    pools().map(|pool| pool.options().get_max_connections()).sum(),
+                )
             }
             Database::Sqlite { writer, reader } => count(
                 writer.size() + reader.size(),

@@ -9,7 +9,7 @@ use super::cards::refresh;
 use super::changes::REVISE;
 use super::figures::{ADD_FIGURES, figure_rows};
 use super::finished_rows::{comment_row, entry_row, finished_row, item_row};
-use super::jobs::{End, Finish, Finished};
+use super::jobs::{Counted, End, Finish, Finished};
 use super::plane_names::{Keys, PUT_NAMES};
 use super::rows::{Statement, statement, to_json};
 use super::time::At;
@@ -131,7 +131,7 @@ pub(super) const APPEND_TIMELINE: Statement = statement!(
 
 /// The same steps on either database; gives the outcome.
 macro_rules! finish {
-    ($transaction:expr, $dialect:ident, $closings:ident, $lease:expr, $finished:expr, $items:expr, $rows:expr) => {{
+    ($transaction:expr, $dialect:ident, $closings:ident, $moved:ident, $lease:expr, $finished:expr, $items:expr, $rows:expr) => {{
         let (mut transaction, rows) = ($transaction, $rows);
         let kept: Vec<(i64, Option<String>)> = sqlx::query_as(FINISH_JOBS.$dialect)
             .bind(rows.jobs)
@@ -150,6 +150,7 @@ macro_rules! finish {
                 .await?;
             revised.extend(about.into_iter().flatten());
         }
+        refresh::$moved(&mut transaction, $items).await?;
         for (statement, rows) in rows.writes {
             sqlx::query(statement.$dialect).bind(rows).execute(&mut *transaction).await?;
         }
@@ -175,12 +176,14 @@ impl Store {
     ) -> StoreResult<Finish> {
         let rows = Rows::of(finished, changed)?;
         let items = changed.items;
+        let _turn = self.turn().await;
         let finish = match &self.database {
             Database::Postgres(pool) => {
                 finish!(
                     pool.begin().await?,
                     postgres,
                     closings_postgres,
+                    moved_postgres,
                     lease,
                     finished,
                     items,
@@ -189,7 +192,16 @@ impl Store {
             }
             Database::Sqlite { writer, .. } => {
                 let transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-                finish!(transaction, sqlite, closings_sqlite, lease, finished, items, rows)
+                finish!(
+                    transaction,
+                    sqlite,
+                    closings_sqlite,
+                    moved_sqlite,
+                    lease,
+                    finished,
+                    items,
+                    rows
+                )
             }
         };
         self.tell_changed();
@@ -209,7 +221,7 @@ impl Store {
         let row = to_json(&[item_row(item)])?;
         let revised = to_json(&[&item.item])?;
         macro_rules! improve {
-            ($transaction:expr, $dialect:ident) => {{
+            ($transaction:expr, $dialect:ident, $moved:ident) => {{
                 let mut transaction = $transaction;
                 let unchanged: Option<i64> = sqlx::query_scalar(UNCHANGED.$dialect)
                     .bind(item.item.as_str())
@@ -224,6 +236,7 @@ impl Store {
                     .bind(row.as_str())
                     .execute(&mut *transaction)
                     .await?;
+                refresh::$moved(&mut transaction, &[item]).await?;
                 sqlx::query(UPSERT_ITEMS.$dialect).bind(row).execute(&mut *transaction).await?;
                 let shown = vec![item.item.as_str().to_owned()];
                 refresh::$dialect(&mut transaction, shown, Vec::new()).await?;
@@ -231,10 +244,11 @@ impl Store {
                 transaction.commit().await?;
             }};
         }
+        let _turn = self.turn().await;
         match &self.database {
-            Database::Postgres(pool) => improve!(pool.begin().await?, postgres),
+            Database::Postgres(pool) => improve!(pool.begin().await?, postgres, moved_postgres),
             Database::Sqlite { writer, .. } => {
-                improve!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite);
+                improve!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite, moved_sqlite);
             }
         }
         self.tell_changed();
@@ -278,8 +292,11 @@ impl Rows {
             let comments: Vec<_> = changed.comments.iter().map(|c| comment_row(c)).collect();
             writes.push((UPSERT_COMMENTS, to_json(&comments)?));
         }
-        let entries: Vec<_> = finished.iter().map(|f| entry_row(&f.entry)).collect();
-        writes.push((APPEND_TIMELINE, to_json(&entries)?));
+        let told = finished.iter().filter(|finished| !waits_on(finished));
+        let entries: Vec<_> = told.map(|f| entry_row(&f.entry)).collect();
+        if !entries.is_empty() {
+            writes.push((APPEND_TIMELINE, to_json(&entries)?));
+        }
         if !changed.figures.is_empty() {
             writes.push((ADD_FIGURES, figure_rows(changed.figures)?));
         }
@@ -295,6 +312,16 @@ fn lost(finished: &[Finished], kept: &[(i64, Option<String>)]) -> Vec<JobId> {
     finished.iter().map(|f| f.id).filter(|id| !is_kept(id)).collect()
 }
 
+/// Whether it waits for what it waited for already, so that there is nothing new to tell.
+fn waits_on(finished: &Finished) -> bool {
+    match &finished.end {
+        End::Again { error, counted: Counted::Waiting, .. } => {
+            finished.last_error.as_ref() == Some(error)
+        }
+        End::Again { .. } | End::Done { .. } | End::Handed { .. } | End::Dead { .. } => false,
+    }
+}
+
 /// The items whose cards say something else now: those that were written, and those whose jobs
 /// are or were in trouble or are to be carried over.
 fn shown(
@@ -308,8 +335,10 @@ fn shown(
         lanes.iter().filter_map(|(id, lane)| Some((*id, lane.as_deref()?))).collect();
     for finished in finished {
         let Some(lane) = lanes.get(&finished.id.0) else { continue };
-        let went_well = matches!(finished.end, End::Done { .. }) && finished.attempts <= 1;
-        if !went_well || lane.starts_with("sync:") {
+        // The count of attempts does not tell: a replay begins it anew, and a wait is none.
+        let was_well = finished.last_error.is_none() && !lane.starts_with("sync:");
+        let is_well = was_well && matches!(finished.end, End::Done { .. });
+        if !is_well && !waits_on(finished) {
             shown.extend(refresh::item_of_lane(lane));
         }
     }

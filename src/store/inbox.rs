@@ -12,7 +12,7 @@ use sqlx::Row;
 
 use super::deliveries::DeliveryStatus;
 use super::time::{At, to_text};
-use super::{Database, Store, StoreResult, on_writer};
+use super::{Database, Store, StoreResult};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, Lane};
 use crate::sources::{BodyHash, Source, Verified};
@@ -38,7 +38,8 @@ pub struct Duplicate {
 }
 
 /// One statement, so one transaction: the rows, and the jobs of those that are new. The lanes are
-/// unnested apart, so that the bodies are read once and never kept for the join.
+/// unnested apart, so that the bodies are read once and never kept for the join, and in the order of
+/// arrival, which jobs keep. The rows come in the order of their keys.
 const INSERT_PLANE_POSTGRES: &str = "
     WITH fresh AS (
         INSERT INTO plane_webhook_deliveries
@@ -50,7 +51,8 @@ const INSERT_PLANE_POSTGRES: &str = "
     ), jobs AS (
         INSERT INTO work_queue (source, delivery_id, lane, available_at)
         SELECT 'plane', delivery_id, lane, $8
-        FROM unnest($1::text[], $5::text[]) AS lanes(delivery_id, lane) JOIN fresh USING (delivery_id)
+        FROM unnest($10::text[], $5::text[]) WITH ORDINALITY AS arrived(delivery_id, lane, place)
+            JOIN fresh USING (delivery_id) ORDER BY place
     )
     SELECT delivery_id FROM fresh";
 
@@ -67,7 +69,8 @@ const INSERT_GITHUB_POSTGRES: &str = "
     ), jobs AS (
         INSERT INTO work_queue (source, delivery_id, lane, available_at)
         SELECT 'github', delivery_id, lane, $9
-        FROM unnest($1::text[], $5::text[]) AS lanes(delivery_id, lane) JOIN fresh USING (delivery_id)
+        FROM unnest($11::text[], $5::text[]) WITH ORDINALITY AS arrived(delivery_id, lane, place)
+            JOIN fresh USING (delivery_id) ORDER BY place
     )
     SELECT delivery_id FROM fresh";
 
@@ -141,9 +144,9 @@ impl Store {
         let Some(source) = batch.first().map(|d| d.source()) else { return Ok(Vec::new()) };
         debug_assert!(batch.iter().all(|d| d.source() == source), "a batch is of one source");
         let fresh = match &self.database {
-            Database::Postgres(pool) => match source {
-                Source::Plane => insert_plane_postgres(pool, batch, now).await?,
-                Source::Github => insert_github_postgres(pool, batch, now).await?,
+            Database::Postgres(pool) => match (source, self.intake.as_ref().unwrap_or(pool)) {
+                (Source::Plane, pool) => insert_plane_postgres(pool, batch, now).await?,
+                (Source::Github, pool) => insert_github_postgres(pool, batch, now).await?,
             },
             Database::Sqlite { writer, .. } => insert_sqlite(writer, source, batch, now).await?,
         };
@@ -169,14 +172,29 @@ impl Store {
         let id = delivery.delivery_id().as_str();
         let event_id = delivery.event_id().map(EventId::as_str);
         let hash = delivery.body_hash().0.to_vec();
-        let known = on_writer!(self, pool => {
-            let find = match delivery.source() {
-                Source::Plane => sqlx::query(FIND_PLANE_DUPLICATE).bind(id).bind(event_id).bind(hash),
-                Source::Github => sqlx::query(FIND_GITHUB_DUPLICATE).bind(id),
-            };
-            let row = find.fetch_optional(pool).await?;
-            row.map(|row| Known::from_columns(row.try_get(0)?, &row.try_get::<String, _>(1)?, row.try_get(2)?)).transpose()
-        });
+        macro_rules! find {
+            ($pool:expr) => {{
+                let find = match delivery.source() {
+                    Source::Plane => {
+                        sqlx::query(FIND_PLANE_DUPLICATE).bind(id).bind(event_id).bind(hash)
+                    }
+                    Source::Github => sqlx::query(FIND_GITHUB_DUPLICATE).bind(id),
+                };
+                let row = find.fetch_optional($pool).await?;
+                row.map(|row| {
+                    Known::from_columns(
+                        row.try_get(0)?,
+                        &row.try_get::<String, _>(1)?,
+                        row.try_get(2)?,
+                    )
+                })
+                .transpose()
+            }};
+        }
+        let known = match &self.database {
+            Database::Postgres(pool) => find!(self.intake.as_ref().unwrap_or(pool)),
+            Database::Sqlite { writer, .. } => find!(writer),
+        };
         Ok(known?)
     }
 }
@@ -219,6 +237,8 @@ async fn insert_plane_postgres(
     batch: &[Received<'_>],
     now: Timestamp,
 ) -> Result<Vec<String>, sqlx::Error> {
+    let (arrived, lanes) = arrival_of(batch);
+    let batch = &sorted(batch);
     let columns = Columns::of(batch);
     let event_ids: Vec<_> = batch.iter().map(|d| d.event_id().map(EventId::as_str)).collect();
     sqlx::query_scalar(INSERT_PLANE_POSTGRES)
@@ -226,11 +246,12 @@ async fn insert_plane_postgres(
         .bind(event_ids)
         .bind(columns.event_types)
         .bind(columns.encodings)
-        .bind(columns.lanes)
+        .bind(lanes)
         .bind(columns.hashes)
         .bind(columns.bodies)
         .bind(At(now))
         .bind(columns.times)
+        .bind(arrived)
         .fetch_all(pool)
         .await
 }
@@ -240,6 +261,8 @@ async fn insert_github_postgres(
     batch: &[Received<'_>],
     now: Timestamp,
 ) -> Result<Vec<String>, sqlx::Error> {
+    let (arrived, lanes) = arrival_of(batch);
+    let batch = &sorted(batch);
     let columns = Columns::of(batch);
     let actions: Vec<_> = batch.iter().map(|d| d.action()).collect();
     let repositories: Vec<_> = batch.iter().map(|d| d.repository_sync().map(|id| id.0)).collect();
@@ -248,14 +271,33 @@ async fn insert_github_postgres(
         .bind(columns.event_types)
         .bind(actions)
         .bind(columns.encodings)
-        .bind(columns.lanes)
+        .bind(lanes)
         .bind(columns.hashes)
         .bind(columns.bodies)
         .bind(repositories)
         .bind(At(now))
         .bind(columns.times)
+        .bind(arrived)
         .fetch_all(pool)
         .await
+}
+
+/// Ids and lanes in the order of arrival.
+fn arrival_of<'a>(batch: &[Received<'a>]) -> (Vec<&'a str>, Vec<Option<&'a str>>) {
+    let deliveries = batch.iter().map(|received| received.delivery);
+    deliveries.map(|d| (d.delivery_id().as_str(), d.lane().map(Lane::as_str))).unzip()
+}
+
+/// In an order that is the same for everybody who inserts the same deliveries: two that wait for
+/// each other's keys would have one of them ended.
+fn sorted<'a>(batch: &[Received<'a>]) -> Vec<Received<'a>> {
+    let mut sorted = batch.to_vec();
+    match batch.first().map(|delivery| delivery.source()) {
+        // A repeat has the same body, though it may come under another id.
+        Some(Source::Plane) => sorted.sort_by_key(|delivery| delivery.body_hash().0),
+        Some(Source::Github) | None => sorted.sort_by(|a, b| a.delivery_id().cmp(b.delivery_id())),
+    }
+    sorted
 }
 
 /// The columns that deliveries of every source have, as arrays for `unnest`.
@@ -263,7 +305,6 @@ struct Columns<'a> {
     delivery_ids: Vec<&'a str>,
     event_types: Vec<&'a str>,
     encodings: Vec<&'static str>,
-    lanes: Vec<Option<&'a str>>,
     hashes: Vec<Vec<u8>>,
     bodies: Vec<&'a [u8]>,
     times: Vec<Timestamp>,
@@ -275,7 +316,6 @@ impl<'a> Columns<'a> {
             delivery_ids: batch.iter().map(|d| d.delivery_id().as_str()).collect(),
             event_types: batch.iter().map(|d| d.event_type()).collect(),
             encodings: batch.iter().map(|d| d.encoding().as_str()).collect(),
-            lanes: batch.iter().map(|d| d.lane().map(Lane::as_str)).collect(),
             hashes: batch.iter().map(|d| d.body_hash().0.to_vec()).collect(),
             bodies: batch.iter().map(|d| d.body().as_ref()).collect(),
             times: batch.iter().map(|d| d.at).collect(),

@@ -40,6 +40,8 @@ pub struct ClaimedJob {
     pub lane: Option<Lane>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
+    /// Why the one before it did not come to its end, where it did not.
+    pub last_error: Option<String>,
     /// `json` or `form`.
     pub encoding: String,
     /// The exact bytes; `None` when retention dropped them.
@@ -106,6 +108,8 @@ pub struct Finished {
     pub id: JobId,
     /// Its attempts so far, this one included.
     pub attempts: u32,
+    /// The error that it was claimed with.
+    pub last_error: Option<String>,
     /// How it ended.
     pub end: End,
     /// The timeline's line for it.
@@ -152,6 +156,34 @@ impl Store {
         let token = lease.0.to_string();
         on_writer!(self, pool => sqlx::query(RENEW).bind(token).bind(At(until)).execute(pool).await?.rows_affected());
         Ok(())
+    }
+
+    /// Queues again what is claimed under a lease, as if it had not been claimed: for a worker that
+    /// could not come to an end through no fault of its jobs. Returns how many there were.
+    pub async fn hand_back(&self, lease: Lease) -> StoreResult<u64> {
+        const HAND_BACK: &str =
+            "UPDATE work_queue SET status = 'queued', attempts = attempts - 1, lease = NULL, lease_until = NULL
+            WHERE lease = $1 AND status = 'claimed' RETURNING source, delivery_id";
+        let token = lease.0.to_string();
+        macro_rules! hand_back {
+            ($transaction:expr, $dialect:ident) => {{
+                let mut transaction = $transaction;
+                let queued: Vec<(String, String)> =
+                    sqlx::query_as(HAND_BACK).bind(token).fetch_all(&mut *transaction).await?;
+                if let Some(ids) = of_github(queued.iter().map(|row| (&row.0, &row.1)))? {
+                    let pending = sqlx::query(MARK_PENDING.$dialect).bind(ids);
+                    pending.execute(&mut *transaction).await?;
+                }
+                transaction.commit().await?;
+                queued.len() as u64
+            }};
+        }
+        Ok(match &self.database {
+            Database::Postgres(pool) => hand_back!(pool.begin().await?, postgres),
+            Database::Sqlite { writer, .. } => {
+                hand_back!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite)
+            }
+        })
     }
 
     /// Queues again what was claimed under leases that ended before `now`; returns how many.

@@ -350,6 +350,7 @@ impl Store {
                 transaction.commit().await?;
             }};
         }
+        let _turn = self.turn().await;
         match &self.database {
             Database::Postgres(pool) => save!(pool.begin().await?, postgres),
             Database::Sqlite { writer, .. } => {

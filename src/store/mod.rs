@@ -55,7 +55,10 @@ mod write_history;
 
 pub use connect::{DatabaseUrl, InvalidDatabaseUrl};
 
+use std::sync::Arc;
+
 use sqlx::{PgPool, SqlitePool};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Runs one piece of code on whichever database there is; `$pool` is bound to the pool that may
 /// write (`on_writer!`) or only reads (`on_reader!`).
@@ -82,6 +85,10 @@ use {on_reader, on_writer};
 pub struct Store {
     database: Database,
     changed: changes::Changed,
+    /// `PostgreSQL`'s connections for taking deliveries in, which nothing else may use up.
+    intake: Option<PgPool>,
+    /// Turns at making cards, which is done by one transaction at a time.
+    turns: Arc<Semaphore>,
 }
 
 #[derive(Debug, Clone)]
@@ -89,6 +96,10 @@ enum Database {
     Postgres(PgPool),
     Sqlite { writer: SqlitePool, reader: SqlitePool },
 }
+
+/// How many transactions may be on their way to the lock under which cards are made: one that has
+/// it, and a few that have their other writes done by then. All others wait without a connection.
+const TURNS: usize = 4;
 
 /// The database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -164,6 +175,13 @@ impl StoreError {
 }
 
 impl StoreError {
+    /// Whether the database ended this transaction for the sake of another one (a deadlock, a
+    /// serialisation failure): nothing is wrong with it, and it may be repeated at once.
+    pub fn is_collision(&self) -> bool {
+        let Self::Unreachable(sqlx::Error::Database(error)) = self else { return false };
+        error.code().is_some_and(|code| code.len() == 5 && code.starts_with("40"))
+    }
+
     /// Whether it is about what was to be stored rather than about the database: values that no
     /// database of this kind takes (classes 21, 22, 23 and 54 of `PostgreSQL`'s codes). Everything
     /// else that refuses a delivery, be it a password that was changed, a server that only reads or
@@ -266,7 +284,12 @@ impl Store {
     /// Closes all connections; a SQLite database is checkpointed.
     pub async fn close(&self) {
         match &self.database {
-            Database::Postgres(pool) => pool.close().await,
+            Database::Postgres(pool) => {
+                if let Some(intake) = &self.intake {
+                    intake.close().await;
+                }
+                pool.close().await;
+            }
             Database::Sqlite { writer, reader } => {
                 reader.close().await;
                 writer.close().await;
@@ -276,6 +299,13 @@ impl Store {
 }
 
 impl Store {
+    /// To be had before a transaction is begun that makes cards, and kept to its end: those that
+    /// wait for one another must not use up the connections that everybody else needs.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        self.turns.acquire().await.ok()
+    }
+
     /// How many commits can usefully be under way at once.
     pub fn committers(&self) -> usize {
         match self.database {

@@ -276,6 +276,7 @@ impl Store {
                 ReplayedBatch::of(queued.len() as u64, &claimed)
             }};
         }
+        let _turn = self.turn().await;
         let batch = match &self.database {
             Database::Postgres(pool) => requeue!(pool.begin().await?, postgres),
             Database::Sqlite { writer, .. } => {

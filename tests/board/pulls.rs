@@ -76,6 +76,21 @@ on_both_databases! {
         }
     }
 
+    async fn it_stays_there_when_the_repository_gets_another_name(database: TestDatabase) {
+        let site = Site::new(database).await;
+        site.github(7, "A title", "open", "2026-11-22T01:00:00Z").await;
+        site.receive_github(&pull("Fixes #12", "2026-11-22T01:01:00Z", |_| {})).await;
+        let mut renamed = issue(7, "A title", "open", "2026-11-22T01:02:00Z");
+        renamed["html_url"] = json!("https://github.com/Codertocat/Goodbye/issues/12");
+        let mut repository = repository();
+        repository["name"] = json!("Goodbye");
+        repository["full_name"] = json!("Codertocat/Goodbye");
+        let body = json!({"action": "edited", "issue": renamed, "repository": repository});
+        site.receive_github(&GithubDelivery::new("issues", body.to_string())).await;
+        assert!(site.see("/boards").await.contains("Codertocat/Goodbye"));
+        assert_eq!(pulls(&site).await, [("#44".to_owned(), PullState::Open)]);
+    }
+
     async fn one_that_no_longer_closes_the_issue_has_a_card_of_its_own_again(database: TestDatabase) {
         let site = Site::new(database).await;
         site.github(7, "A title", "open", "2026-11-22T01:00:00Z").await;

@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use jetbridge::board::HealthState;
-use jetbridge::ids::Lease;
+use jetbridge::clock::Timestamp;
+use jetbridge::ids::{DeliveryId, Lease, WorkItemRef};
+use jetbridge::sources::Source;
+use jetbridge::store::finish::Changed;
+use jetbridge::store::jobs::{ClaimedJob, End, Finished, Stage};
 use jetbridge::store::links::{Held, LinkKey, LinkUpdate};
 use jetbridge::sync::plan::{Base, LinkStatus};
+use jetbridge::timeline::{EntryOutcome, TimelineEntry};
 
 use crate::on_both_databases;
 use crate::site::{DOING, PROJECT, REPOSITORY, Site};
-use crate::support::plane::Delivery;
+use crate::support::plane::{Delivery, issue_delivery};
 
 const AT: &str = "2026-11-22T01:00:00Z";
 
@@ -97,4 +102,35 @@ on_both_databases! {
         site.plane("x", "A newer title", DOING, "2026-11-22T01:05:00Z").await;
         assert_eq!(site.card().await.health, None);
     }
+
+    async fn a_replay_that_goes_well_ends_the_wait_on_the_card_whatever_came_of_it(database: TestDatabase) {
+        let site = Site::new(database).await;
+        let now = site.app.clock.now();
+        let old = issue_delivery("x", "An old title", DOING, AT);
+        assert_eq!(site.app.post(&old).await.status, 200);
+        let (lease, minute) = (Lease(uuid::Uuid::new_v4()), Duration::from_mins(1));
+        let jobs = site.app.store.claim_jobs(Stage::Read, 1, lease, minute, now).await.unwrap();
+        site.app.store.finish_jobs(lease, &[dead(&jobs[0], now)], Changed::default()).await.unwrap();
+        site.plane("x", "A title", DOING, "2026-11-22T01:05:00Z").await;
+        let id = DeliveryId::new(&old.id);
+        site.app.store.replay(Source::Plane, &id, now).await.unwrap();
+        assert_eq!(state(&site).await, Some(HealthState::Retry));
+        site.app.run_jobs().await;
+        assert_eq!(site.card().await.health, None);
+    }
+}
+
+fn dead(job: &ClaimedJob, at: Timestamp) -> Finished {
+    let error = "a bug that is mended meanwhile".to_owned();
+    let entry = TimelineEntry {
+        item: Some(WorkItemRef::new("plane:x")),
+        source: job.source,
+        delivery_id: job.delivery_id.clone(),
+        attempt: 1,
+        at,
+        outcome: EntryOutcome::Dead,
+        reason: error.clone(),
+        changes: Vec::new(),
+    };
+    Finished { id: job.id, attempts: 1, last_error: None, end: End::Dead { error }, entry }
 }

@@ -1,6 +1,7 @@
 //! `sync OWNER/NAME#NUMBER`.
 
 use jetbridge::sim::github::NewIssue;
+use jetbridge::sim::plane::{On, RequestFault};
 
 use crate::Place;
 use crate::places::{REPOSITORY, Sides, TOKEN};
@@ -44,6 +45,42 @@ async fn an_item_that_was_deleted_in_plane_is_made_again_on_demand() {
     assert_eq!(items.len(), 1);
     assert_ne!(items[0].id, first);
     assert_eq!(sides.plane.comments(items[0].id).len(), 1, "its comments came along");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_that_was_archived_in_plane_is_brought_back_on_demand() {
+    let sides = with_an_issue().await;
+    let place = sides.place("");
+    place.run(&["sync", ISSUE]).done();
+    let item = sides.plane.items()[0].id;
+    sides.plane.person("ada").unwrap().archive_item(item).unwrap();
+    sides.github.acting_as("ada").retitle(REPOSITORY, 1, "Again").unwrap();
+    let said = place.run(&["sync", ISSUE]).done();
+    assert!(said.starts_with("written to Plane: "), "{said}");
+    let items = sides.plane.items();
+    assert_eq!((items.len(), items[0].name.as_str()), (1, "Again"));
+    assert_eq!(items[0].archived_at, None, "people see it again");
+    assert_eq!(sides.plane.comments(item).len(), 1, "no comment twice");
+    let said = place.run(&["sync", ISSUE]).done();
+    assert!(said.starts_with("Plane already says so: nothing to write"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_that_was_made_again_is_found_when_the_answer_was_lost() {
+    let sides = with_an_issue().await;
+    let place = sides.place("");
+    place.run(&["sync", ISSUE]).done();
+    let first = sides.plane.items()[0].id;
+    sides.plane.person("ada").unwrap().delete_item(first).unwrap();
+    sides.plane.faults().next_requests(1, On::Writes, RequestFault::CutAfter);
+    place.run(&["sync", ISSUE]).refused(1);
+    let made = sides.plane.items()[0].id;
+    assert_ne!(made, first);
+    place.run(&["sync", ISSUE]).done();
+    let items = sides.plane.items();
+    assert_eq!(items.iter().map(|item| item.id).collect::<Vec<_>>(), [made]);
+    assert_eq!(sides.plane.comments(made).len(), 1, "its comments came along");
+    assert_eq!(sides.plane.links(made).len(), 1, "and its link");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

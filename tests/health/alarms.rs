@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::on_both_databases;
 use crate::site::Site;
+use crate::support::databases::by_hand;
 
 /// A server that is told of alarms: refuses the first `refusals`, and keeps the rest.
 #[derive(Clone)]
@@ -113,6 +114,25 @@ on_both_databases! {
         assert_eq!(listener.types(), ["alarm.raised"], "once is enough");
         assert!(!format!("{watch:?}").contains("secret-path"));
         assert!(!site.get("/health").await.contains("secret-path"));
+    }
+
+    async fn dead_jobs_of_no_repository_are_counted_once_whatever_their_stage(database: TestDatabase) {
+        let text = database.text.clone();
+        let site = Site::new(database).await;
+        for id in 1..=3 {
+            site.send_github(id).await;
+        }
+        by_hand(
+            &text,
+            "UPDATE work_queue SET status = 'dead', finished_at = available_at;
+             UPDATE work_queue SET stage = 'sync' WHERE id = (SELECT max(id) FROM work_queue);
+             UPDATE github_webhook_events SET repository_sync = NULL
+             WHERE delivery_id IN (SELECT delivery_id FROM work_queue WHERE stage = 'read')",
+        )
+        .await;
+        site.watch(None).turn().await.unwrap();
+        let alarms = site.app.store.alarms().await.unwrap();
+        assert!(alarms[0].title.starts_with("3 deliveries"), "{}", alarms[0].title);
     }
 
     async fn a_stuck_queue_is_alarming_until_it_moves(database: TestDatabase) {

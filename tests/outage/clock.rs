@@ -77,6 +77,7 @@ on_both_databases! {
         let late = jetbridge::store::jobs::Finished {
             id: claimed[0].id,
             attempts: 1,
+            last_error: None,
             end: jetbridge::store::jobs::End::Dead { error: "too late".to_owned() },
             entry: jetbridge::timeline::TimelineEntry {
                 item: None,

@@ -38,6 +38,20 @@ impl TestDatabase {
     }
 }
 
+/// Runs statements on a database beside the application, as somebody with a console would.
+pub async fn by_hand(text: &str, statements: &str) {
+    let statements = sqlx::raw_sql(sqlx::AssertSqlSafe(statements.to_owned()));
+    if text.starts_with("sqlite:") {
+        let mut connection = sqlx::SqliteConnection::connect(text).await.expect("the database");
+        statements.execute(&mut connection).await.expect("done");
+    } else {
+        let mut connection = sqlx::PgConnection::connect(text).await.expect("the database");
+        let path = sqlx::raw_sql("SET search_path = ops");
+        path.execute(&mut connection).await.expect("the schema");
+        statements.execute(&mut connection).await.expect("done");
+    }
+}
+
 async fn postgres_database() -> (String, Option<Cluster>) {
     let Ok(server) = std::env::var("JETBRIDGE_TEST_POSTGRES") else {
         let cluster = Cluster::start();

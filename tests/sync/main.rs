@@ -5,11 +5,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod behind;
 mod comments;
 mod convergence;
 mod echo;
 mod kills;
 mod order;
 mod outages;
+mod quota;
 mod rules;
 mod world;

@@ -98,10 +98,20 @@ impl World {
 
     /// Starts the application, again on the same address after the first time.
     pub async fn start(&mut self) {
+        self.start_as(Role::All).await;
+    }
+
+    /// From now on nobody works, but deliveries are taken in.
+    pub async fn receive_only(&mut self) {
+        self.stop().await;
+        self.start_as(Role::Receiver).await;
+    }
+
+    async fn start_as(&mut self, role: Role) {
         let listener = TcpListener::bind(self.config.listen).await.unwrap();
         self.config.listen = listener.local_addr().unwrap();
         let token = Secrets::new(["admin".to_owned()]);
-        let app = App::start(&self.config, &token, Role::All, Clock::System, listener).await;
+        let app = App::start(&self.config, &token, role, Clock::System, listener).await;
         self.app = Some(app.unwrap());
     }
 

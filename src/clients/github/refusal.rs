@@ -116,7 +116,8 @@ impl Refusal {
             ),
             Self::Gone => Failure::permanent("it was deleted at GitHub (410)"),
             Self::Limited { wait } => Failure::Quota {
-                reason: format!("GitHub's rate limit is used up: waiting {} s", wait.as_secs()),
+                // Without its length, so that who waits again waits for the same thing.
+                reason: "GitHub's rate limit is used up".to_owned(),
                 wait: *wait,
             },
             Self::Unavailable { what } => Failure::retry(format!(

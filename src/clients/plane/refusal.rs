@@ -78,10 +78,8 @@ impl Refusal {
                 "Plane does not know it (404): it was deleted, or plane.api_url is not the API's address",
             ),
             Self::Quota { wait } => Failure::Quota {
-                reason: format!(
-                    "Plane's request quota is used up (429): waiting {} s",
-                    wait.as_secs()
-                ),
+                // Without its length, so that who waits again waits for the same thing.
+                reason: "Plane's request quota is used up (429)".to_owned(),
                 wait: *wait,
             },
             Self::Unavailable { what } => Failure::retry(format!(

@@ -66,6 +66,14 @@ impl PlaneClient {
         Ok(answer.object::<ItemAnswer>()?.into())
     }
 
+    /// Takes a work item out of the archive; one that is in none is no refusal.
+    pub async fn restore_item(&self, project: &str, item: &str) -> Result<Item, Refusal> {
+        let url = self.project_url(project, &["work-items", &id(item)?])?;
+        let body = json!({ "archived_at": null });
+        let answer = self.exchange(Method::PATCH, url, Some(body)).await?;
+        Ok(answer.object::<ItemAnswer>()?.into())
+    }
+
     /// Deletes a work item; one that is gone already is no refusal.
     pub async fn delete_item(&self, project: &str, item: &str) -> Result<(), Refusal> {
         let url = self.project_url(project, &["work-items", &id(item)?])?;

@@ -10,11 +10,11 @@ use std::task::Poll;
 
 use tracing::{error, warn};
 
-use super::{Known, Processor, Reading, ends, entry, guarded, with_json};
+use super::{Known, Processor, Reading, Worked, ended, ends, entry, guarded, unstored, with_json};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::ids::{CommentRef, JobId, Lane, Lease, WorkItemRef};
-use crate::jobs::sync_issue::{Report, Target, Told};
+use crate::jobs::sync_issue::{Report, Target, Told, of_database};
 use crate::metrics::OfKind;
 use crate::sources::Source;
 use crate::sources::github::normalize::{sync_comment, sync_issue};
@@ -69,7 +69,7 @@ impl Processor {
     }
 
     /// Brings the one issue that `jobs` tell of in step, all under `lease`.
-    pub async fn sync(&self, lease: Lease, jobs: Vec<ClaimedJob>) {
+    pub async fn sync(&self, lease: Lease, jobs: Vec<ClaimedJob>) -> Worked {
         let item = jobs.first().and_then(|job| issue_of(job.lane.as_ref()?));
         let carried = match &item {
             // Whatever it is that takes workers down, it is not tried once more.
@@ -113,10 +113,12 @@ impl Processor {
                     "{count} jobs of a sync are no longer ours; whoever has them finds nothing left to write"
                 );
             }
+            Err(error) if error.is_transient() => return unstored(&error),
             Err(error) => {
                 error!(error = %error, "a sync could not be finished; its jobs run again when their lease ends");
             }
         }
+        Worked::Off
     }
 
     /// One job's end. `with` is the newest of the jobs that were carried over together.
@@ -140,11 +142,11 @@ impl Processor {
             ),
         };
         let entry = entry(job, item, now, outcome, result.clone());
-        Finished { id: job.id, attempts: job.attempt, end: End::Done { result }, entry }
+        ended(job, End::Done { result }, entry)
     }
 
     async fn carry_over(&self, item: &WorkItemRef, jobs: &[ClaimedJob]) -> Result<Report, Failure> {
-        let unread = |e: &StoreError| Failure::retry(format!("the issue can't be read: {e}"));
+        let unread = |e: &StoreError| of_database(format!("the issue can't be read: {e}"), e);
         let known = self.store.work_item(item).await.map_err(|e| unread(&e))?;
         let Some(known) = known else {
             return Err(Failure::permanent("a bug: its issue was never stored"));

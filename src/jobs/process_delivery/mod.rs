@@ -72,6 +72,21 @@ pub struct Processor {
     pub metrics: Arc<Metrics>,
 }
 
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Worked {
+    /// Whatever could be written of it is written.
+    Off,
+    /// The database was not there for its end: its jobs are to be handed back.
+    Unstored,
+}
+
+fn unstored(why: &StoreError) -> Worked {
+    warn!(error = %why, "the end of a batch could not be stored; its jobs are handed back");
+    Worked::Unstored
+}
+
 /// What reading one delivery came to.
 struct Reading {
     job: ClaimedJob,
@@ -117,14 +132,14 @@ impl Outcome {
 
 impl Processor {
     /// Works off `jobs`, all under `lease`.
-    pub async fn process(&self, lease: Lease, jobs: Vec<ClaimedJob>) {
+    pub async fn process(&self, lease: Lease, jobs: Vec<ClaimedJob>) -> Worked {
         let mut readings = Vec::with_capacity(jobs.len());
         for job in jobs {
             readings.push(self.read(job).await);
         }
         while !readings.is_empty() {
             match self.decide_and_finish(lease, &readings).await {
-                Ok(Finish::Committed) => return,
+                Ok(Finish::Committed) => return Worked::Off,
                 Ok(Finish::Lost(lost)) => {
                     warn!(
                         count = lost.len(),
@@ -133,22 +148,26 @@ impl Processor {
                     );
                     readings.retain(|r| !lost.contains(&r.job.id));
                 }
-                Err(error) if error.is_transient() => {
-                    warn!(error = %error, "a batch could not be finished; its jobs run again when their lease ends");
-                    return;
-                }
+                Err(error) if error.is_transient() => return unstored(&error),
                 Err(error) => return self.finish_one_by_one(lease, &readings, &error).await,
             }
         }
+        Worked::Off
     }
 
     /// The database refused the batch: whichever delivery it is about shall fail alone.
-    async fn finish_one_by_one(&self, lease: Lease, readings: &[Reading], why: &StoreError) {
+    async fn finish_one_by_one(
+        &self,
+        lease: Lease,
+        readings: &[Reading],
+        why: &StoreError,
+    ) -> Worked {
         warn!(error = %why, "a batch was refused: finishing its jobs one by one");
         for reading in readings {
-            let Err(error) = self.decide_and_finish(lease, std::slice::from_ref(reading)).await
-            else {
-                continue;
+            let error = match self.decide_and_finish(lease, std::slice::from_ref(reading)).await {
+                Ok(_) => continue,
+                Err(error) if error.is_transient() => return unstored(&error),
+                Err(error) => error,
             };
             let failure = Failure::retry(format!("the result could not be stored: {error}"));
             let finished = self.failed(&reading.job, None, &failure);
@@ -158,6 +177,7 @@ impl Processor {
                 error!(error = %error, job.id = %reading.job.id, "job {} could not be finished; it runs again when its lease ends", reading.job.id);
             }
         }
+        Worked::Off
     }
 
     async fn read(&self, job: ClaimedJob) -> Reading {
@@ -286,12 +306,7 @@ impl Processor {
             ),
             Next::Dead => (End::Dead { error: error.clone() }, EntryOutcome::Dead),
         };
-        Finished {
-            id: job.id,
-            attempts: job.attempt,
-            end,
-            entry: entry(job, item, now, outcome, error),
-        }
+        ended(job, end, entry(job, item, now, outcome, error))
     }
 
     /// Counts the ends of a batch that is committed.
@@ -391,7 +406,12 @@ fn decided(job: &ClaimedJob, change: &Change, outcome: &Outcome, now: Timestamp)
     let result = outcome.reason.clone();
     let mut entry = entry(job, change.item().cloned(), now, word, result.clone());
     entry.changes.clone_from(&outcome.changes);
-    Finished { id: job.id, attempts: job.attempt, end: End::Done { result }, entry }
+    ended(job, End::Done { result }, entry)
+}
+
+fn ended(job: &ClaimedJob, end: End, entry: TimelineEntry) -> Finished {
+    let last_error = job.last_error.clone();
+    Finished { id: job.id, attempts: job.attempt, last_error, end, entry }
 }
 
 fn entry(

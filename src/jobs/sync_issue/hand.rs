@@ -62,7 +62,7 @@ impl<'a> Hand<'a> {
     ) -> Result<(), Failure> {
         self.cause.clone_from(&told.cause);
         self.resume().await?;
-        let now = Box::pin(self.sync.github_now(target, told)).await?;
+        let now = Box::pin(self.sync.github_now(target, told, self.link.github_updated_at)).await?;
         match &now {
             GithubNow::Gone(gone) => self.end(gone).await,
             GithubNow::Unknown => {
@@ -105,7 +105,14 @@ impl<'a> Hand<'a> {
         }
         let item = match &self.link.item {
             Some(id) => self.fetch_item(id).await?,
-            None => self.find_item().await?,
+            None => None,
+        };
+        // What was being made may be there under an id that nobody was told.
+        let makes = |write: &Write| matches!(write, Write::CreateItem { .. });
+        let is_sought = self.link.item.is_none() || open.iter().any(|intent| makes(&intent.write));
+        let item = match item {
+            None if is_sought => self.find_item().await?,
+            known => known,
         };
         let about_comments = |write: &Write| write.kind().ends_with("comment");
         let comments = match &item {
@@ -217,15 +224,34 @@ impl<'a> Hand<'a> {
         rendered: &Rendered,
         when_gone: WhenGone,
     ) -> Result<(), Failure> {
-        let link = self.link.link();
-        let item = match &link {
-            Some(link) => self.fetch_item(&link.item).await?,
-            None => self.find_item().await?,
-        };
+        let (link, item) = self.linked(when_gone).await?;
         let project = self.project().await?;
         let plan = self.planned(issue, rendered, link.as_ref(), item.as_ref(), &project, when_gone);
         let linked = item.map(|item| item.id).or_else(|| link.map(|link| link.item));
         self.carry_out(plan, linked, &project).await
+    }
+
+    /// The item and what was last agreed on with it.
+    async fn linked(
+        &mut self,
+        when_gone: WhenGone,
+    ) -> Result<(Option<Link>, Option<Item>), Failure> {
+        let Some(link) = self.link.link() else { return Ok((None, self.find_item().await?)) };
+        let shown = self.fetch_item(&link.item).await?;
+        if shown.is_some() || when_gone == WhenGone::MarkBroken {
+            return Ok((Some(link), shown));
+        }
+        // Archived items are hidden from those who ask by id, and forbid another one all the same.
+        let Some(found) = self.find_item().await? else { return Ok((Some(link), None)) };
+        if found.id == link.item {
+            return Ok((Some(link), Some(self.restore_item(&found.id).await?)));
+        }
+        // Another one: nothing was agreed on with it, and it has no link to the issue yet.
+        self.link.base.link_url = None;
+        if self.fetch_item(&found.id).await?.is_some() {
+            return Ok((None, Some(found)));
+        }
+        Ok((None, Some(self.restore_item(&found.id).await?)))
     }
 
     /// The issue is gone from GitHub.
@@ -296,7 +322,12 @@ impl<'a> Hand<'a> {
 
     /// So that whoever looks at the link sees why it is not in step.
     pub(super) async fn note_failure(&mut self, failure: &Failure) {
-        self.link.last_error = Some(failure.to_string());
+        let error = Some(failure.to_string());
+        // Who waits for the same thing once more has nothing new to tell.
+        if matches!(failure, Failure::Quota { .. }) && self.link.last_error == error {
+            return;
+        }
+        self.link.last_error = error;
         if let Err(failure) = self.save(&[], &[]).await {
             warn!(
                 link.id = self.link.id.0,

@@ -16,7 +16,12 @@
 //!   what it tells of comments is carried over all the same, since no other webhook tells that. Of
 //!   two states of one second the one counts that arrived last.
 //! - *A quota that ends in the middle.* What was made is settled; the rest is planned anew after
-//!   the wait.
+//!   the wait. Until then nothing else is begun: it would use up one side's quota to be refused by
+//!   the other.
+//! - *GitHub's answer is older than what a webhook told* (it reads from copies). Then it counts as
+//!   none, and what it lacks is not taken for deleted.
+//! - *A linked item that Plane does not show by its id* may be archived, or made again by an attempt
+//!   whose answer was lost. Where it is to be made again it is looked for by its external id first.
 //!
 //! When nothing changed on GitHub since the last time, Plane is not even asked.
 
@@ -34,8 +39,9 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::clients::github::GitHub;
+use crate::clients::limits::LimitSeen;
 use crate::clients::plane::PlaneClient;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::{RepositoryConfig, RepositoryName};
 use crate::failure::Failure;
 use crate::ids::Lease;
@@ -56,7 +62,9 @@ pub use sides::{Target, Told};
 const HOLD: Duration = Duration::from_secs(30);
 /// How long after Plane refused the key or the access it is tried again: a person has to act.
 const FORBIDDEN: Duration = Duration::from_mins(10);
-/// When to look again for a link that somebody else holds.
+/// The longest that a used-up quota is believed: GitHub's window, and a little for clocks that differ.
+const LONGEST_QUOTA: Duration = Duration::from_mins(65);
+/// When to look again for a link that somebody else holds, or for a database that is away.
 const BUSY: Duration = Duration::from_secs(3);
 
 /// Keeps issues and work items in step. One for the whole process; cheap to clone.
@@ -104,6 +112,9 @@ impl IssueSync {
             let why = "set plane.api_url, plane.api_key and plane.workspace to have it written";
             return Ok(Box::pin(self.only_asked(target, told, why)).await);
         };
+        if let Some(failure) = self.used_up() {
+            return Err(failure);
+        }
         let key = LinkKey {
             repository: target.repository.name.to_string(),
             github_issue: target.issue,
@@ -122,13 +133,29 @@ impl IssueSync {
         done.map(|()| hand.into_report())
     }
 
+    /// That Plane's or GitHub's quota is used up, as far as they have said so, and until when:
+    /// whatever would be asked now of the one could only wait for the other.
+    pub fn used_up(&self) -> Option<Failure> {
+        let plane = self.plane.as_ref().and_then(PlaneClient::limit_seen);
+        let github = self.github.as_ref().and_then(|github| github.rest()?.limit_seen());
+        let now = self.clock.now();
+        let sides = [
+            ("Plane's request quota is used up (429)", plane),
+            ("GitHub's rate limit is used up", github),
+        ];
+        let waits = sides
+            .iter()
+            .filter_map(|(reason, seen)| Some((refused_for(seen.as_ref()?, now)?, *reason)));
+        waits.max().map(|(wait, reason)| Failure::Quota { reason: reason.to_owned(), wait })
+    }
+
     /// For the board alone, which has what the webhook told already: a GitHub that can't be asked
     /// is no failure.
     async fn only_asked(&self, target: &Target, told: Told, why: &str) -> Report {
         if self.github.is_none() {
             return Report::idle(why);
         }
-        match self.github_now(target, told).await {
+        match self.github_now(target, told, None).await {
             Ok(now) => {
                 let mut report = Report::idle(why);
                 report.asked = now.asked();
@@ -169,9 +196,24 @@ impl Mappings {
     }
 }
 
+/// How long a limit that was reached refuses everything, from now on.
+fn refused_for(seen: &LimitSeen, now: Timestamp) -> Option<Duration> {
+    let until = seen.used_up_until?.min(seen.seen_at + LONGEST_QUOTA);
+    (until - now).to_std().ok().filter(|wait| !wait.is_zero())
+}
+
 /// A failure of our own database, for the queue.
 fn stored(error: &StoreError) -> Failure {
-    Failure::retry(format!("the sync could not be recorded: {error}"))
+    of_database(format!("the sync could not be recorded: {error}"), error)
+}
+
+/// That our own database is away is nobody's attempt.
+pub(super) fn of_database(reason: String, error: &StoreError) -> Failure {
+    if error.is_transient() {
+        Failure::Quota { reason, wait: BUSY }
+    } else {
+        Failure::retry(reason)
+    }
 }
 
 /// Somebody else took the link over.

@@ -1,9 +1,10 @@
 //! GitHub's side as it is now: asked for where a client is configured, else as webhooks told it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::IssueSync;
 use crate::clients::github::{Fetched, Fidelity, GitHub, ReadGitHub};
+use crate::clock::Timestamp;
 use crate::config::RepositoryName;
 use crate::failure::Failure;
 use crate::ids::DeliveryId;
@@ -73,13 +74,15 @@ pub(super) struct Present {
 }
 
 impl IssueSync {
+    /// `known` is the time of the newest state that was carried over.
     pub(super) async fn github_now(
         &self,
         target: &Target,
         told: Told,
+        known: Option<Timestamp>,
     ) -> Result<GithubNow, Failure> {
         match &self.github {
-            Some(github) => asked(github, target, told).await,
+            Some(github) => asked(github, target, told, known).await,
             None => Ok(as_told(told)),
         }
     }
@@ -98,7 +101,12 @@ fn as_told(told: Told) -> GithubNow {
     }
 }
 
-async fn asked(github: &GitHub, target: &Target, told: Told) -> Result<GithubNow, Failure> {
+async fn asked(
+    github: &GitHub,
+    target: &Target,
+    told: Told,
+    known: Option<Timestamp>,
+) -> Result<GithubNow, Failure> {
     let mut at = (target.repository.name.clone(), target.number);
     let mut fetched = github.fetch_issue(&at.0, at.1).await?;
     if let Fetched::MovedTo { repository, number } = fetched {
@@ -122,17 +130,109 @@ async fn asked(github: &GitHub, target: &Target, told: Told) -> Result<GithubNow
         Fetched::Gone => return Ok(GithubNow::Gone(told.gone.unwrap_or(Gone::Deleted))),
         Fetched::NotFound => return told.gone.map(GithubNow::Gone).ok_or_else(|| unseen(&at)),
     };
+    if is_behind(&issue, &told, known) {
+        return Ok(as_told(Told { issue: newer(told.issue, issue), ..told }));
+    }
     let comments = github.fetch_comments(repository, *number).await?;
     let (comments, deleted, listing) = match comments.fidelity {
-        Fidelity::Verbatim => (comments.all, BTreeSet::new(), CommentListing::Whole),
+        Fidelity::Verbatim => {
+            (brought_up(comments.all, told), BTreeSet::new(), CommentListing::Whole)
+        }
         Fidelity::Altered => (told.comments, told.deleted, CommentListing::Partial),
     };
     let arrival = None;
     Ok(GithubNow::Present(Box::new(Present { issue, arrival, comments, deleted, listing })))
 }
 
+/// Whether GitHub's answer is older than what it told itself: a webhook at hand, or the state
+/// that was carried over last (`known`). It reads from copies. Such an answer proves nothing, and
+/// least of all that what it does not list was deleted.
+fn is_behind(issue: &Issue, told: &Told, known: Option<Timestamp>) -> bool {
+    let told = told.issue.as_ref().map(|issue| issue.updated_at);
+    told.max(known).is_some_and(|newest| issue.updated_at < newest)
+}
+
+fn newer(told: Option<Issue>, asked: Issue) -> Option<Issue> {
+    told.filter(|told| told.updated_at > asked.updated_at).or(Some(asked))
+}
+
+/// A whole listing, each comment as it was last written: an edit moves no time of its issue, so
+/// the listing may lack one that a webhook told.
+fn brought_up(listed: Vec<Comment>, told: Told) -> Vec<Comment> {
+    let mut later: BTreeMap<_, _> = told.comments.into_iter().map(|c| (c.id, c)).collect();
+    let kept = listed.into_iter().filter(|comment| !told.deleted.contains(&comment.id));
+    let newest = kept.map(|comment| match later.remove(&comment.id) {
+        Some(told) if told.updated_at > comment.updated_at => told,
+        _ => comment,
+    });
+    newest.collect()
+}
+
 fn unseen((repository, number): &(RepositoryName, u64)) -> Failure {
     Failure::retry(format!(
         "GitHub does not show {repository}#{number} (404): give github.token read access to the repository's issues"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::github::IssueState;
+
+    fn at(second: u32) -> Timestamp {
+        format!("2026-11-22T02:00:{second:02}Z").parse().unwrap()
+    }
+
+    fn issue(second: u32) -> Issue {
+        Issue {
+            id: 1,
+            number: 1,
+            repository: "octo/hello".to_owned(),
+            repository_id: None,
+            title: format!("At {second}"),
+            body: None,
+            state: IssueState::Open,
+            labels: Vec::new(),
+            assignees: Vec::new(),
+            author: None,
+            html_url: String::new(),
+            pull_request: false,
+            created_at: at(0),
+            updated_at: at(second),
+            closed_at: None,
+        }
+    }
+
+    fn comment(id: u64, second: u32) -> Comment {
+        Comment {
+            id,
+            body: format!("At {second}"),
+            author: None,
+            html_url: String::new(),
+            created_at: at(0),
+            updated_at: at(second),
+        }
+    }
+
+    #[test]
+    fn an_answer_older_than_a_webhook_or_than_what_was_carried_over_is_behind() {
+        let told = |issue| Told { issue, ..Told::default() };
+        assert!(is_behind(&issue(5), &told(Some(issue(6))), None));
+        assert!(is_behind(&issue(5), &told(None), Some(at(6))));
+        assert!(is_behind(&issue(5), &told(Some(issue(4))), Some(at(6))));
+        assert!(!is_behind(&issue(5), &told(Some(issue(5))), Some(at(5))));
+        assert!(!is_behind(&issue(5), &told(None), None));
+    }
+
+    #[test]
+    fn a_listing_lacks_neither_a_later_edit_nor_a_deletion() {
+        let told = Told {
+            comments: vec![comment(1, 3), comment(2, 1), comment(4, 9)],
+            deleted: BTreeSet::from([3]),
+            ..Told::default()
+        };
+        let listed = vec![comment(1, 2), comment(2, 2), comment(3, 2)];
+        // What a whole and present listing does not hold was deleted meanwhile.
+        assert_eq!(brought_up(listed, told), [comment(1, 3), comment(2, 2)]);
+    }
 }

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::store::intents::{IntentEnd, IntentId};
 use crate::sync::mapping::Resolved;
 use crate::sync::plan::{Answered, Expected, LinkStatus, Plan, Write, settle};
-use crate::sync::plane::{Project, ProjectLabel};
+use crate::sync::plane::{Item, Project, ProjectLabel};
 
 impl Hand<'_> {
     /// Makes the writes of a plan in their order; each is settled before the next is made.
@@ -24,8 +24,10 @@ impl Hand<'_> {
         self.report.findings.extend(plan.findings.iter().cloned());
         let made = self.make_labels(&plan).await?;
         let Plan { writes, status, mut expected, .. } = plan.with_labels(&made);
-        // Only a link that was made counts; the plan knows of none.
-        expected.base.link_url.clone_from(&self.link.base.link_url);
+        // Only a link that was made counts, and on this item; the plan knows of none.
+        let is_new = writes.iter().any(|write| matches!(write, Write::CreateItem { .. }));
+        let made = self.link.base.link_url.clone();
+        expected.base.link_url = made.filter(|_| !is_new);
         let mut item_id = linked;
         let mut is_settled = false;
         for write in &writes {
@@ -44,7 +46,8 @@ impl Hand<'_> {
                     }
                     self.write_link(write, &item, url, title).await?;
                 }
-                Write::CreateLabel { .. }
+                Write::RestoreItem { .. }
+                | Write::CreateLabel { .. }
                 | Write::CreateComment { .. }
                 | Write::UpdateComment { .. }
                 | Write::DeleteComment { .. } => {}
@@ -94,6 +97,17 @@ impl Hand<'_> {
             }
         }
         Ok(made)
+    }
+
+    /// Takes an item out of the archive.
+    pub(super) async fn restore_item(&mut self, item: &str) -> Result<Item, Failure> {
+        let write = Write::RestoreItem { item: item.to_owned() };
+        let intent = self.intend(&write, None).await?;
+        let restored = self.plane.restore_item(&self.link.key.plane_project, item).await;
+        let restored = restored.map_err(|refusal| refused(&refusal))?;
+        self.report.wrote(&write);
+        self.save(&[], &[IntentEnd::Settled { id: intent, answer: None }]).await?;
+        Ok(restored)
     }
 
     async fn write_item(

@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::figures::{BUCKET, Ended, floor};
 use crate::health::GONE_AFTER;
 use crate::store::flow::{Rhythm, Seen};
+use crate::store::queue_now::Waiting;
 use crate::store::{Store, StoreResult};
 
 /// Reads the situation; rhythms are learned now and then, and handed in.
@@ -68,16 +69,23 @@ async fn ends(store: &Store, now: Timestamp) -> StoreResult<Vec<Ends>> {
 /// Dead jobs by repository, and those of no repository by source.
 async fn dead(store: &Store) -> StoreResult<Vec<Dead>> {
     let errors = store.last_errors().await?;
-    let mut all = store.waiting_by_repository().await?;
-    for whole in store.waiting_by_source().await? {
-        let told: i64 = all
-            .iter()
-            .filter(|w| w.source == whole.source && !w.place.is_empty())
-            .map(|w| w.dead)
-            .sum();
-        all.push(crate::store::queue_now::Waiting { dead: whole.dead - told, ..whole });
+    let by_repository = store.waiting_by_repository().await?;
+    let mut all: Vec<Waiting> = Vec::new();
+    for stage in store.waiting_by_source().await? {
+        match all.iter_mut().find(|whole| whole.source == stage.source) {
+            Some(whole) => {
+                whole.dead += stage.dead;
+                whole.dead_since = [whole.dead_since, stage.dead_since].into_iter().flatten().min();
+            }
+            None => all.push(stage),
+        }
     }
-    let of = |waiting: crate::store::queue_now::Waiting| {
+    for whole in &mut all {
+        let told = by_repository.iter().filter(|w| w.source == whole.source);
+        whole.dead -= told.map(|w| w.dead).sum::<i64>();
+    }
+    all.extend(by_repository);
+    let of = |waiting: Waiting| {
         let is_its = |source: &str, place: &str| {
             source == waiting.source && place.eq_ignore_ascii_case(&waiting.place)
         };

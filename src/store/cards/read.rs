@@ -146,8 +146,6 @@ const MOST_CHOICES: i64 = 500;
 const MOST_COLUMNS: usize = 200;
 /// Values after which a statement takes no further filter: half of what SQLite takes at most.
 const MANY_VALUES: usize = 16_000;
-/// The character after [`SEPARATOR`], for ranges.
-const AFTER_SEPARATOR: char = '\u{20}';
 
 /// Binds what a query holds.
 macro_rules! bound {
@@ -273,11 +271,14 @@ impl Store {
         &self,
         home: &str,
     ) -> StoreResult<Vec<(Option<StateGroup>, String)>> {
-        const OF: &str =
-            "SELECT value FROM board_choices WHERE kind = 'state' AND value >= $1 AND value < $2";
-        let (from, to) = (format!("{home}{SEPARATOR}"), format!("{home}{AFTER_SEPARATOR}"));
+        // The beginning is compared as a text: a range would be one of bytes, and a database may
+        // sort its texts as a language does.
+        const OF: &str = "SELECT value FROM board_choices
+            WHERE kind = 'state' AND substr(value, 1, CAST($2 AS integer)) = $1";
+        let from = format!("{home}{SEPARATOR}");
+        let length = i64::try_from(from.chars().count()).unwrap_or(i64::MAX);
         let rows: Vec<String> = on_reader!(self, pool =>
-            sqlx::query_scalar(OF).bind(&from).bind(&to).fetch_all(pool).await?);
+            sqlx::query_scalar(OF).bind(&from).bind(length).fetch_all(pool).await?);
         let state = |row: &String| {
             let (group, name) = row.strip_prefix(&from)?.split_once(SEPARATOR)?;
             Some((group.parse().ok(), name.to_owned()))

@@ -7,8 +7,8 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, SqliteConnection};
 
 use super::statements::{
-    BEFORE, CLOSINGS, FORGET_CLOSINGS, ISSUES, ITEMS, JOBS, NEAR, PROJECTS, PUT, PUT_CHOICES,
-    PUT_CLOSINGS, REMOVE, TAKE_DIRTY, TIES,
+    BEFORE, CLOSINGS, DROP_MOVED, FORGET_CLOSINGS, ISSUES, ITEMS, JOBS, MOVE_CLOSINGS, NEAR,
+    PROJECTS, PUT, PUT_CHOICES, PUT_CLOSINGS, REMOVE, TAKE_DIRTY, TIES,
 };
 use crate::board::{
     CardRecord, Closing, JobStage, JobState, Known, LinkState, SEPARATOR, TieState, cards, listed,
@@ -21,7 +21,7 @@ use crate::store::time::{At, to_text};
 use crate::store::work_items::{BY_REF, Row as ItemRow};
 use crate::store::{StoreResult, unreadable};
 use crate::sync::plan::Base;
-use crate::work_items::{Kind, WorkItem};
+use crate::work_items::{Kind, System, WorkItem};
 
 /// One key of `PostgreSQL`'s advisory locks, for refreshing: any constant of our own.
 const LOCK: i64 = 0x626f_6172_6473;
@@ -60,6 +60,12 @@ struct ClosingRow {
 }
 
 #[derive(Serialize)]
+struct KeyRow {
+    item: WorkItemRef,
+    key: String,
+}
+
+#[derive(Serialize)]
 struct ChoiceRow<'a> {
     kind: &'static str,
     value: String,
@@ -68,7 +74,7 @@ struct ChoiceRow<'a> {
 
 /// The same steps on either database.
 macro_rules! in_dialect {
-    ($refresh:ident, $closings:ident, $rewritten:ident, $dirty:ident, $connection:ty, $dialect:ident, $lock:expr) => {
+    ($refresh:ident, $closings:ident, $rewritten:ident, $moved:ident, $dirty:ident, $connection:ty, $dialect:ident, $lock:expr) => {
         /// Makes the cards of `refs` and of issues with these `keys` anew, with those of what
         /// they are tied to. The last thing that a transaction does. Gives the issues whose cards
         /// say something of a pull request among them.
@@ -158,6 +164,21 @@ macro_rules! in_dialect {
             Ok(keys)
         }
 
+        /// Lets what closes an issue of another name from now on close it under that name: a
+        /// renamed repository's pull requests say so themselves only with their next webhook. To
+        /// be called before the items are written.
+        pub(in crate::store) async fn $moved(
+            connection: &mut $connection,
+            items: &[&WorkItem],
+        ) -> StoreResult<()> {
+            let Some(issues) = keys_of(items)? else { return Ok(()) };
+            for statement in [MOVE_CLOSINGS, DROP_MOVED] {
+                let moved = sqlx::query(statement.$dialect).bind(&issues);
+                moved.execute(&mut *connection).await?;
+            }
+            Ok(())
+        }
+
         /// Makes the cards of up to `limit` marked items, and says how many those were.
         pub(in crate::store) async fn $dirty(
             connection: &mut $connection,
@@ -178,6 +199,7 @@ in_dialect!(
     postgres,
     closings_postgres,
     rewritten_postgres,
+    moved_postgres,
     dirty_postgres,
     PgConnection,
     postgres,
@@ -187,6 +209,7 @@ in_dialect!(
     sqlite,
     closings_sqlite,
     rewritten_sqlite,
+    moved_sqlite,
     dirty_sqlite,
     SqliteConnection,
     sqlite,
@@ -363,6 +386,17 @@ fn choices_of(made: &[CardRecord]) -> Vec<ChoiceRow<'_>> {
     }
     let row = |((kind, value), name)| ChoiceRow { kind, value, name };
     choices.into_iter().map(row).collect()
+}
+
+/// The keys of GitHub's issues among `items`, as pull requests name them.
+fn keys_of(items: &[&WorkItem]) -> StoreResult<Option<String>> {
+    let issues = items.iter().filter(|item| item.system == System::Github);
+    let key_of = |item: &&'_ WorkItem| {
+        let state = item.state.as_ref().filter(|state| state.kind == Kind::Issue)?;
+        Some((item.item.clone(), state.key.as_ref()?.to_ascii_lowercase()))
+    };
+    let rows: Vec<_> = issues.filter_map(key_of).map(|(item, key)| KeyRow { item, key }).collect();
+    if rows.is_empty() { Ok(None) } else { to_json(&rows).map(Some) }
 }
 
 /// The pull requests among `items`, and what they close.

@@ -144,6 +144,21 @@ pub(super) const PUT_CLOSINGS: Statement = statement!(
     rows(pull "text", issue "text"),
     " WHERE true ON CONFLICT DO NOTHING"
 );
+/// What closed the issues of these keys while they had others. Only a key that is another one now
+/// is looked for.
+pub(super) const MOVE_CLOSINGS: Statement = statement!(
+    "INSERT INTO closing_links (pull_request_ref, issue_key)
+     SELECT c.pull_request_ref, r.key FROM ",
+    rows(item "text", key "text"),
+    " JOIN work_items i ON i.work_item_ref = r.item AND lower(i.key) <> r.key
+      JOIN closing_links c ON c.issue_key = lower(i.key)
+     WHERE true ON CONFLICT DO NOTHING"
+);
+pub(super) const DROP_MOVED: Statement = statement!(
+    "DELETE FROM closing_links WHERE issue_key IN (SELECT lower(i.key) FROM ",
+    rows(item "text", key "text"),
+    " JOIN work_items i ON i.work_item_ref = r.item AND lower(i.key) <> r.key)"
+);
 pub(super) const PUT: Statement = statement!(
     "INSERT INTO board_cards (card_ref, lead_ref, github_ref, plane_ref, kind, home, repository, state_group, status,
         assignee, health, updated_at, state_since, assignees, labels, words, card)

@@ -227,6 +227,7 @@ pub fn resume_comment(write: &Write, plane: &[ItemComment]) -> Option<CommentLin
         Write::CreateLabel { .. }
         | Write::CreateItem { .. }
         | Write::UpdateItem { .. }
+        | Write::RestoreItem { .. }
         | Write::CreateLink { .. } => None,
     }
 }

@@ -35,7 +35,8 @@
 //! - *The issue is deleted or transferred.* The item is not deleted: unless it is closed already
 //!   it moves to the state for `not_planned`, once. Somebody may have worked there.
 //! - *The item is gone from Plane although linked.* It is not made again unless a person asks
-//!   ([`WhenGone::Recreate`]); the link is broken, which says so.
+//!   ([`WhenGone::Recreate`]); the link is broken, which says so. One that is only archived is then
+//!   taken out of the archive: Plane would take no second one.
 //! - *A mapping changes.* It counts for what changes from then on, and at once for labels and
 //!   people that had no counterpart.
 //! - *A repository is renamed.* The item gets a second link; the old address still leads there.
@@ -157,6 +158,11 @@ pub enum Write {
         /// Names of labels that are made just before; see [`Write::with_labels`].
         new_labels: BTreeSet<String>,
     },
+    /// Take the work item out of the archive: a person asked for it.
+    RestoreItem {
+        /// Plane's id.
+        item: String,
+    },
     /// Give the work item a link to the issue.
     CreateLink {
         /// The issue's address.
@@ -200,6 +206,7 @@ impl Write {
             Self::CreateLabel { .. } => "create_label",
             Self::CreateItem { .. } => "create_item",
             Self::UpdateItem { .. } => "update_item",
+            Self::RestoreItem { .. } => "restore_item",
             Self::CreateLink { .. } => "create_link",
             Self::CreateComment { .. } => "create_comment",
             Self::UpdateComment { .. } => "update_comment",
@@ -212,7 +219,7 @@ impl Write {
         match self {
             Self::CreateLabel { label } => label.name.clone(),
             Self::CreateItem { item, .. } => item.external_id.clone(),
-            Self::UpdateItem { item, .. } => item.clone(),
+            Self::UpdateItem { item, .. } | Self::RestoreItem { item } => item.clone(),
             Self::CreateLink { url, .. } => url.clone(),
             Self::CreateComment { comment, .. } => comment.to_string(),
             Self::UpdateComment { mirror, .. } | Self::DeleteComment { mirror, .. } => {
@@ -237,6 +244,7 @@ impl Write {
                 }
             }
             Self::CreateLabel { .. }
+            | Self::RestoreItem { .. }
             | Self::CreateLink { .. }
             | Self::CreateComment { .. }
             | Self::UpdateComment { .. }
@@ -255,6 +263,7 @@ impl fmt::Display for Write {
                 let fields: Vec<_> = settle::fields_of(change).map(ItemField::as_str).collect();
                 write!(f, "change the work item's {}", fields.join(", "))
             }
+            Self::RestoreItem { .. } => f.write_str("take the work item out of the archive"),
             Self::CreateLink { url, .. } => write!(f, "link the work item to {url}"),
             Self::CreateComment { comment, .. } => write!(f, "mirror comment {comment}"),
             Self::UpdateComment { comment, .. } => {

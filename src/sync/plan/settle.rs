@@ -166,6 +166,7 @@ fn change_of(write: &Write) -> Option<ItemChange> {
         }),
         Write::UpdateItem { change, .. } => Some(change.clone()),
         Write::CreateLabel { .. }
+        | Write::RestoreItem { .. }
         | Write::CreateLink { .. }
         | Write::CreateComment { .. }
         | Write::UpdateComment { .. }
