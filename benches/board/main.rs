@@ -131,6 +131,7 @@ async fn site(url: &str, items: usize) -> (Router, Duration) {
         plane_secret: SecretState::Set,
         wake: Wake::default(),
         metrics: Arc::new(Metrics::default()),
+        pages: Arc::default(),
     };
     (web::routes(&state, None), took)
 }

@@ -221,6 +221,7 @@ impl App {
             setup: Arc::new(setup(config, &clock)),
             wake: Wake::default(),
             live: live.clone(),
+            pages: Arc::default(),
             metrics: Arc::new(Metrics::default()),
             spool,
             reality,

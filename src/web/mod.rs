@@ -12,6 +12,7 @@ pub mod pages;
 pub mod reality;
 pub mod route_table;
 pub mod server;
+pub mod shared_pages;
 pub mod state;
 pub mod webhooks;
 

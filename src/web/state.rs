@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::reality::Reality;
+use super::shared_pages::SharedPages;
 use crate::clients::plane::PlaneClient;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{RepositoryConfig, RepositoryName, Secrets, UnsignedWebhooks};
@@ -33,6 +34,8 @@ pub struct WebState {
     pub wake: Wake,
     /// Tells pages and programs what changes.
     pub live: Live,
+    /// Pages that several ask for at once.
+    pub pages: Arc<SharedPages>,
     /// The figures of this process.
     pub metrics: Arc<Metrics>,
     /// Where deliveries wait while the database is away, in a process that has such a place.

@@ -123,6 +123,7 @@ impl TestApp {
             wake: Wake::default(),
             live: Live::new(self.store.clone(), tokio::sync::watch::channel(false).1),
             metrics: self.metrics.clone(),
+            pages: Arc::default(),
             spool: None,
             reality: Reality::Real,
             setup: Arc::new(Setup::default()),

@@ -14,7 +14,8 @@ mod saved;
 mod view;
 
 use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
+use bytes::Bytes;
 
 pub(super) use limits::set as set_limits;
 pub(super) use saved::{delete as delete_view, rename as rename_view, save as save_view};
@@ -26,14 +27,25 @@ use names::ProjectNames;
 use saved::View;
 
 use crate::access::Caller;
+use crate::web::shared_pages::PageKey;
 
-/// `GET /boards`.
+/// `GET /boards`; made once for all who ask for the same at the same moment.
 pub(super) async fn show(
     State(web): State<WebState>,
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let params = Params::read(query.as_deref())?;
+    let key = PageKey {
+        address: params.link("/boards", &[]),
+        name: caller.name.clone(),
+        scope: caller.scope,
+    };
+    let page = web.pages.get(key, make(&web, caller, params)).await?;
+    Ok(Html(page).into_response())
+}
+
+async fn make(web: &WebState, caller: Caller, params: Params) -> Result<Bytes, Problem> {
     let now = web.clock.now();
     let asked = Asked::read(&params, now)?;
     let choices = web.store.card_choices().await?;
@@ -42,11 +54,11 @@ pub(super) async fn show(
     let filters: Vec<_> = views.iter().map(|view| view.filter.clone()).collect();
     let (read, counts) = reading::read(&web.store, &asked, &names, &filters).await?;
     let is_empty = read.total().0 == 0 && !params.any(&asked::FILTERS) && !params.any(&["lane"]);
-    if is_empty && welcome::nothing_is_stored(&web).await? {
-        return Ok(welcome::show(&web, caller).await?.into_response());
+    if is_empty && welcome::nothing_is_stored(web).await? {
+        return Ok(welcome::show(web, caller).await?.0.into());
     }
     let page = view::BoardPage {
-        frame: Frame::read(&web, Section::Boards, caller).await?,
+        frame: Frame::read(web, Section::Boards, caller).await?,
         views: views.into_iter().zip(counts).collect(),
         pickers: pickers::pickers(&params, &choices),
         projects: pickers::projects(&params, &names),
@@ -58,7 +70,7 @@ pub(super) async fn show(
         read,
         now,
     };
-    Ok(render(&page)?.into_response())
+    Ok(render(&page)?.0.into())
 }
 
 /// The board's address with a query that a form gave back; nothing else of it is kept.
