@@ -14,6 +14,8 @@ use crate::sources::github::verify::{self as github, Trust, Webhook};
 use crate::sources::plane::verify::verify;
 use crate::sources::{RawDelivery, Source};
 
+type Delivery = Verified;
+
 const MANY: u64 = 1 << 30;
 const ROWS: usize = 1000;
 
@@ -21,7 +23,7 @@ fn now() -> Timestamp {
     "2026-11-22T02:00:00.123456Z".parse().unwrap()
 }
 
-fn delivery(id: &str, body: &str) -> Verified {
+fn delivery(id: &str, body: &str) -> Delivery {
     let mut mac = Hmac::<Sha256>::new_from_slice(b"secret").unwrap();
     mac.update(body.as_bytes());
     let signature = hex::encode(mac.finalize().into_bytes());
@@ -35,11 +37,11 @@ fn delivery(id: &str, body: &str) -> Verified {
     verify(&raw, Bytes::from(body.to_owned()), &secrets).unwrap()
 }
 
-fn item(id: &str) -> Verified {
+fn item(id: &str) -> Delivery {
     delivery(id, &format!(r#"{{"event":"issue","action":"updated","data":{{"id":"{id}"}}}}"#))
 }
 
-fn of_github(id: &str, body: &str) -> Verified {
+fn of_github(id: &str, body: &str) -> Delivery {
     let raw =
         RawDelivery { delivery_id: Some(id), event: Some("issues"), ..RawDelivery::default() };
     let trust = Trust { secrets: &Secrets::none(), unsigned: UnsignedWebhooks::Accept };
