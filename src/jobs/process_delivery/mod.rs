@@ -74,7 +74,6 @@ pub struct Processor {
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
 pub enum Worked {
     /// Whatever could be written of it is written.
     Off,
