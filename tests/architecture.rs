@@ -216,7 +216,9 @@ fn every_test_that_the_page_about_access_names_exists() {
 
 #[test]
 fn every_test_that_the_pages_about_keeping_name_exists() {
-    for (page, least) in [("docs/reliability-keeping.md", 20), ("docs/backup.md", 4)] {
+    for (page, least) in
+        [("docs/reliability.md", 9), ("docs/reliability-keeping.md", 20), ("docs/backup.md", 4)]
+    {
         let named = tests_named_in(page);
         assert!(named >= least, "each promise of {page} names its test, found {named}");
     }
