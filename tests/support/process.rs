@@ -92,8 +92,7 @@ impl Served {
     }
 
     pub async fn connect(&self) -> Client {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("connected");
-        Client { stream }
+        Client::to(self.port).await.expect("connected")
     }
 
     /// The sign-in link that it printed.
@@ -138,6 +137,11 @@ pub struct Response {
 }
 
 impl Client {
+    /// Opens a connection to whoever listens there.
+    pub async fn to(port: u16) -> std::io::Result<Self> {
+        Ok(Self { stream: TcpStream::connect(("127.0.0.1", port)).await? })
+    }
+
     /// Posts a delivery; `None` when the server is gone before it answered.
     pub async fn post(&mut self, delivery: &Delivery) -> Option<Response> {
         let mut request = head(delivery, delivery.body.len()).into_bytes();
