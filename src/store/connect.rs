@@ -22,9 +22,10 @@ static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections to `PostgreSQL`: the workers and some for pages.
 const POSTGRES_CONNECTIONS: u32 = 10;
-/// How long a session of ours may stand still in the middle of a transaction, milliseconds: as long
-/// as a lease. A paused or vanished process would hold its locks, and up everybody who claims.
-const STANDS_STILL: &str = "15000";
+/// How long a session of ours may stand still in the middle of a transaction, milliseconds. A paused
+/// or vanished process would hold its locks, and up everybody who claims; those of its sessions that
+/// wait behind each other for a lock are ended one after the other, so it is short beside a lease.
+const STANDS_STILL: &str = "5000";
 /// Connections to `PostgreSQL` for the two committers and the drain of the inbox alone: they have
 /// little time to get one, however busy everything else is.
 const INTAKE_CONNECTIONS: u32 = 3;
