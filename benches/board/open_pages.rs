@@ -24,12 +24,17 @@ const NEVER: Duration = Duration::from_mins(1);
 /// Prints how long the changes took to the pages of each run.
 pub async fn report() {
     println!("from a webhook to the board of every open page, {ITEMS} items, SQLite");
-    println!("{:>6} {:>10} {:>10} {:>10}", "pages", "p50", "p99", "last");
+    println!("{:>6} {:>10} {:>10} {:>10} {:>14}", "pages", "p50", "p99", "last", "memory a page");
     for pages in PAGES {
-        let mut took = run(pages).await;
+        let (mut took, kib) = run(pages).await;
         took.sort_unstable();
         let at = |share: usize| took[(took.len() - 1) * share / 100].as_secs_f64() * 1e3;
-        println!("{pages:>6} {:>7.0} ms {:>7.0} ms {:>7.0} ms", at(50), at(99), at(100));
+        println!(
+            "{pages:>6} {:>7.0} ms {:>7.0} ms {:>7.0} ms {kib:>10} KiB",
+            at(50),
+            at(99),
+            at(100)
+        );
     }
 }
 
@@ -76,6 +81,14 @@ impl Server {
             Self { process, port: port.expect("a port"), cookie: Arc::from(""), _folder: folder };
         server.sign_in(&link.expect("a link")).await;
         server
+    }
+
+    /// Resident memory, KiB.
+    fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        let status = status.expect("a running process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     async fn sign_in(&mut self, link: &str) {
@@ -141,13 +154,15 @@ impl Connection {
     }
 }
 
-async fn run(pages: usize) -> Vec<Duration> {
+/// How long each change took to each page, and what an open page's two connections cost the server.
+async fn run(pages: usize) -> (Vec<Duration>, u64) {
     let server = Server::start().await;
     for n in 0..ITEMS {
         let state = [("Todo", "unstarted"), ("Doing", "started"), ("Done", "completed")][n % 3];
         let at = format!("2026-11-21T{:02}:{:02}:00Z", n / 60 % 24, n % 60);
         server.post(&issue_delivery(&format!("item-{n}"), &format!("Item {n}"), state, &at)).await;
     }
+    let before = server.memory();
     let (seen, mut all_seen) = mpsc::unbounded_channel();
     let (listens, mut all_listen) = mpsc::unbounded_channel();
     for _ in 0..pages {
@@ -157,6 +172,7 @@ async fn run(pages: usize) -> Vec<Duration> {
     for _ in 0..pages {
         timeout(NEVER, all_listen.recv()).await.expect("every page listens");
     }
+    let kib = server.memory().saturating_sub(before) / pages as u64;
     let mut took = Vec::with_capacity(pages * CHANGES);
     for change in 0..CHANGES {
         let at = format!("2026-11-22T01:{change:02}:00Z");
@@ -172,7 +188,7 @@ async fn run(pages: usize) -> Vec<Duration> {
             took.push(when - begun);
         }
     }
-    took
+    (took, kib)
 }
 
 /// One page: tells when it listens, and of each change when its board shows it.

@@ -1,7 +1,7 @@
 //! Two processes on one `PostgreSQL`, one of which dies, or stands still past its lease and wakes.
 
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 use sqlx::PgConnection;
@@ -12,7 +12,7 @@ use crate::support::process::{Served, eventually};
 use crate::world::{Kill, World, post_many, worked_off};
 
 /// Enough for many batches of a debug build.
-const DELIVERIES: usize = 1500;
+const DELIVERIES: usize = 1000;
 
 /// A process with a data folder of its own.
 struct Process {
@@ -23,7 +23,8 @@ struct Process {
 impl Process {
     fn start(world: &World, role: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let said = [("JETBRIDGE_LOG", "warn")];
+        // One batch at a time, so that it can be told in what it is.
+        let said = [("JETBRIDGE_LOG", "warn"), ("JETBRIDGE_WORKERS", "1")];
         let served = Served::start_with(&world.url, folder.path(), &["--role", role], &said);
         Self { served, folder }
     }
@@ -41,16 +42,30 @@ impl Process {
 /// In what a process is to be caught.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Midst {
-    /// It has leases, and no transaction.
+    /// It has leases and works on their jobs, and no transaction is open.
     OfABatch,
     /// A transaction of its is open, and has locked the jobs that it finishes.
     OfATransaction,
 }
 
+impl Midst {
+    /// What lets nobody get further than that: a batch is decided from the items, which are then
+    /// written in the transaction that finishes its jobs.
+    fn barrier(self) -> &'static str {
+        match self {
+            Self::OfABatch => "LOCK TABLE ops.work_items IN ACCESS EXCLUSIVE MODE",
+            Self::OfATransaction => "LOCK TABLE ops.work_items IN SHARE MODE",
+        }
+    }
+}
+
 /// What the database says of the only process that works on it.
 #[derive(Debug, Clone, Copy)]
 struct Sight {
+    /// Sessions that do something.
     running: i64,
+    /// Sessions that wait for a lock.
+    waiting: i64,
     /// Sessions that stand still in a transaction, and those of them that have locked jobs.
     open: i64,
     locking: i64,
@@ -59,39 +74,60 @@ struct Sight {
 
 async fn look(connection: &mut PgConnection) -> Sight {
     const LOOK: &str = "
-        SELECT count(*) FILTER (WHERE state = 'active' AND wait_event_type IS DISTINCT FROM 'Lock'), count(*) FILTER (WHERE state LIKE 'idle in%'),
+        SELECT count(*) FILTER (WHERE state = 'active' AND wait_event_type IS DISTINCT FROM 'Lock'),
+            count(*) FILTER (WHERE state = 'active' AND wait_event_type = 'Lock'),
+            count(*) FILTER (WHERE state LIKE 'idle in%'),
             count(*) FILTER (WHERE state LIKE 'idle in%' AND EXISTS (SELECT 1 FROM pg_locks l WHERE l.pid = a.pid
                 AND l.relation = 'ops.work_queue'::regclass AND l.mode = 'RowExclusiveLock')),
             (SELECT count(*) FROM ops.work_queue WHERE status = 'claimed')
         FROM pg_stat_activity a WHERE application_name = 'jetbridge'";
-    let (running, open, locking, claimed) =
+    let (running, waiting, open, locking, claimed) =
         sqlx::query_as(LOOK).fetch_one(connection).await.unwrap();
-    Sight { running, open, locking, claimed }
+    Sight { running, waiting, open, locking, claimed }
 }
 
-/// Lets the process stand still in the midst of its work; how many jobs it then has.
-async fn pause(process: &Process, midst: Midst, connection: &mut PgConnection) -> i64 {
+/// Looks until what is seen is what is waited for.
+async fn seen(connection: &mut PgConnection, what: &str, is: impl Fn(Sight) -> bool) -> Sight {
     let begun = Instant::now();
     loop {
-        process.signal("-STOP");
-        let mut sight = look(connection).await;
-        while sight.running > 0 {
-            sight = look(connection).await;
+        let sight = look(connection).await;
+        if is(sight) {
+            return sight;
         }
-        let caught = match midst {
-            Midst::OfABatch => sight.claimed > 0 && sight.open == 0,
-            Midst::OfATransaction => sight.locking > 0 && sight.claimed > 0,
-        };
-        if caught {
-            return sight.claimed;
-        }
-        assert!(begun.elapsed().as_secs() < 60, "it was never in the midst {midst:?}: {sight:?}");
-        process.signal("-CONT");
-        tokio::task::yield_now().await;
+        assert!(begun.elapsed().as_secs() < 60, "{what}: {sight:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// A database full of accepted deliveries, and nobody who works them off.
+/// Lets the process begin to work and stand still in the midst of it; how many jobs it then has.
+async fn pause(world: &World, process: &Process, midst: Midst, look_on: &mut PgConnection) -> i64 {
+    let mut barrier = PgConnection::connect(&world.url).await.unwrap();
+    let mut held = barrier.begin().await.unwrap();
+    sqlx::query(midst.barrier()).execute(&mut *held).await.unwrap();
+    let due = "UPDATE ops.work_queue SET available_at = now() WHERE status = 'queued'";
+    sqlx::query(due).execute(&mut *look_on).await.unwrap();
+    // A claim for the other stage may be under way, which is once a second and short.
+    loop {
+        seen(look_on, "it never came to the barrier", |s| s.claimed > 0 && s.waiting > 0).await;
+        process.signal("-STOP");
+        let sight = seen(look_on, "its sessions never stood still", |s| s.running == 0).await;
+        if sight.claimed > 0 && sight.waiting > 0 && sight.open == 0 {
+            break;
+        }
+        process.signal("-CONT");
+    }
+    held.rollback().await.unwrap();
+    let sight =
+        seen(look_on, "its sessions never stood still", |s| s.running + s.waiting == 0).await;
+    let caught = match midst {
+        Midst::OfABatch => sight.claimed > 0 && sight.open == 0,
+        Midst::OfATransaction => sight.claimed > 0 && sight.locking > 0,
+    };
+    assert!(caught, "it is not in the midst {midst:?}: {sight:?}");
+    sight.claimed
+}
+
+/// A database full of accepted deliveries that are not due yet, and nobody who works them off.
 async fn full() -> (World, Accounts, PgConnection) {
     let world = World::new();
     let mut accounts = Accounts::default();
@@ -99,7 +135,10 @@ async fn full() -> (World, Accounts, PgConnection) {
     let (ids, receiver) = post_many(receiver.served, DELIVERIES, Kill::Not).await;
     accounts.add("before", ids);
     assert!(receiver.unwrap().terminate().0.success());
-    let connection = PgConnection::connect(&world.url).await.unwrap();
+    let mut connection = PgConnection::connect(&world.url).await.unwrap();
+    // Less than what would be taken for a clock that was set back.
+    let later = "UPDATE ops.work_queue SET available_at = now() + interval '50 seconds'";
+    sqlx::query(later).execute(&mut connection).await.unwrap();
     (world, accounts, connection)
 }
 
@@ -122,7 +161,7 @@ async fn all_leases_are_those_of_the_living(
             return;
         }
         assert!(begun.elapsed().as_secs() < 60, "{left} jobs stay claimed");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -152,7 +191,7 @@ async fn written(connection: &mut PgConnection) -> String {
 async fn the_jobs_of_a_process_that_was_killed_run_elsewhere_when_its_leases_end() {
     let (world, accounts, mut connection) = full().await;
     let first = Process::start(&world, "worker");
-    let had = pause(&first, Midst::OfABatch, &mut connection).await;
+    let had = pause(&world, &first, Midst::OfABatch, &mut connection).await;
     let begun = Instant::now();
     let dead = leases(&mut connection).await;
     first.served.kill();
@@ -169,7 +208,7 @@ async fn the_jobs_of_a_process_that_was_killed_run_elsewhere_when_its_leases_end
 async fn a_paused_process_is_replaced(midst: Midst) {
     let (world, mut accounts, mut connection) = full().await;
     let first = Process::start(&world, "worker");
-    let had = pause(&first, midst, &mut connection).await;
+    let had = pause(&world, &first, midst, &mut connection).await;
     let begun = Instant::now();
     let lost = leases(&mut connection).await;
     println!("paused with {had} jobs under {} leases", lost.len());
