@@ -211,21 +211,8 @@ impl App {
             &config.repositories,
             config.github.unknown_repositories,
         );
-        let state = WebState {
-            store: store.clone(),
-            clock: clock.clone(),
-            admin_token: admin_token.clone(),
-            public_url: config.public_url.as_str().into(),
-            admin_token_file: admin_token_file(&config.data_dir).display().to_string().into(),
-            plane_secret: secret_state(&config.plane.webhook_secret),
-            setup: Arc::new(setup(config, &clock)),
-            wake: Wake::default(),
-            live: live.clone(),
-            pages: Arc::default(),
-            metrics: Arc::new(Metrics::default()),
-            spool,
-            reality,
-        };
+        let shown = shown(config, admin_token, &store, &clock, &live);
+        let state = WebState { spool, reality, ..shown };
         let sign_in_link = match database {
             Database::Ready => Some(web::auth::one_time_link(&state).await?),
             Database::Away => None,
@@ -293,6 +280,31 @@ async fn release_all(store: &Store) -> Result<(), StoreError> {
         info!("{freed} jobs of the process before this one were queued again");
     }
     Ok(())
+}
+
+/// What pages and API are made from, of a real service without a spool.
+fn shown(
+    config: &Config,
+    admin_token: &Secrets,
+    store: &Store,
+    clock: &Clock,
+    live: &Live,
+) -> WebState {
+    WebState {
+        store: store.clone(),
+        clock: clock.clone(),
+        admin_token: admin_token.clone(),
+        public_url: config.public_url.as_str().into(),
+        admin_token_file: admin_token_file(&config.data_dir).display().to_string().into(),
+        plane_secret: secret_state(&config.plane.webhook_secret),
+        setup: Arc::new(setup(config, clock)),
+        wake: Wake::default(),
+        live: live.clone(),
+        pages: Arc::default(),
+        metrics: Arc::new(Metrics::default()),
+        spool: None,
+        reality: Reality::Real,
+    }
 }
 
 /// What pages show of the configuration.

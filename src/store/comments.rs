@@ -10,7 +10,7 @@ use crate::ids::{CommentRef, WorkItemRef};
 use crate::work_items::Text;
 
 #[derive(FromRow)]
-struct Row {
+pub(super) struct Row {
     comment_ref: String,
     work_item_ref: String,
     system: String,

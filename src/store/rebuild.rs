@@ -9,11 +9,13 @@
 
 use sqlx::{Postgres, Sqlite, Transaction};
 
-use super::rebuild_rows::{CommentRow, ItemRow, StoredComment, StoredItem};
+use super::comments::Row as CommentRow;
+use super::rebuild_rows::{ItemRow, StoredComment, StoredItem};
 use super::rows::{Statement, statement, to_json};
 use super::time::At;
 use super::{Database, Store, StoreResult, unreadable};
 use crate::clock::Timestamp;
+use crate::comments::Comment;
 use crate::ids::{DeliveryId, WorkItemRef};
 use crate::sources::Source;
 use crate::work_items::{Snapshot, Text};
@@ -311,7 +313,7 @@ impl Inspection {
         items: &[&WorkItemRef],
     ) -> StoreResult<Vec<StoredComment>> {
         let rows: Vec<CommentRow> = all!(self, COMMENTS, to_json(items)?);
-        rows.into_iter().map(StoredComment::try_from).collect()
+        rows.into_iter().map(|row| Comment::try_from(row).map(StoredComment::from)).collect()
     }
 
     /// What GitHub said of these items when it was asked.

@@ -11,9 +11,8 @@ use sqlx::FromRow;
 
 use super::finished_rows::{comment_row, item_row};
 use super::time::{At, to_text};
-use super::{StoreError, StoreResult, unreadable};
-use crate::comments::{Comment, Saying};
-use crate::ids::{CommentRef, WorkItemRef};
+use crate::comments::Comment;
+use crate::ids::WorkItemRef;
 use crate::work_items::{Snapshot, Text, WorkItem};
 
 /// A row's values by the names of their columns.
@@ -84,22 +83,6 @@ pub(super) struct ItemRow {
     moved_to: Option<String>,
 }
 
-#[derive(FromRow)]
-pub(super) struct CommentRow {
-    comment_ref: String,
-    work_item_ref: String,
-    system: String,
-    external_id: String,
-    author: Option<String>,
-    body: String,
-    body_format: String,
-    url: Option<String>,
-    created_at: Option<At>,
-    updated_at: At,
-    deleted_at: Option<At>,
-    ingested_at: At,
-}
-
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
@@ -151,26 +134,9 @@ fn whole(row: &ItemRow) -> Option<WorkItem> {
     })
 }
 
-impl TryFrom<CommentRow> for StoredComment {
-    type Error = StoreError;
-    fn try_from(row: CommentRow) -> StoreResult<Self> {
-        let format = row.body_format.parse().map_err(|e| unreadable("body format", e))?;
-        let whole = Comment {
-            said: Saying {
-                comment: CommentRef::new(row.comment_ref),
-                item: WorkItemRef::new(row.work_item_ref),
-                system: row.system.parse().map_err(|e| unreadable("system", e))?,
-                external_id: row.external_id,
-                author: row.author,
-                text: Text { format, text: row.body },
-                url: row.url,
-                created_at: row.created_at.map(|at| at.0),
-                updated_at: row.updated_at.0,
-            },
-            deleted_at: row.deleted_at.map(|at| at.0),
-            ingested_at: row.ingested_at.0,
-        };
-        // A comment's columns say no more than the comment does.
-        Ok(Self { columns: columns_of_comment(&whole), whole })
+impl From<Comment> for StoredComment {
+    /// A comment's columns say no more than the comment does.
+    fn from(whole: Comment) -> Self {
+        Self { columns: columns_of_comment(&whole), whole }
     }
 }

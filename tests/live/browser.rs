@@ -141,13 +141,19 @@ async fn what_a_reader_does_on_a_page_outlives_its_changes() {
     assert_eq!(browser.console().await, Vec::<String>::new(), "the console is quiet");
 }
 
-#[tokio::test]
-async fn a_page_without_event_streams_looks_by_itself() {
+/// A board with one card, open in a browser.
+async fn open_board() -> (TestDatabase, Served, Browser) {
     let database = TestDatabase::new(Kind::Sqlite).await;
     let served = Served::start(&database.text, database.folder.path(), &[]);
     post(&served, &issue_delivery("first", "Here before", TODO, "2026-11-22T01:00:00Z")).await;
     let browser = Browser::open(1000, 700).await;
     browser.sign_in(&served).await;
+    (database, served, browser)
+}
+
+#[tokio::test]
+async fn a_page_without_event_streams_looks_by_itself() {
+    let (_database, served, browser) = open_board().await;
     // As where a proxy lets no stream through.
     run(
         &browser,
@@ -165,11 +171,7 @@ async fn a_page_without_event_streams_looks_by_itself() {
 
 #[tokio::test]
 async fn a_page_without_a_network_says_since_when_and_catches_up_by_itself() {
-    let database = TestDatabase::new(Kind::Sqlite).await;
-    let served = Served::start(&database.text, database.folder.path(), &[]);
-    post(&served, &issue_delivery("first", "Here before", TODO, "2026-11-22T01:00:00Z")).await;
-    let browser = Browser::open(1000, 700).await;
-    browser.sign_in(&served).await;
+    let (_database, served, browser) = open_board().await;
     shows(&browser, "#live", "Live").await;
     browser.connect(Network::Off).await;
     shows(&browser, "#live", "Offline since").await;
@@ -182,11 +184,7 @@ async fn a_page_without_a_network_says_since_when_and_catches_up_by_itself() {
 
 #[tokio::test]
 async fn a_hidden_page_asks_for_nothing_and_is_up_to_date_once_it_is_seen() {
-    let database = TestDatabase::new(Kind::Sqlite).await;
-    let served = Served::start(&database.text, database.folder.path(), &[]);
-    post(&served, &issue_delivery("first", "Here before", TODO, "2026-11-22T01:00:00Z")).await;
-    let browser = Browser::open(1000, 700).await;
-    browser.sign_in(&served).await;
+    let (_database, served, browser) = open_board().await;
     shows(&browser, "#live", "Live").await;
     run(
         &browser,

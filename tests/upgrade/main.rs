@@ -94,6 +94,20 @@ fn sample(kind: Kind, version: i64) -> Option<String> {
     Some(text)
 }
 
+/// Each version's migration up to `version`, and its sample after it.
+macro_rules! grow {
+    ($connection:expr, $kind:expr, $version:expr) => {
+        for step in versions($kind).into_iter().filter(|step| *step <= $version) {
+            migrations($kind, step).await.run(&mut $connection).await.unwrap();
+            if let Some(sql) = sample($kind, step) {
+                let run = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut $connection).await;
+                run.unwrap_or_else(|error| panic!("sample {step}: {error}"));
+            }
+        }
+        $connection.close().await.unwrap();
+    };
+}
+
 /// A database as that version may have left it.
 async fn left_by(kind: Kind, version: i64) -> TestDatabase {
     let database = TestDatabase::new(kind).await;
@@ -101,27 +115,13 @@ async fn left_by(kind: Kind, version: i64) -> TestDatabase {
         Kind::Sqlite => {
             let address = format!("{}?mode=rwc", database.text);
             let mut connection = SqliteConnection::connect(&address).await.unwrap();
-            for step in versions(kind).into_iter().filter(|step| *step <= version) {
-                migrations(kind, step).await.run(&mut connection).await.unwrap();
-                if let Some(sql) = sample(kind, step) {
-                    let run = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await;
-                    run.unwrap_or_else(|error| panic!("sample {step}: {error}"));
-                }
-            }
-            connection.close().await.unwrap();
+            grow!(connection, kind, version);
         }
         Kind::Postgres => {
             let mut connection = PgConnection::connect(&database.text).await.unwrap();
             let schema = "CREATE SCHEMA IF NOT EXISTS ops; SET search_path TO ops";
             sqlx::raw_sql(schema).execute(&mut connection).await.unwrap();
-            for step in versions(kind).into_iter().filter(|step| *step <= version) {
-                migrations(kind, step).await.run(&mut connection).await.unwrap();
-                if let Some(sql) = sample(kind, step) {
-                    let run = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await;
-                    run.unwrap_or_else(|error| panic!("sample {step}: {error}"));
-                }
-            }
-            connection.close().await.unwrap();
+            grow!(connection, kind, version);
         }
     }
     database
