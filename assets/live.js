@@ -91,19 +91,25 @@
     const before = new Map(cards(document).map((card) => [card.id, columnOf(card)]));
     const until = Date.now() + fresh;
     const count = { moved: 0, new: 0, gone: 0 };
+    const early = []; // what came or went before the stream has told of it
     drop(moved);
     drop(changed);
     for (const card of cards(page)) {
       const was = before.get(card.id);
       before.delete(card.id);
       if (was === undefined && changed.has(itemOf(card))) { count.new += 1; moved.set(card.id, until); }
+      else if (was === undefined) early.push([itemOf(card), { what: "new", id: card.id }]);
       else if (was !== undefined && was !== columnOf(card)) { count.moved += 1; moved.set(card.id, until); }
       if (moved.has(card.id)) card.closest(".card")?.classList.add("card-moved");
     }
     // A further part of a column is fetched by itself: what is only there is not missing here.
     const further = new Set(cards(document).filter((card) => card.closest("[data-ours]")).map((card) => card.id));
-    for (const id of before.keys()) if (changed.has(itemOf({ id })) && !further.has(id)) count.gone += 1;
-    return count;
+    for (const id of before.keys()) {
+      if (further.has(id)) continue;
+      if (changed.has(itemOf({ id }))) count.gone += 1;
+      else early.push([itemOf({ id }), { what: "gone", id }]);
+    }
+    return { count, early: new Map(early) };
   };
 
   // ── said once, for those who hear the page ───────────────────────────────────────────────────────
@@ -113,7 +119,8 @@
   said.id = "said";
   document.body.append(said);
   let total = null;
-  let told = false; // whether an item of this page changed since the last word
+  let told = false; // whether the stream has named an item of this page since it was last fetched
+  let ahead = null; // what was taken over before the stream has told of it
   const tell = (count) => {
     if (total) { for (const name of Object.keys(count)) total[name] += count[name]; return; }
     total = count;
@@ -122,6 +129,17 @@
       said.textContent = parts.length ? `The board changed: ${parts.join(", ")}.` : "The page changed.";
       total = null;
     }, 1000);
+  };
+
+  const tellOfAhead = (refs) => {
+    if (!ahead || ahead.until < Date.now()) return;
+    const { count, early } = ahead;
+    for (const { what, id } of refs.map((ref) => early.get(ref)).filter(Boolean)) {
+      count[what] += 1;
+      if (what === "new") moved.set(id, Date.now() + fresh);
+    }
+    ahead = null;
+    tell(count);
   };
 
   // ── fetching ─────────────────────────────────────────────────────────────────────────────────────
@@ -158,9 +176,11 @@
     return next && next.dataset.shape !== dataset.shape;
   };
   const refresh = async () => {
-    const page = await fetchPage(here());
+    const wasTold = told;
+    told = false;
+    const page = await fetchPage(here()).catch((error) => { told ||= wasTold; throw error; });
     if (page.querySelector("main")?.dataset.page !== main()?.dataset.page) return location.reload();
-    const count = markMoved(page);
+    const { count, early } = markMoved(page);
     const reshaped = [...document.querySelectorAll("[data-shape]")].filter((part) => isReshaped(page, part));
     let differs = takeOver(page, reshaped);
     // What was taken over as a whole is not asked for again: its new nodes have left the fetched page.
@@ -170,8 +190,9 @@
     for (const part of parts.filter((part) => part.dataset.live && part.isConnected)) {
       differs = takeOver(await fetchPage(part.dataset.live), [part]) || differs;
     }
-    if (told && differs) tell(count);
-    told = false;
+    if (!differs) return;
+    if (wasTold || told) tell(count);
+    else ahead = { count, early, until: Date.now() + calm };
   };
 
   let due = Infinity;
@@ -249,6 +270,7 @@
       if (!concerns(news)) return;
       for (const ref of news.refs) changed.set(ref, Date.now() + calm);
       told = true;
+      tellOfAhead(news.refs);
       ask(0);
     });
     on("activity", () => ask(main()?.dataset.liveActivity === undefined ? calm : 0));

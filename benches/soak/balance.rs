@@ -21,15 +21,15 @@ pub struct Balance {
 
 /// All rows of one text of SQL, on either database.
 macro_rules! rows {
-    ($url:expr, $sql:expr) => {
+    ($url:expr, $sql:expr $(, $value:expr)?) => {
         if $url.starts_with("sqlite:") {
             let mut connection = SqliteConnection::connect($url).await.expect("a connection");
-            sqlx::query_as($sql).fetch_all(&mut connection).await.expect("rows")
+            sqlx::query_as($sql)$(.bind($value))?.fetch_all(&mut connection).await.expect("rows")
         } else {
             let mut connection = PgConnection::connect($url).await.expect("a connection");
             let path = sqlx::raw_sql("SET search_path = ops");
             path.execute(&mut connection).await.expect("a schema");
-            sqlx::query_as($sql).fetch_all(&mut connection).await.expect("rows")
+            sqlx::query_as($sql)$(.bind($value))?.fetch_all(&mut connection).await.expect("rows")
         }
     };
 }
@@ -62,15 +62,26 @@ pub async fn balance(url: &str, book: &Book, plane: &SimPlane) -> Balance {
             Some(more) => balance.doubled.push(format!("{key:?} has the rows {more:?}")),
         }
     }
-    // A delivery of GitHub's is decided twice: when it is read, and when it is carried over.
-    let decided: Vec<(String, String, i64)> = rows!(
+    // A delivery of GitHub's is decided twice: when it is read, and when it is carried over; both
+    // again when it failed and its sender repeated it. What was stored without names that Plane
+    // did not tell just then is read again, and says so.
+    let decided: Vec<(String, String, i64, i64)> = rows!(
         url,
-        "SELECT source, delivery_id, count(*) FROM timeline WHERE outcome IN ('applied', 'ignored')
-         GROUP BY source, delivery_id"
+        "SELECT source, delivery_id,
+            count(*) FILTER (WHERE outcome IN ('applied', 'ignored')
+                AND reason NOT LIKE '%which will be asked for again%'),
+            count(*) FILTER (WHERE outcome = 'replayed')
+         FROM timeline GROUP BY source, delivery_id"
     );
-    for (source, id, count) in decided {
-        if count > if source == "plane" { 1 } else { 2 } {
-            balance.doubled.push(format!("{source} {id} was decided {count} times"));
+    for (source, id, count, again) in decided {
+        if count > (1 + again) * if source == "plane" { 1 } else { 2 } {
+            let why: Vec<(String, String)> = rows!(
+                url,
+                "SELECT outcome, reason FROM timeline WHERE delivery_id = $1 ORDER BY at",
+                &id
+            );
+            let count = format!("{source} {id} was decided {count} times: {why:?}");
+            balance.doubled.push(count);
         }
     }
     balance.of_the_board(url, book).await;

@@ -268,3 +268,37 @@ async fn a_card_of_a_further_part_is_told_of_as_moved_only_when_it_changes_its_c
         "return document.getElementById('card-plane%3Aitem-4').closest('.card-moved') !== null";
     assert_eq!(script(page, shown).await, true);
 }
+
+#[tokio::test]
+async fn what_comes_while_the_page_is_being_fetched_is_told_of() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let served = Served::start(&database.text, database.folder.path(), &[]);
+    let browser = Browser::open(1440, 1000).await;
+    let page = &browser.page;
+    forty(&served, &browser).await;
+
+    // The page as it is now is on its way, and stays there until the stream has told of a change.
+    script(
+        page,
+        "const fetched = window.fetch;
+        window.heard = 0;
+        new EventSource('/live').addEventListener('work-items', () => { window.heard += 1; });
+        window.fetch = async (...of) => {
+            const answer = await fetched(...of);
+            if (!window.arrive) await new Promise((arrive) => { window.arrive = arrive; });
+            return answer;
+        };
+        document.dispatchEvent(new Event('visibilitychange'))",
+    )
+    .await;
+    eventually("a page on its way", || async {
+        script(page, "return window.arrive !== undefined").await == true
+    })
+    .await;
+    send(&served, "new", "Just come", "2026-11-22T01:51:00Z", |_| {}).await;
+    eventually("the news", || async { script(page, "return window.heard > 0").await == true })
+        .await;
+    script(page, "window.arrive()").await;
+
+    eventually("the word", || async { said(page).await.contains("1 new") }).await;
+}
