@@ -39,6 +39,7 @@ pub mod quotas;
 pub mod rebuild;
 pub mod rebuild_rows;
 pub mod rebuild_swap;
+pub mod recovery;
 pub mod replays;
 pub mod repositories;
 pub mod repository_health;

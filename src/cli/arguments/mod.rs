@@ -2,6 +2,7 @@
 
 mod demo;
 mod keeping;
+mod recover;
 mod replay;
 mod repositories;
 mod send;
@@ -22,6 +23,7 @@ pub(super) use demo::DemoArguments;
 pub(super) use keeping::{
     BackupArguments, Doing, InTheWay, RebuildArguments, RestoreArguments, RetentionArguments,
 };
+pub(super) use recover::RecoverArguments;
 pub(super) use replay::ReplayArguments;
 pub(super) use repositories::{
     IssueName, RepoAddArguments, RepoArguments, RepoCommand, SyncArguments,
@@ -101,6 +103,8 @@ pub(super) enum Command {
     Token(TokenCommand),
     /// Bring one issue and its comments in step with Plane now
     Sync(SyncArguments),
+    /// Have GitHub send again what never arrived (serve does it too)
+    Recover(RecoverArguments),
     /// Derive the board anew from the inbox; compare it, or put it in place
     Rebuild(RebuildArguments),
     /// Let go now of what is older than retention.* says (serve does it too)
