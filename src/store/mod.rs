@@ -28,6 +28,7 @@ pub mod figures;
 pub mod finish;
 mod finished_rows;
 pub mod flow;
+pub mod found;
 mod ignored;
 pub mod inbox;
 pub mod intents;

@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::app::Role;
 use crate::clock::{Timestamp, to_micros};
 use crate::config::{HumanDuration, Overrides};
-use crate::sources::Source;
+use crate::sources::{Origin, Source};
 use crate::store::deliveries::DeliveryStatus;
 use crate::work_items::{StateGroup, System};
 pub(super) use demo::DemoArguments;
@@ -205,6 +205,9 @@ pub(super) struct DeliveriesListArguments {
     /// Only this event, such as issue.updated or issues
     #[arg(long)]
     pub(super) event: Option<String>,
+    /// Only what was sent (webhook) or found by asking (reconcile, backfill)
+    #[arg(long)]
+    pub(super) origin: Option<Origin>,
     /// Only of this repository
     #[arg(long, value_name = "OWNER/NAME")]
     pub(super) repository: Option<String>,
