@@ -81,6 +81,13 @@ pub struct OfKind {
     pub kind: &'static str,
 }
 
+/// Labels of deliveries that were missing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfOutcome {
+    /// `waiting`, `came`, `given_up` or `expired`.
+    pub outcome: &'static str,
+}
+
 /// Labels of waiting jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct OfStage {
@@ -186,6 +193,12 @@ pub struct Metrics {
     pub quota_used_up: Family<OfClient, Gauge>,
     /// Alarms that are raised.
     pub alarms: Family<OfKind, Gauge>,
+    /// Deliveries that were missing in the last week, as of the last scrape.
+    pub recover_deliveries: Family<OfOutcome, Gauge>,
+    /// Repositories whose lost deliveries can't be looked for, as of the last scrape.
+    pub recover_problems: Gauge,
+    /// When lost deliveries were last looked for, seconds since 1970; 0: never.
+    pub recover_looked_at: Gauge,
     /// Database connections of this process.
     pub connections: Family<OfState, Gauge>,
     /// When the process started, seconds since 1970.
@@ -290,6 +303,9 @@ impl Default for Metrics {
             quota_remaining: Family::default(),
             quota_used_up: Family::default(),
             alarms: Family::default(),
+            recover_deliveries: Family::default(),
+            recover_problems: Gauge::default(),
+            recover_looked_at: Gauge::default(),
             connections: Family::default(),
             started: Gauge::default(),
             queue_queued: Gauge::default(),
@@ -357,6 +373,13 @@ impl Metrics {
         let help = "Whether another system allows no request at present";
         r.register("quota_used_up", help, self.quota_used_up.clone());
         r.register("alarms", "Alarms that are raised", self.alarms.clone());
+        let help = "Webhooks of GitHub that never arrived, of the last seven days";
+        r.register("recover_deliveries", help, self.recover_deliveries.clone());
+        let help = "Repositories whose lost webhooks can't be looked for";
+        r.register("recover_problems", help, self.recover_problems.clone());
+        let help = "When lost webhooks were last looked for, since 1970";
+        let looked_at = self.recover_looked_at.clone();
+        r.register_with_unit("recover_looked_at", help, Unit::Seconds, looked_at);
         let help = "Database connections of this process";
         r.register("database_connections", help, self.connections.clone());
         let help = "When the process started, since 1970";
@@ -376,7 +399,8 @@ impl Metrics {
     /// The same without what only the database knows, for when it does not answer: an old depth
     /// must never be taken for the present one.
     pub fn to_text_of_the_process(&self) -> String {
-        const STORED: [&str; 3] = ["jetbridge_queue_", "jetbridge_quota_", "jetbridge_alarms"];
+        const STORED: [&str; 4] =
+            ["jetbridge_queue_", "jetbridge_quota_", "jetbridge_alarms", "jetbridge_recover_"];
         let is_stored = |line: &&str| {
             let name = ["# HELP ", "# TYPE ", "# UNIT "].iter().find_map(|w| line.strip_prefix(w));
             STORED.iter().any(|prefix| name.unwrap_or(line).starts_with(prefix))

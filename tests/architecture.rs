@@ -92,6 +92,7 @@ fn pure_modules_do_no_io_and_see_no_clock() {
         "src/comments.rs",
         "src/board",
         "src/alarms.rs",
+        "src/recovery.rs",
         "src/figures.rs",
         "src/queue/retry.rs",
         "src/timeline.rs",
@@ -228,6 +229,12 @@ fn every_test_that_the_pages_about_keeping_name_exists() {
 fn every_test_that_the_page_about_outages_names_exists() {
     let named = tests_named_in("docs/reliability-outages.md");
     assert!(named >= 25, "each promise names its test, found {named}");
+}
+
+#[test]
+fn every_test_that_the_page_about_lost_webhooks_names_exists() {
+    let named = tests_named_in("docs/recover.md");
+    assert!(named >= 12, "each promise names its test, found {named}");
 }
 
 #[test]

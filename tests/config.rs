@@ -85,6 +85,7 @@ fn nothing_configured_gives_the_documented_defaults() {
     assert_eq!(config.retry.base, Duration::from_secs(10));
     assert_eq!(config.retry.cap, Duration::from_mins(10));
     assert_eq!(config.retention, RetentionConfig::default(), "everything is kept");
+    assert_eq!(config.recover_every, Duration::from_mins(10));
     assert_eq!(config.workers, 2 * std::thread::available_parallelism().unwrap().get());
     assert_eq!(config.max_body, 25 * 1024 * 1024);
     assert_eq!(config.spool_max_bytes, 1 << 30);
@@ -151,6 +152,7 @@ fn every_variable_reaches_its_key() {
             "max_body" | "spool.max_bytes" => "1KiB",
             "retry.base" | "retry.cap" => "77s",
             name if name.starts_with("retention.") => "77d",
+            "recover.every" => "77m",
             name if name.ends_with("url") => "https://elsewhere.example",
             _ => "elsewhere",
         };
@@ -233,6 +235,8 @@ fn a_bad_variable_is_refused_by_its_name() {
 fn keys_that_do_not_go_together_are_refused_by_name() {
     let shown = error("[github.mcp]\ncommand = 'x'\nurl = 'http://x'");
     assert!(shown.contains("github.mcp.command and github.mcp.url"), "{shown}");
+    let shown = error("[recover]\nevery = '5s'");
+    assert!(shown.contains("recover.every (5s)") && shown.contains("1m"), "{shown}");
     let shown = error("[retention]\nplane_bodies = '5m'");
     assert!(shown.contains("retention.plane_bodies (5m)") && shown.contains("1h"), "{shown}");
     let shown = error("[retry]\nbase = '10s'\ncap = '5s'");

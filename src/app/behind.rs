@@ -13,6 +13,8 @@ use crate::config::Config;
 use crate::inbox::{Drain, KnownRepositories};
 use crate::jobs::directory::Directory;
 use crate::jobs::process_delivery::{PlaneAddress, Processor};
+use crate::jobs::recover::Recover;
+use crate::jobs::recover::schedule::Schedule;
 use crate::jobs::retention::Keeper;
 use crate::jobs::sync_issue::IssueSync;
 use crate::jobs::watch::{Watch, Watcher};
@@ -69,12 +71,22 @@ impl Behind {
         }
         let sync = outside::issue_sync(config, store, clock).counting(metrics);
         let mut working = vec![tokio::spawn(watch.hearing(&sync).run(stopped.clone()))];
+        let recovering = self.recovering(&sync).map(|schedule| schedule.run(stopped.clone()));
+        working.extend(recovering.map(tokio::spawn));
         for worker in workers(config, store, clock, wake, metrics, sync) {
             working.push(tokio::spawn(worker.run(stopped.clone())));
         }
         let keeper = Keeper::new(store, clock, config.retention);
         working.push(tokio::spawn(keeper.run(stopped.clone())));
         working
+    }
+
+    /// `None` where there is no token, or it is switched off.
+    fn recovering(&self, sync: &IssueSync) -> Option<Schedule> {
+        let Self { config, state, .. } = self;
+        let github = sync.github.as_ref()?.rest().filter(|_| !config.recover_every.is_zero())?;
+        let recover = Recover::new(&state.store, &state.clock, github.clone(), &config.public_url);
+        Some(Schedule::new(recover, config.recover_every, state.spool.clone()))
     }
 
     /// Tells other processes what this one commits, and hears what they say.

@@ -10,7 +10,7 @@ use super::table::{Table, fields, moment, printable};
 use super::{Context, Failed, json_text, output};
 use crate::clock::Timestamp;
 use crate::ids::DeliveryId;
-use crate::sources::{Encoding, Source};
+use crate::sources::{Encoding, Origin, Source};
 use crate::store::Store;
 use crate::store::deliveries::{Delivery, DeliveryFilter, DeliveryStatus};
 use crate::timeline::TimelineEntry;
@@ -32,6 +32,7 @@ struct DeliveryJson<'a> {
     body_sha256: &'a str,
     received_at: Timestamp,
     processed_at: Option<Timestamp>,
+    origin: Origin,
 }
 
 impl<'a> DeliveryJson<'a> {
@@ -51,6 +52,7 @@ impl<'a> DeliveryJson<'a> {
             body_sha256: &delivery.body_sha256,
             received_at: delivery.received_at,
             processed_at: delivery.processed_at,
+            origin: delivery.origin,
         }
     }
 }
@@ -65,6 +67,7 @@ pub(super) async fn list(
         source: arguments.source,
         status: arguments.status.map(DeliveryStatus::from),
         event: arguments.event.clone(),
+        origin: arguments.origin,
         repository: arguments.repository.clone(),
         since: arguments.since.map(|when| when.before(now)),
         until: arguments.until.map(|when| when.before(now)),
@@ -198,6 +201,7 @@ fn page(delivery: &Delivery, body: Result<&[u8], &String>, attempts: &[TimelineE
         ("work item", delivery.item.as_ref().map(|item| item.as_str().into())),
         ("received", Some(moment(delivery.received_at))),
         ("processed", delivery.processed_at.map(moment)),
+        ("origin", delivery.origin.found_by().map(Cow::from)),
         ("body", Some(size.into())),
     ]);
     if !attempts.is_empty() {
@@ -286,6 +290,7 @@ mod tests {
             body_sha256: "00".to_owned(),
             received_at: "2026-11-22T00:44:16.06727Z".parse().unwrap(),
             processed_at: None,
+            origin: Origin::Webhook,
         }
     }
 

@@ -17,6 +17,7 @@ mod output;
 mod plane_sample;
 mod progress;
 mod rebuild;
+mod recover;
 mod replay;
 mod repositories;
 mod retention;
@@ -145,6 +146,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), Failed> {
         Command::Token(TokenCommand::Revoke(arguments)) => {
             block_on(tokens::revoke(&arguments, context))
         }
+        Command::Recover(arguments) => block_on(recover::run(&arguments, context)),
         Command::Rebuild(arguments) => block_on(rebuild::run(&arguments, context)),
         Command::Retention(arguments) => block_on(retention::run(&arguments, context)),
         Command::Backup(arguments) => block_on(backup::backup(&arguments, context)),

@@ -46,6 +46,7 @@ fn filter(arguments: &ReplayArguments, now: Timestamp) -> DeliveryFilter {
         source: arguments.of,
         status: Some(arguments.status.map_or(DeliveryStatus::Failed, Into::into)),
         event: arguments.event.clone(),
+        origin: None,
         repository: arguments.repository.clone(),
         item: arguments.item.clone().map(WorkItemRef::new),
         since: arguments.since.map(|when| when.before(now)),

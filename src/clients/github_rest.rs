@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Response, Url};
+use reqwest::{Method, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -80,9 +80,9 @@ pub enum RepositoryAccess {
 }
 
 /// The next page's address, and what this one held.
-struct Page<T> {
-    entries: Vec<T>,
-    next: Option<Url>,
+pub(super) struct Page<T> {
+    pub(super) entries: Vec<T>,
+    pub(super) next: Option<Url>,
 }
 
 impl GitHubRest {
@@ -134,7 +134,12 @@ impl GitHubRest {
         }
     }
 
-    fn url(&self, path: &[&str]) -> Url {
+    /// Where the API is.
+    pub(super) fn api_url(&self) -> &Url {
+        &self.inner.api_url
+    }
+
+    pub(super) fn url(&self, path: &[&str]) -> Url {
         let mut url = self.inner.api_url.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -178,7 +183,7 @@ impl GitHubRest {
         Err(Refusal::Unreadable { what: format!("a list without end after {MOST_PAGES} pages") })
     }
 
-    async fn ask_page<T: DeserializeOwned>(&self, url: Url) -> Result<Page<T>, Refusal> {
+    pub(super) async fn ask_page<T: DeserializeOwned>(&self, url: Url) -> Result<Page<T>, Refusal> {
         let (entries, headers) = self.ask(url).await?;
         let next = match next_page(&headers) {
             Some(next) => Some(self.own(&next)?),
@@ -197,10 +202,13 @@ impl GitHubRest {
         })
     }
 
-    async fn ask<T: DeserializeOwned>(&self, url: Url) -> Result<(T, HeaderMap), Refusal> {
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        url: Url,
+    ) -> Result<(T, HeaderMap), Refusal> {
         let mut url = url;
         for _ in 0..MOST_REDIRECTS {
-            let answer = self.send(url).await?;
+            let answer = self.send(Method::GET, url).await?;
             let (status, headers) = (answer.status(), answer.headers().clone());
             if status.is_redirection() {
                 let place = headers.get(header::LOCATION).and_then(|v| v.to_str().ok());
@@ -220,7 +228,18 @@ impl GitHubRest {
         Err(Refusal::Unreadable { what: "it redirected in a circle".to_owned() })
     }
 
-    async fn send(&self, url: Url) -> Result<Response, Refusal> {
+    /// Asks for something to be done, which takes no words; a redirect is no success.
+    pub(super) async fn post(&self, url: Url) -> Result<(), Refusal> {
+        let answer = self.send(Method::POST, url).await?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        if status.is_success() {
+            return Ok(());
+        }
+        let body = read_whole(answer).await.map_err(no_answer)?;
+        Err(Refusal::of(status.as_u16(), self.signs(&headers, &body)))
+    }
+
+    async fn send(&self, method: Method, url: Url) -> Result<Response, Refusal> {
         let http = if let Some(http) = self.inner.http.get() {
             http
         } else {
@@ -231,7 +250,7 @@ impl GitHubRest {
         let mut token = HeaderValue::from_str(&token).map_err(|_| Refusal::BadToken)?;
         token.set_sensitive(true);
         let request = http
-            .get(url)
+            .request(method, url)
             .header(header::AUTHORIZATION, token)
             .header(header::ACCEPT, "application/vnd.github+json")
             .header("X-GitHub-Api-Version", API_VERSION);

@@ -5,6 +5,7 @@
 
 pub mod alarm_webhook;
 pub mod github;
+pub mod github_hooks;
 pub mod github_mcp;
 pub mod github_rest;
 pub mod github_webhook;

@@ -30,6 +30,7 @@ pub(super) struct Layer {
     pub(super) github: GithubLayer,
     pub(super) retry: RetryLayer,
     pub(super) retention: RetentionLayer,
+    pub(super) recover: RecoverLayer,
     pub(super) workers: Set<Workers>,
     pub(super) max_body: Set<ByteSize>,
     pub(super) alarm_webhook_url: Set<SecretSetting>,
@@ -83,6 +84,12 @@ pub(super) struct RetentionLayer {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct RecoverLayer {
+    pub(super) every: Set<HumanDuration>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct SpoolLayer {
     pub(super) max_bytes: Set<SpoolSize>,
 }
@@ -131,6 +138,7 @@ keys! {
     "retention.plane_bodies" "JETBRIDGE_RETENTION_PLANE_BODIES" => retention.plane_bodies;
     "retention.github_bodies" "JETBRIDGE_RETENTION_GITHUB_BODIES" => retention.github_bodies;
     "retention.timeline" "JETBRIDGE_RETENTION_TIMELINE" => retention.timeline;
+    "recover.every" "JETBRIDGE_RECOVER_EVERY" => recover.every;
     "workers" "JETBRIDGE_WORKERS" => workers;
     "max_body" "JETBRIDGE_MAX_BODY" => max_body;
     "alarm_webhook_url" "JETBRIDGE_ALARM_WEBHOOK_URL" => alarm_webhook_url;

@@ -27,6 +27,8 @@ const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOS
 const DEFAULT_DATA_DIR: &str = "./jetbridge-data";
 const DEFAULT_MAX_BODY: usize = 25 << 20;
 const DEFAULT_SPOOL: u64 = 1 << 30;
+const SHORTEST_RECOVER: Duration = Duration::from_mins(1);
+const DEFAULT_RECOVER: Duration = Duration::from_mins(10);
 const DEFAULT_GITHUB_API: &str = "https://api.github.com";
 
 /// What the command line says, as texts; it overrides everything else.
@@ -302,6 +304,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         github,
         retry,
         retention,
+        recover,
         workers,
         max_body,
         alarm_webhook_url,
@@ -339,6 +342,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         },
         retry: retry_policy(&retry)?,
         retention: ages(&retention)?,
+        recover_every: recover_every(recover.every.0)?,
         workers: workers.0.map_or_else(twice_the_cores, |workers| workers.0),
         max_body: max_body.0.map_or(DEFAULT_MAX_BODY, |size| size.0),
         alarm_webhook_url: Secrets::none(),
@@ -413,6 +417,18 @@ fn ages(retention: &super::keys::RetentionLayer) -> Result<RetentionConfig, Conf
         github_bodies: age("retention.github_bodies", &retention.github_bodies)?,
         timeline: age("retention.timeline", &retention.timeline)?,
     })
+}
+
+/// Each run asks GitHub at least once for each repository.
+fn recover_every(set: Option<HumanDuration>) -> Result<Duration, ConfigError> {
+    match set {
+        None => Ok(DEFAULT_RECOVER),
+        Some(HumanDuration(every)) if every.is_zero() || every >= SHORTEST_RECOVER => Ok(every),
+        Some(every) => Err(ConfigError::Conflict(format!(
+            "recover.every ({every}) must be at least {}, or 0s to switch it off: change it",
+            HumanDuration(SHORTEST_RECOVER)
+        ))),
+    }
 }
 
 fn retry_policy(retry: &super::keys::RetryLayer) -> Result<RetryPolicy, ConfigError> {

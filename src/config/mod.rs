@@ -49,6 +49,8 @@ pub struct Config {
     pub retry: RetryPolicy,
     /// What is let go of with age.
     pub retention: RetentionConfig,
+    /// How often GitHub is asked for webhooks that never arrived; 0: not at all.
+    pub recover_every: Duration,
     /// Concurrent workers.
     pub workers: usize,
     /// Longest body accepted, bytes.

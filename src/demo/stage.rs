@@ -300,6 +300,8 @@ impl Sides {
         config.public_url = public_url(address);
         folder.path().clone_into(&mut config.data_dir);
         config.database_url = DatabaseUrl::Sqlite(folder.path().join(DATABASE));
+        // What was swept from the tables would be missing, and lost webhooks come back by the script.
+        config.recover_every = Duration::ZERO;
         config.retry = RetryPolicy { max_retries: RETRIES, base, cap: base * 4 };
         config.plane.webhook_secret = Secrets::new([self.plane_secret.clone()]);
         config.plane.api_url = Some(self.plane.api_url());

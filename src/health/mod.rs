@@ -6,11 +6,13 @@
 //! Deliberately absent: deciding what is alarming (`alarms`), and how it looks (`web`).
 
 pub mod range;
+mod recovery;
 mod streams;
 
 use std::time::Duration;
 
 pub use range::Range;
+pub use recovery::Recovery;
 pub use streams::{Links, Stream};
 
 use crate::alarms::Kind;
@@ -151,6 +153,8 @@ pub struct Health {
     pub links: Links,
     /// What other systems said of their limits.
     pub quotas: Vec<QuotaNow>,
+    /// What GitHub sent in vain.
+    pub recovery: Recovery,
     /// What is wrong, the gravest first.
     pub alarms: Vec<RaisedAlarm>,
     /// The processes that run.
@@ -205,6 +209,7 @@ pub async fn read(store: &Store, range: Range, now: Timestamp) -> StoreResult<He
         projects: known.projects(),
         links: known.all_links(),
         quotas: store.quotas(now - Duration::from_hours(1)).await?,
+        recovery: Recovery::read(store, now).await?,
         alarms: grave_first(store.alarms().await?),
         processes: store.processes(now - GONE_AFTER).await?,
         database_bytes: store.database_bytes().await?,

@@ -1,6 +1,6 @@
 //! Where deliveries come from, and the two forms they have here: a request's raw parts, and a
-//! [`Verified`] delivery. Only a source's `verify` makes the second, and only the second can
-//! enter the inbox.
+//! [`Verified`] delivery. Only a source's `verify` makes the second of the first, `found` makes one
+//! of what the source answered when it was asked, and only the second can enter the inbox.
 //!
 //! A new source is a folder with the same four files as `plane/` (`mod`, `verify`, `payload`,
 //! `normalize`), a variant of [`Source`], a route in `web/webhooks` and a table in `migrations/`;
@@ -8,6 +8,7 @@
 
 mod fields;
 pub mod github;
+mod origin;
 pub mod plane;
 mod signature;
 pub mod spooled;
@@ -23,6 +24,7 @@ use crate::comments::CommentChange;
 use crate::config::RepositoryName;
 use crate::ids::{DeliveryId, EventId, Lane, RepositorySyncId};
 use crate::work_items::Change;
+pub use origin::{Origin, UnknownOrigin};
 
 /// A system that sends webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -148,7 +150,8 @@ pub struct RepositoryRef {
     pub id: Option<u64>,
 }
 
-/// A delivery whose sender is proved and whose body is JSON. Made by a source's `verify` alone.
+/// A delivery whose sender is proved and whose body is JSON. Made by a source alone: by its `verify`
+/// of what was sent, by its `found` of what the source answered when it was asked.
 #[derive(Debug, Clone)]
 pub struct Verified {
     source: Source,
@@ -162,6 +165,7 @@ pub struct Verified {
     encoding: Encoding,
     body: Bytes,
     body_hash: BodyHash,
+    origin: Origin,
 }
 
 impl Verified {
@@ -214,6 +218,10 @@ impl Verified {
     /// SHA-256 of the exact bytes.
     pub fn body_hash(&self) -> BodyHash {
         self.body_hash
+    }
+    /// Whether it was sent, or found by asking.
+    pub fn origin(&self) -> Origin {
+        self.origin
     }
 }
 

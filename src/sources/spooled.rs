@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{BodyHash, Encoding, RepositoryRef, Source, Verified};
+use super::{BodyHash, Encoding, Origin, RepositoryRef, Source, Verified};
 use crate::ids::{DeliveryId, EventId, Lane, RepositorySyncId};
 
 /// All of a [`Verified`] but its body.
@@ -28,6 +28,8 @@ pub struct Envelope {
     repository_sync: Option<RepositorySyncId>,
     encoding: Encoding,
     body_sha256: String,
+    #[serde(default, skip_serializing_if = "Origin::is_sent")]
+    origin: Origin,
 }
 
 impl Verified {
@@ -45,6 +47,7 @@ impl Verified {
             repository_sync: self.repository_sync,
             encoding: self.encoding,
             body_sha256: hex::encode(self.body_hash.0),
+            origin: self.origin,
         }
     }
 
@@ -70,6 +73,7 @@ impl Verified {
             encoding: envelope.encoding,
             body,
             body_hash,
+            origin: envelope.origin,
         })
     }
 

@@ -89,10 +89,10 @@ const CLAIM_SYNC: Statement = Statement {
 
 const BODIES: Statement = Statement {
     postgres: "
-        SELECT source, delivery_id, event_type, encoding, body, received_at, repository FROM deliveries
+        SELECT source, delivery_id, event_type, encoding, body, received_at, repository, origin FROM deliveries
         WHERE delivery_id IN (SELECT json_array_elements_text($1::json))",
     sqlite: "
-        SELECT source, delivery_id, event_type, encoding, body, received_at, repository FROM deliveries
+        SELECT source, delivery_id, event_type, encoding, body, received_at, repository, origin FROM deliveries
         WHERE delivery_id IN (SELECT value FROM json_each($1))",
 };
 
@@ -106,7 +106,7 @@ const MARK_PROCESSING: Statement = Statement {
         WHERE delivery_id IN (SELECT value FROM json_each($1))",
 };
 type ClaimRow = (i64, String, String, Option<String>, i64, Option<At>, Option<String>);
-type BodyRow = (String, String, String, String, Option<Vec<u8>>, At, Option<String>);
+type BodyRow = (String, String, String, String, Option<Vec<u8>>, At, Option<String>, String);
 
 impl Store {
     /// Takes up to `limit` due jobs of a stage under a new lease of length `lease_for`, oldest
@@ -236,8 +236,8 @@ fn with_bodies(
     rows.sort_unstable_by_key(|row| row.0);
     let mut by_id: HashMap<_, _> = bodies
         .into_iter()
-        .map(|(source, id, event, encoding, body, at, repository)| {
-            ((source, id), (event, encoding, body, at, repository))
+        .map(|(source, id, event, encoding, body, at, repository, origin)| {
+            ((source, id), (event, encoding, body, at, repository, origin))
         })
         .collect();
     let (mut jobs, mut orphans) = (Vec::with_capacity(rows.len()), Vec::new());
@@ -248,7 +248,7 @@ fn with_bodies(
         let delivery_id = DeliveryId::new(delivery_id);
         let lane = lane.map(Lane::new);
         let attempt = u32::try_from(attempts).unwrap_or(u32::MAX);
-        let Some((event_type, encoding, body, received_at, repository)) = delivery else {
+        let Some((event_type, encoding, body, received_at, repository, origin)) = delivery else {
             orphans.push(Orphan { id, source, delivery_id, lane, attempts: attempt, last_error });
             continue;
         };
@@ -258,6 +258,7 @@ fn with_bodies(
             delivery_id,
             event_type,
             repository,
+            origin: origin.parse().map_err(|e| unreadable("origin", e))?,
             lane,
             attempt,
             last_error,

@@ -12,7 +12,7 @@ use super::time::At;
 use super::{Store, StoreError, StoreResult, on_reader, unreadable};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, WorkItemRef};
-use crate::sources::Source;
+use crate::sources::{Origin, Source};
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -94,6 +94,8 @@ pub struct Delivery {
     pub received_at: Timestamp,
     /// When it was worked off.
     pub processed_at: Option<Timestamp>,
+    /// Whether it was sent, or found by asking.
+    pub origin: Origin,
 }
 
 impl Delivery {
@@ -115,6 +117,8 @@ pub struct DeliveryFilter {
     pub status: Option<DeliveryStatus>,
     /// The exact event type.
     pub event: Option<String>,
+    /// How they came to be.
+    pub origin: Option<Origin>,
     /// `owner/name` as configured, whatever the case.
     pub repository: Option<String>,
     /// The item that they are about.
@@ -156,6 +160,7 @@ struct Row {
     body_sha256: Vec<u8>,
     received_at: At,
     processed_at: Option<At>,
+    origin: String,
 }
 
 impl TryFrom<Row> for Delivery {
@@ -177,13 +182,14 @@ impl TryFrom<Row> for Delivery {
             body_sha256: hex::encode(row.body_sha256),
             received_at: row.received_at.0,
             processed_at: row.processed_at.map(|at| at.0),
+            origin: row.origin.parse().map_err(|e| unreadable("origin", e))?,
         })
     }
 }
 
 const ONE: &str = "
     SELECT source, delivery_id, event_type, status, attempts, last_error, result, work_item_ref, encoding, body_bytes,
-        body_sha256, received_at, processed_at, action, repository
+        body_sha256, received_at, processed_at, action, repository, origin
     FROM deliveries WHERE source = $1 AND delivery_id = $2";
 
 impl Store {

@@ -75,7 +75,7 @@ const PLANE: Half = Half {
     error: "last_error",
     columns: "'plane' AS source, d.delivery_id, d.event_type, d.status, d.attempts, d.last_error, d.result,
         d.work_item_ref, d.encoding, d.body_bytes, d.body_sha256, d.received_at, d.processed_at,
-        CAST(NULL AS text) AS action, CAST(NULL AS text) AS repository",
+        CAST(NULL AS text) AS action, CAST(NULL AS text) AS repository, d.origin",
     status: "d.status",
     repository: "CAST(NULL AS bigint)",
     processed: "d.status = 'processed'",
@@ -90,7 +90,7 @@ const GITHUB: Half = Half {
         CASE d.status WHEN 'completed' THEN 'processed' WHEN 'failed' THEN 'failed' ELSE 'received' END AS status,
         d.attempts, d.error_message AS last_error, d.result, d.work_item_ref, d.encoding, d.body_bytes,
         d.body_sha256, d.created_at AS received_at, d.processed_at, d.action,
-        (SELECT r.repository FROM repository_syncs r WHERE r.id = d.repository_sync) AS repository",
+        (SELECT r.repository FROM repository_syncs r WHERE r.id = d.repository_sync) AS repository, d.origin",
     status: "CASE d.status WHEN 'completed' THEN 'processed' WHEN 'failed' THEN 'failed' ELSE 'received' END",
     repository: "d.repository_sync",
     processed: "d.status = 'completed'",
@@ -154,6 +154,9 @@ impl Search {
         }
         if let Some(event) = &filter.event {
             all.push(format!("d.event_type = {}", self.text(event)));
+        }
+        if let Some(origin) = filter.origin {
+            all.push(format!("d.origin = '{origin}'"));
         }
         if let Some(item) = &filter.item {
             all.push(format!("d.work_item_ref = {}", self.text(item.as_str())));

@@ -119,12 +119,16 @@ macro_rules! rhythm {
 }
 
 impl Store {
-    /// When something last came, by source and by repository.
+    /// When something was last sent, by source and by repository; what was found by asking does not
+    /// count.
     pub async fn last_seen(&self) -> StoreResult<Vec<Seen>> {
-        const SEEN: &str = "SELECT 'plane', '', MAX(received_at) FROM plane_webhook_deliveries
-            UNION ALL SELECT 'github', '', MAX(created_at) FROM github_webhook_events
+        const SEEN: &str = "SELECT 'plane', '', (SELECT received_at FROM plane_webhook_deliveries
+                WHERE origin = 'webhook' ORDER BY received_at DESC LIMIT 1)
+            UNION ALL SELECT 'github', '', (SELECT created_at FROM github_webhook_events
+                WHERE origin = 'webhook' ORDER BY created_at DESC LIMIT 1)
             UNION ALL SELECT 'github', r.repository,
-                (SELECT MAX(d.created_at) FROM github_webhook_events d WHERE d.repository_sync = r.id)
+                (SELECT d.created_at FROM github_webhook_events d
+                    WHERE d.repository_sync = r.id AND d.origin = 'webhook' ORDER BY d.created_at DESC LIMIT 1)
                 FROM repository_syncs r";
         let rows: Vec<(String, String, Option<At>)> =
             on_reader!(self, pool => sqlx::query_as(SEEN).fetch_all(pool).await?);

@@ -15,7 +15,7 @@ use super::time::{At, to_text};
 use super::{Database, Store, StoreResult};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EventId, Lane};
-use crate::sources::{BodyHash, Source, Verified};
+use crate::sources::{BodyHash, Origin, Source, Verified};
 
 /// What became of a delivery that was handed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,14 +43,14 @@ pub struct Duplicate {
 const INSERT_PLANE_POSTGRES: &str = "
     WITH fresh AS (
         INSERT INTO plane_webhook_deliveries
-            (delivery_id, event_id, event_type, encoding, body_sha256, body_bytes, received_at, body)
-        SELECT delivery_id, event_id, event_type, encoding, body_sha256, octet_length(body), received_at, body
+            (delivery_id, event_id, event_type, encoding, body_sha256, body_bytes, received_at, body, origin)
+        SELECT delivery_id, event_id, event_type, encoding, body_sha256, octet_length(body), received_at, body, $11
         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::bytea[], $7::bytea[], $9::timestamptz[])
             AS incoming(delivery_id, event_id, event_type, encoding, body_sha256, body, received_at)
         ON CONFLICT DO NOTHING RETURNING delivery_id
     ), jobs AS (
-        INSERT INTO work_queue (source, delivery_id, lane, available_at)
-        SELECT 'plane', delivery_id, lane, $8
+        INSERT INTO work_queue (source, delivery_id, lane, available_at, class)
+        SELECT 'plane', delivery_id, lane, $8, $12
         FROM unnest($10::text[], $5::text[]) WITH ORDINALITY AS arrived(delivery_id, lane, place)
             JOIN fresh USING (delivery_id) ORDER BY place
     )
@@ -60,15 +60,15 @@ const INSERT_PLANE_POSTGRES: &str = "
 const INSERT_GITHUB_POSTGRES: &str = "
     WITH fresh AS (
         INSERT INTO github_webhook_events
-            (delivery_id, event_type, action, encoding, repository_sync, body_sha256, body_bytes, created_at, body)
-        SELECT delivery_id, event_type, action, encoding, r.id, body_sha256, octet_length(body), received_at, body
+            (delivery_id, event_type, action, encoding, repository_sync, body_sha256, body_bytes, created_at, body, origin)
+        SELECT delivery_id, event_type, action, encoding, r.id, body_sha256, octet_length(body), received_at, body, $12
         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::bytea[], $7::bytea[], $8::bigint[], $10::timestamptz[])
             AS incoming(delivery_id, event_type, action, encoding, body_sha256, body, repository_sync, received_at)
             LEFT JOIN repository_syncs r ON r.id = incoming.repository_sync
         ON CONFLICT DO NOTHING RETURNING delivery_id
     ), jobs AS (
-        INSERT INTO work_queue (source, delivery_id, lane, available_at)
-        SELECT 'github', delivery_id, lane, $9
+        INSERT INTO work_queue (source, delivery_id, lane, available_at, class)
+        SELECT 'github', delivery_id, lane, $9, $13
         FROM unnest($11::text[], $5::text[]) WITH ORDINALITY AS arrived(delivery_id, lane, place)
             JOIN fresh USING (delivery_id) ORDER BY place
     )
@@ -77,26 +77,26 @@ const INSERT_GITHUB_POSTGRES: &str = "
 /// The bodies come as one blob, each row telling where in it its own begins.
 const INSERT_PLANE_SQLITE: &str = "
     INSERT INTO plane_webhook_deliveries
-        (delivery_id, event_id, event_type, encoding, body_sha256, body_bytes, received_at, body)
+        (delivery_id, event_id, event_type, encoding, body_sha256, body_bytes, received_at, body, origin)
     SELECT value ->> 'delivery_id', value ->> 'event_id', value ->> 'event_type', value ->> 'encoding',
         unhex(value ->> 'body_sha256'), value ->> 'length', value ->> 'received_at',
-        substr($2, value ->> 'start', value ->> 'length')
+        substr($2, value ->> 'start', value ->> 'length'), $3
     FROM json_each($1) WHERE true
     ON CONFLICT DO NOTHING RETURNING delivery_id";
 
 const INSERT_GITHUB_SQLITE: &str = "
     INSERT INTO github_webhook_events
-        (delivery_id, event_type, action, encoding, repository_sync, body_sha256, body_bytes, created_at, body)
+        (delivery_id, event_type, action, encoding, repository_sync, body_sha256, body_bytes, created_at, body, origin)
     SELECT value ->> 'delivery_id', value ->> 'event_type', value ->> 'action', value ->> 'encoding',
         (SELECT r.id FROM repository_syncs r WHERE r.id = value ->> 'repository_sync'),
         unhex(value ->> 'body_sha256'), value ->> 'length', value ->> 'received_at',
-        substr($2, value ->> 'start', value ->> 'length')
+        substr($2, value ->> 'start', value ->> 'length'), $3
     FROM json_each($1) WHERE true
     ON CONFLICT DO NOTHING RETURNING delivery_id";
 
 const ENQUEUE_SQLITE: &str = "
-    INSERT INTO work_queue (source, delivery_id, lane, available_at)
-    SELECT $3, value ->> 'delivery_id', value ->> 'lane', $2
+    INSERT INTO work_queue (source, delivery_id, lane, available_at, class)
+    SELECT $3, value ->> 'delivery_id', value ->> 'lane', $2, $4
     FROM json_each($1)";
 
 const FIND_GITHUB_DUPLICATE: &str =
@@ -125,7 +125,8 @@ struct IncomingRow<'a> {
 impl Store {
     /// Commits new deliveries with their jobs and tells which of `batch` were new.
     ///
-    /// All deliveries of a batch come from one source and have different ids.
+    /// All deliveries of a batch come from one source, have different ids and came to be in one way:
+    /// all sent, or all found by the same one.
     pub async fn insert_deliveries(
         &self,
         batch: &[&Verified],
@@ -142,13 +143,17 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<Vec<DeliveryId>> {
         let Some(source) = batch.first().map(|d| d.source()) else { return Ok(Vec::new()) };
-        debug_assert!(batch.iter().all(|d| d.source() == source), "a batch is of one source");
+        let origin = batch.first().map_or(Origin::Webhook, |d| d.origin());
+        let alike = |d: &Received<'_>| d.source() == source && d.origin() == origin;
+        debug_assert!(batch.iter().all(alike), "a batch is of one source and one origin");
         let fresh = match &self.database {
             Database::Postgres(pool) => match (source, self.intake.as_ref().unwrap_or(pool)) {
-                (Source::Plane, pool) => insert_plane_postgres(pool, batch, now).await?,
-                (Source::Github, pool) => insert_github_postgres(pool, batch, now).await?,
+                (Source::Plane, pool) => insert_plane_postgres(pool, batch, origin, now).await?,
+                (Source::Github, pool) => insert_github_postgres(pool, batch, origin, now).await?,
             },
-            Database::Sqlite { writer, .. } => insert_sqlite(writer, source, batch, now).await?,
+            Database::Sqlite { writer, .. } => {
+                insert_sqlite(writer, (source, origin), batch, now).await?
+            }
         };
         Ok(fresh.into_iter().map(DeliveryId::new).collect())
     }
@@ -235,6 +240,7 @@ impl Known {
 async fn insert_plane_postgres(
     pool: &sqlx::PgPool,
     batch: &[Received<'_>],
+    origin: Origin,
     now: Timestamp,
 ) -> Result<Vec<String>, sqlx::Error> {
     let (arrived, lanes) = arrival_of(batch);
@@ -252,6 +258,8 @@ async fn insert_plane_postgres(
         .bind(At(now))
         .bind(columns.times)
         .bind(arrived)
+        .bind(origin.as_str())
+        .bind(origin.class())
         .fetch_all(pool)
         .await
 }
@@ -259,6 +267,7 @@ async fn insert_plane_postgres(
 async fn insert_github_postgres(
     pool: &sqlx::PgPool,
     batch: &[Received<'_>],
+    origin: Origin,
     now: Timestamp,
 ) -> Result<Vec<String>, sqlx::Error> {
     let (arrived, lanes) = arrival_of(batch);
@@ -278,6 +287,8 @@ async fn insert_github_postgres(
         .bind(At(now))
         .bind(columns.times)
         .bind(arrived)
+        .bind(origin.as_str())
+        .bind(origin.class())
         .fetch_all(pool)
         .await
 }
@@ -325,7 +336,7 @@ impl<'a> Columns<'a> {
 
 async fn insert_sqlite(
     writer: &sqlx::SqlitePool,
-    source: Source,
+    (source, origin): (Source, Origin),
     batch: &[Received<'_>],
     now: Timestamp,
 ) -> StoreResult<Vec<String>> {
@@ -339,6 +350,7 @@ async fn insert_sqlite(
     let fresh: Vec<String> = sqlx::query_scalar(insert)
         .bind(json.as_str())
         .bind(bodies)
+        .bind(origin.as_str())
         .fetch_all(&mut *transaction)
         .await?;
     if !fresh.is_empty() {
@@ -353,6 +365,7 @@ async fn insert_sqlite(
             .bind(jobs)
             .bind(to_text(now))
             .bind(source.as_str())
+            .bind(origin.class())
             .execute(&mut *transaction)
             .await?;
     }

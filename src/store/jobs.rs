@@ -15,7 +15,7 @@ use super::time::At;
 use super::{Database, Store, StoreResult, on_writer};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JobId, Lane, Lease};
-use crate::sources::Source;
+use crate::sources::{Origin, Source};
 use crate::timeline::TimelineEntry;
 
 /// Clocks of machines that share a database may differ by this.
@@ -36,6 +36,8 @@ pub struct ClaimedJob {
     pub event_type: String,
     /// The configured repository that it came from, as `owner/name`.
     pub repository: Option<String>,
+    /// Whether it was sent, or found by asking.
+    pub origin: Origin,
     /// Its lane.
     pub lane: Option<Lane>,
     /// Which attempt this is, from 1.

@@ -125,6 +125,14 @@ const RESETS: [(Source, Statement); 2] =
 /// A job that was queued again: whose delivery, which, its lane.
 type QueuedRow = (String, String, Option<String>);
 
+/// Those of a batch that nobody works on or will.
+const ENDED: Statement = statement!(
+    "SELECT q.delivery_id FROM ",
+    rows(source "text", delivery_id "text"),
+    " JOIN work_queue q ON q.source = r.source AND q.delivery_id = r.delivery_id
+     WHERE q.status IN ('done', 'dead')"
+);
+
 /// Why those of a batch that were not queued were not. A dropped body took its job along.
 const LEFT_ALONE: Statement = statement!(
     "SELECT COALESCE(q.status = 'claimed', false) FROM ",
@@ -211,6 +219,35 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<ReplayedBatch> {
         self.requeue(REQUEUE, deliveries, "queued again by hand", now).await
+    }
+
+    /// Runs those again that have ended: what they tell of was found to differ once more.
+    pub(super) async fn replay_ended(
+        &self,
+        source: Source,
+        ids: &[DeliveryId],
+        now: Timestamp,
+    ) -> StoreResult<u64> {
+        let names: Vec<_> = ids
+            .iter()
+            .map(|id| NameRow { source: source.as_str(), delivery_id: id.as_str() })
+            .collect();
+        let names = to_json(&names)?;
+        let ended: Vec<String> = match &self.database {
+            Database::Postgres(pool) => {
+                sqlx::query_scalar(ENDED.postgres).bind(names).fetch_all(pool).await?
+            }
+            Database::Sqlite { reader, .. } => {
+                sqlx::query_scalar(ENDED.sqlite).bind(names).fetch_all(reader).await?
+            }
+        };
+        let ended: Vec<_> = ended.into_iter().map(DeliveryId::new).collect();
+        if ended.is_empty() {
+            return Ok(0);
+        }
+        let which: Vec<_> = ended.iter().map(|id| (source, id)).collect();
+        let why = "queued again: it was found to differ once more";
+        Ok(self.requeue(REQUEUE, &which, why, now).await?.queued)
     }
 
     /// Runs a failed delivery again because its sender repeated it; whether it was one.

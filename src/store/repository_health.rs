@@ -10,6 +10,7 @@ use sqlx::FromRow;
 use super::time::At;
 use super::{Store, StoreResult, on_reader};
 use crate::clock::Timestamp;
+use crate::drift::Ledger;
 use crate::ids::{DeliveryId, RepositorySyncId};
 use crate::sync::plan::LinkStatus;
 
@@ -28,6 +29,8 @@ pub struct RepositoryHealth {
     pub last_failure: Option<(DeliveryId, String)>,
     /// Why its newest link that is behind is behind.
     pub last_link_error: Option<String>,
+    /// How far both sides agree.
+    pub ledger: Option<Ledger>,
 }
 
 #[derive(FromRow)]
@@ -42,7 +45,8 @@ struct Row {
 
 const HEALTH: &str = "
     SELECT r.id,
-        (SELECT max(g.created_at) FROM github_webhook_events g WHERE g.repository_sync = r.id) AS last_seen,
+        (SELECT g.created_at FROM github_webhook_events g WHERE g.repository_sync = r.id AND g.origin = 'webhook'
+            ORDER BY g.created_at DESC LIMIT 1) AS last_seen,
         (SELECT count(*) FROM github_webhook_events g WHERE g.status = 'failed' AND g.repository_sync = r.id) AS dead,
         (SELECT count(*) FROM github_webhook_events g WHERE g.repository_sync = r.id AND g.delivery_id IN (
             SELECT q.delivery_id FROM work_queue q WHERE q.source = 'github' AND q.status = 'queued' AND q.stage = 'read'
@@ -88,6 +92,7 @@ impl Store {
                 links: BTreeMap::new(),
                 last_failure,
                 last_link_error: row.link_error,
+                ledger: None,
             };
             all.insert(RepositorySyncId(row.id), health);
         }
@@ -95,6 +100,11 @@ impl Store {
             let Ok(status) = status.parse::<LinkStatus>() else { continue };
             if let Some(health) = all.get_mut(&RepositorySyncId(id)) {
                 health.links.insert(status.as_str(), count);
+            }
+        }
+        for standing in self.drift_ledgers().await? {
+            if let Some(health) = all.get_mut(&standing.repository) {
+                health.ledger = Some(standing.ledger);
             }
         }
         Ok(all)

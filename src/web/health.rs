@@ -17,7 +17,8 @@ use super::state::WebState;
 use crate::access::Scope;
 use crate::alarms::Kind;
 use crate::clock::Timestamp;
-use crate::metrics::{Metrics, OfClient, OfKind, OfStage, OfState};
+use crate::health::Recovery;
+use crate::metrics::{Metrics, OfClient, OfKind, OfOutcome, OfStage, OfState};
 use crate::store::StoreResult;
 use crate::store::alarms::RaisedAlarm;
 use crate::store::queue_now::Waiting;
@@ -96,6 +97,7 @@ struct Stored {
     waiting: Vec<Waiting>,
     quotas: Vec<QuotaNow>,
     alarms: Vec<RaisedAlarm>,
+    recovery: Recovery,
 }
 
 impl Stored {
@@ -106,6 +108,7 @@ impl Stored {
             waiting: store.waiting_by_source().await?,
             quotas: store.quotas(now - Duration::from_hours(1)).await?,
             alarms: store.alarms().await?,
+            recovery: Recovery::read(store, now).await?,
         })
     }
 
@@ -123,6 +126,7 @@ impl Stored {
             metrics.queue_waiting.get_or_create(&label).set(jobs().map(|w| w.queued).sum());
             metrics.queue_oldest_seconds.get_or_create(&label).set(oldest.unwrap_or(0).max(0));
         }
+        show_recovery(&self.recovery, metrics);
         metrics.quota_remaining.clear();
         metrics.quota_used_up.clear();
         for QuotaNow { seen, .. } in &self.quotas {
@@ -139,6 +143,21 @@ impl Stored {
             metrics.alarms.get_or_create(&OfKind { kind }).set(raised);
         }
     }
+}
+
+fn show_recovery(recovery: &Recovery, metrics: &Metrics) {
+    let figure = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let counts = recovery.counts;
+    for (outcome, count) in [
+        ("waiting", counts.waiting),
+        ("came", counts.came),
+        ("given_up", counts.given_up),
+        ("expired", counts.expired),
+    ] {
+        metrics.recover_deliveries.get_or_create(&OfOutcome { outcome }).set(figure(count));
+    }
+    metrics.recover_problems.set(figure(recovery.problems().count() as u64));
+    metrics.recover_looked_at.set(recovery.looked_at().map_or(0, |at| at.timestamp()));
 }
 
 fn show_connections(state: &WebState) {

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use jetbridge::clock::Clock;
+use jetbridge::config::RepositoryName;
+use jetbridge::ids::DeliveryId;
+use jetbridge::recovery::{Gap, HookOwner};
 use jetbridge::spool::{Admission, Spool};
 use jetbridge::store::quotas::QuotaSeen;
+use jetbridge::store::recovery::{GivenUp, RecoverPlace, Request, RequestEnd};
 
 use crate::on_both_databases;
 use crate::site::Site;
@@ -28,6 +33,63 @@ on_both_databases! {
         assert!(metrics.contains("jetbridge_queue_waiting"), "the database is there: {metrics}");
         assert!(spool.finish().await);
         assert!(!site.get("/health").await.contains("the spool"));
+    }
+
+    async fn page_api_and_metrics_tell_of_lost_webhooks(database: TestDatabase) {
+        let site = Site::new(database).await;
+        let (store, now) = (&site.app.store, site.app.clock.now());
+        assert!(!site.get("/health").await.contains("Lost webhooks"), "nobody has looked");
+        let repository: RepositoryName = "octo-org/octo-repo".parse().unwrap();
+        let gap = Gap { from: now - TimeDelta::days(5), until: now - TimeDelta::days(3) };
+        let place = |name: &RepositoryName, gap, problem| RecoverPlace {
+            repository: name.clone(),
+            looked_at: now,
+            covered_until: Some(now),
+            missing: 1,
+            asked: 1,
+            gap,
+            problem,
+        };
+        store.put_recover_place(&place(&repository, Some(gap), None)).await.unwrap();
+        let other = "Codertocat/Hello-World".parse().unwrap();
+        let problem = "give github.token <more>".to_owned();
+        store.put_recover_place(&place(&other, None, Some(problem))).await.unwrap();
+        let request = |guid: &str| Request {
+            guid: DeliveryId::new(guid),
+            repository: repository.clone(),
+            owner: HookOwner::Repository(repository.clone()),
+            hook: 1,
+            attempt: 2,
+            event: "issues".to_owned(),
+            sent_at: now,
+            status: "timed out".to_owned(),
+            asked: 0,
+            again_at: now,
+        };
+        let all = ["a", "b", "c"].map(request);
+        store.note_missing(&all, GivenUp::Stays).await.unwrap();
+        store.end_requests(&[&all[0].guid], RequestEnd::Came, now).await.unwrap();
+        store.end_requests(&[&all[1].guid], RequestEnd::GivenUp, now).await.unwrap();
+        let told = site.json("/api/v1/health").await["recovery"].clone();
+        let counts = ["waiting", "came", "given_up", "expired"].map(|word| told[word].as_u64().unwrap());
+        assert_eq!(counts, [1, 1, 1, 0]);
+        assert_eq!(told["repositories"][0]["problem"], "give github.token <more>");
+        assert!(told["repositories"][1]["gap_from"].is_string(), "{told}");
+        let page = site.get("/health").await;
+        for part in ["looked 0 s ago, 1 on their way, 1 came back, 1 lost, in seven days",
+            "Lost webhooks of Codertocat/Hello-World can’t be looked for", "Nobody knows what was lost of octo-org/octo-repo",
+            "A webhook of octo-org/octo-repo does not come any more", "value=\"jetbridge reconcile octo-org/octo-repo\""] {
+            assert!(page.contains(part), "{part} in {page}");
+        }
+        assert!(!page.contains("<more>"), "what others wrote is text");
+        let metrics = site.get("/metrics").await;
+        for line in [
+            "jetbridge_recover_deliveries{outcome=\"waiting\"} 1",
+            "jetbridge_recover_problems 1",
+            &format!("jetbridge_recover_looked_at_seconds {}", now.timestamp()),
+        ] {
+            assert!(metrics.lines().any(|l| l == line), "{line} in {metrics}");
+        }
     }
 
     async fn page_api_and_metrics_tell_the_same(database: TestDatabase) {

@@ -60,6 +60,7 @@ impl Running {
             },
             retry: RetryPolicy::default(),
             retention: jetbridge::config::RetentionConfig::default(),
+            recover_every: Duration::ZERO,
             workers: 1,
             max_body: 1024 * 1024,
             alarm_webhook_url: Secrets::none(),

@@ -223,7 +223,7 @@ async fn faults_strike_the_next_requests() {
 
 #[tokio::test]
 async fn deliveries_are_listed_shown_and_sent_again() {
-    let (sim, _) = github().await;
+    let (sim, clock) = github().await;
     let hook = sim.add_hook("octo/app", NewHook::to("http://127.0.0.1:1/", "s")).unwrap();
     sim.acting_as("ada").open_issue("octo/app", &NewIssue::titled("A")).unwrap();
     sim.settled().await;
@@ -241,6 +241,10 @@ async fn deliveries_are_listed_shown_and_sent_again() {
     let repeated = get(&sim, &base).await.body[0].clone();
     assert_eq!((&repeated["guid"], &repeated["redelivery"]), (&newest["guid"], &json!(true)));
     assert_ne!(repeated["id"], newest["id"]);
+    clock.advance(Duration::from_hours(73));
+    assert_eq!(get(&sim, &base).await.body, json!([]), "three days later they are gone");
+    let again = call(&sim, Method::POST, &format!("{base}/{}/attempts", newest["id"]), None).await;
+    assert_eq!(again.status, 404);
 }
 
 #[tokio::test]

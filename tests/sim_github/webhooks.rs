@@ -206,3 +206,32 @@ async fn held_webhooks_go_out_in_the_order_that_the_test_says() {
         receiver.arrived().iter().skip(1).map(|a| a.json()["issue"]["title"].clone()).collect();
     assert_eq!(titles, ["2", "1", "0"]);
 }
+
+#[tokio::test]
+async fn a_time_out_is_noted_whether_it_arrived_or_not() {
+    let (sim, receiver, hook) = hooked().await;
+    sim.add_webhook_faults([WebhookFault::TimeOut, WebhookFault::AnswerLate]);
+    for title in ["Lost", "Late"] {
+        sim.acting_as("ada").open_issue("octo/app", &NewIssue::titled(title)).unwrap();
+    }
+    sim.settled().await;
+    let ends: Vec<_> =
+        sim.deliveries("octo/app", hook).unwrap().into_iter().skip(1).map(|d| d.end).collect();
+    assert_eq!(ends, [DeliveryEnd::TimedOut, DeliveryEnd::TimedOut]);
+    assert_eq!(receiver.names(), ["issues.opened"], "the late one arrived");
+}
+
+#[tokio::test]
+async fn an_organizations_hook_is_told_of_its_repositories() {
+    let (sim, _) = github().await;
+    let receiver = Receiver::start().await;
+    sim.add_organization("acme", NewHook::to(&receiver.url, SECRET)).unwrap();
+    sim.add_repository("acme/app").unwrap();
+    for repository in ["octo/app", "acme/app"] {
+        sim.acting_as("ada").open_issue(repository, &NewIssue::titled("A")).unwrap();
+    }
+    sim.settled().await;
+    let names: Vec<_> =
+        receiver.arrived().iter().map(|a| a.json()["repository"]["full_name"].clone()).collect();
+    assert_eq!(names, ["acme/app"]);
+}

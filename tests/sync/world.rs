@@ -295,6 +295,7 @@ fn config(
             cap: Duration::from_millis(200),
         },
         retention: jetbridge::config::RetentionConfig::default(),
+        recover_every: Duration::ZERO,
         workers: 4,
         max_body: 25 * 1024 * 1024,
         alarm_webhook_url: Secrets::none(),

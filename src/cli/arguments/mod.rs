@@ -2,6 +2,7 @@
 
 mod demo;
 mod keeping;
+mod recover;
 mod replay;
 mod repositories;
 mod send;
@@ -15,13 +16,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::app::Role;
 use crate::clock::{Timestamp, to_micros};
 use crate::config::{HumanDuration, Overrides};
-use crate::sources::Source;
+use crate::sources::{Origin, Source};
 use crate::store::deliveries::DeliveryStatus;
 use crate::work_items::{StateGroup, System};
 pub(super) use demo::DemoArguments;
 pub(super) use keeping::{
     BackupArguments, Doing, InTheWay, RebuildArguments, RestoreArguments, RetentionArguments,
 };
+pub(super) use recover::RecoverArguments;
 pub(super) use replay::ReplayArguments;
 pub(super) use repositories::{
     IssueName, RepoAddArguments, RepoArguments, RepoCommand, SyncArguments,
@@ -101,6 +103,8 @@ pub(super) enum Command {
     Token(TokenCommand),
     /// Bring one issue and its comments in step with Plane now
     Sync(SyncArguments),
+    /// Have GitHub send again what never arrived (serve does it too)
+    Recover(RecoverArguments),
     /// Derive the board anew from the inbox; compare it, or put it in place
     Rebuild(RebuildArguments),
     /// Let go now of what is older than retention.* says (serve does it too)
@@ -201,6 +205,9 @@ pub(super) struct DeliveriesListArguments {
     /// Only this event, such as issue.updated or issues
     #[arg(long)]
     pub(super) event: Option<String>,
+    /// Only what was sent (webhook) or found by asking (reconcile, backfill)
+    #[arg(long)]
+    pub(super) origin: Option<Origin>,
     /// Only of this repository
     #[arg(long, value_name = "OWNER/NAME")]
     pub(super) repository: Option<String>,

@@ -1,9 +1,10 @@
 //! What the ends of a batch add to the figures. An attempt that will be repeated, and a delivery
-//! that is handed on to the second stage, have not ended yet.
+//! that is handed on to the second stage, have not ended yet. What was found by asking is counted
+//! nowhere: it would hide that nothing is sent any more.
 
 use crate::figures::{Ended, Figure};
 use crate::ids::WorkItemRef;
-use crate::sources::Source;
+use crate::sources::{Origin, Source};
 use crate::store::jobs::{ClaimedJob, End, Finished};
 use crate::timeline::EntryOutcome;
 use crate::work_items::WorkItem;
@@ -14,6 +15,9 @@ pub(super) fn figures<'a, 'b>(
     item: impl Fn(&WorkItemRef) -> Option<&'b WorkItem>,
 ) -> Vec<Figure> {
     let figure = |(job, finished): (&ClaimedJob, &Finished)| {
+        if job.origin != Origin::Webhook {
+            return None;
+        }
         let project = || Some(item(finished.entry.item.as_ref()?)?.project_ref.clone());
         let place = match job.source {
             Source::Github => job.repository.clone(),
@@ -36,6 +40,9 @@ pub(super) fn carried<'a>(
     ended: impl IntoIterator<Item = (&'a ClaimedJob, &'a Finished)>,
 ) -> Vec<Figure> {
     let figure = |(job, finished): (&ClaimedJob, &Finished)| {
+        if job.origin != Origin::Webhook {
+            return None;
+        }
         let ended = match &finished.end {
             End::Done { .. } => done(job),
             End::Dead { .. } => Ended::Failed,

@@ -402,7 +402,10 @@ pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, Failure>) -> Result<T,
 
 fn decided(job: &ClaimedJob, change: &Change, outcome: &Outcome, now: Timestamp) -> Finished {
     let word = if outcome.applied() { EntryOutcome::Applied } else { EntryOutcome::Ignored };
-    let result = outcome.reason.clone();
+    let result = match job.origin.found_by() {
+        Some(found) => format!("{found}; {}", outcome.reason),
+        None => outcome.reason.clone(),
+    };
     let mut entry = entry(job, change.item().cloned(), now, word, result.clone());
     entry.changes.clone_from(&outcome.changes);
     ended(job, End::Done { result }, entry)

@@ -11,6 +11,11 @@ pub enum WebhookFault {
     None,
     /// It never arrives; GitHub's list of deliveries shows it as failed.
     Lose,
+    /// It never arrives; GitHub's list of deliveries shows it as timed out, which is no failure to
+    /// whoever asks for those.
+    TimeOut,
+    /// It arrives, and the answer comes too late: it is shown as timed out all the same.
+    AnswerLate,
     /// It arrives twice under one GUID.
     Duplicate,
     /// It arrives after the one that follows it.

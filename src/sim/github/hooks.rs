@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::Instance;
 use super::json::time;
-use super::state::Repository;
 use crate::clock::Timestamp;
 use crate::sim::log::Log;
 use crate::sources::Encoding;
@@ -46,7 +45,7 @@ impl NewHook {
     }
 }
 
-/// A hook of a repository.
+/// A hook of a repository or an organization.
 #[derive(Debug, Clone)]
 pub(super) struct Hook {
     pub(super) id: u64,
@@ -177,8 +176,9 @@ impl Hook {
         self.settings.events.iter().any(|e| e == "*" || e == event)
     }
 
-    pub(super) fn json(&self, at: &Instance, repository: &Repository) -> Value {
-        let url = format!("{}/repos/{}/hooks/{}", at.api, repository.full_name(), self.id);
+    /// `path` is what its address begins with.
+    pub(super) fn json(&self, at: &Instance, path: &str) -> Value {
+        let url = format!("{}/{path}/hooks/{}", at.api, self.id);
         let mut config = json!({
             "content_type": self.settings.encoding.as_str(),
             "url": self.settings.url,
@@ -192,7 +192,7 @@ impl Hook {
             None => json!({"code": null, "status": "unused", "message": null}),
         };
         json!({
-            "type": "Repository",
+            "type": if path.starts_with("orgs/") { "Organization" } else { "Repository" },
             "id": self.id,
             "name": "web",
             "active": true,

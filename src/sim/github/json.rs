@@ -95,7 +95,7 @@ pub(super) fn user(at: &Instance, user: &User) -> Value {
             "avatar_url": format!("{}/avatars/u/{}", at.api, user.id),
             "gravatar_id": "",
             "html_url": format!("{}/{}", at.web, user.login),
-            "type": user.kind(),
+            "type": user.kind,
             "site_admin": false,
         }),
     )

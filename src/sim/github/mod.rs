@@ -6,8 +6,8 @@
 //! unless asked. [`SimGitHub::acting_as`] is a person at work, the REST API under `/` and
 //! `/api/v3` is a program at work, [`RequestFault`] and [`WebhookFault`] are bad days.
 //!
-//! Deliberately absent: GraphQL, code, milestones, reviews, organizations, private
-//! repositories, and GitHub's refusal to post to local addresses.
+//! Deliberately absent: GraphQL, code, milestones, reviews, members and teams of organizations,
+//! private repositories, and GitHub's refusal to post to local addresses.
 
 mod actions;
 mod changes;
@@ -57,6 +57,8 @@ pub struct SimGitHubConfig {
     pub webhook_limit: Duration,
     /// How many requests, and how many deliveries of a hook, it remembers: the newest.
     pub remembered: usize,
+    /// How long deliveries are listed and sent again.
+    pub deliveries_kept: Duration,
 }
 
 impl Default for SimGitHubConfig {
@@ -70,6 +72,7 @@ impl Default for SimGitHubConfig {
             hourly_requests: 5_000,
             webhook_limit: Duration::from_secs(10),
             remembered: log::MOST,
+            deliveries_kept: Duration::from_hours(3 * 24),
         }
     }
 }
@@ -147,6 +150,7 @@ struct Inner {
     outbox: outbox::Outbox,
     sender: GithubWebhookSender,
     clock: Clock,
+    deliveries_kept: Duration,
     desk: Mutex<rest::Desk>,
 }
 
@@ -171,6 +175,7 @@ impl SimGitHub {
             outbox: outbox::Outbox::default(),
             sender: GithubWebhookSender::new(config.webhook_limit),
             clock: config.clock,
+            deliveries_kept: config.deliveries_kept,
             desk: Mutex::new(desk),
         });
         let sending = tokio::spawn(outbox::run(Arc::downgrade(&inner)));
@@ -205,6 +210,17 @@ impl SimGitHub {
         let id = self.inner.lock().named(repository)?;
         let owner = self.inner.lock().repository(id)?.owner.login.clone();
         self.inner.change(&owner, |change| change.add_hook(id, hook))
+    }
+
+    /// Makes an organization with a hook that is told of all its repositories; those are made
+    /// later. The hook's id.
+    ///
+    /// # Errors
+    /// None that a caller could mend.
+    pub fn add_organization(&self, login: &str, hook: NewHook) -> Result<u64, SimError> {
+        self.inner.lock().add_organization(login);
+        let place = state::HookPlace::Organization(login.to_owned());
+        self.inner.change(login, |change| change.add_quiet_hook(&place, hook))
     }
 
     /// Somebody at work; made where there is no such account.
@@ -264,6 +280,11 @@ impl Inner {
     /// Whole seconds: GitHub knows no shorter time.
     fn now(&self) -> crate::clock::Timestamp {
         chrono::SubsecRound::trunc_subsecs(self.clock.now(), 0)
+    }
+
+    /// When the oldest delivery was made that is still listed and sent again.
+    fn deliveries_since(&self) -> crate::clock::Timestamp {
+        self.clock.now() - self.deliveries_kept
     }
 
     /// Lets somebody change something; what happened is on its way to the hooks before anything

@@ -14,6 +14,7 @@ use super::Inner;
 use super::changes::Event;
 use super::faults::WebhookFault;
 use super::hooks::{Delivery, DeliveryEnd, Redelivery};
+use super::state::HookPlace;
 use crate::clients::github_webhook::GithubWebhook;
 use crate::clients::webhook_sender::SendError;
 use crate::ids::DeliveryId;
@@ -22,6 +23,7 @@ use crate::ids::DeliveryId;
 #[derive(Debug, Clone)]
 pub(super) struct Parcel {
     pub(super) repository: u64,
+    pub(super) place: HookPlace,
     pub(super) hook: u64,
     pub(super) guid: String,
     pub(super) event: String,
@@ -61,12 +63,20 @@ pub(super) fn parcels_for(inner: &super::state::State, event: &Event) -> Vec<Par
     let guid = uuid::Uuid::new_v4().to_string();
     let Ok(repository) = inner.repository(event.repository) else { return Vec::new() };
     let only = event.payload.get("hook_id").and_then(Value::as_u64);
+    let own = HookPlace::Repository(event.repository);
+    let above = inner.organization_of(repository).into_iter().flat_map(|organization| {
+        let place = HookPlace::Organization(organization.login.clone());
+        organization.hooks.iter().map(move |hook| (place.clone(), hook))
+    });
     repository
         .hooks
         .iter()
-        .filter(|hook| only.map_or_else(|| hook.wants(event.name), |id| id == hook.id))
-        .map(|hook| Parcel {
+        .map(|hook| (own.clone(), hook))
+        .chain(above)
+        .filter(|(_, hook)| only.map_or_else(|| hook.wants(event.name), |id| id == hook.id))
+        .map(|(place, hook)| Parcel {
             repository: event.repository,
+            place,
             hook: hook.id,
             guid: guid.clone(),
             event: event.name.to_owned(),
@@ -181,17 +191,21 @@ pub(super) async fn run(inner: Weak<Inner>) {
 
 async fn send(sim: &Arc<Inner>, parcel: Parcel, fault: Option<WebhookFault>) {
     match fault {
-        None | Some(WebhookFault::None | WebhookFault::Overtaken) => deliver(sim, parcel).await,
+        None | Some(WebhookFault::None | WebhookFault::Overtaken) => {
+            deliver(sim, parcel, Noted::AsItWas).await;
+        }
         Some(WebhookFault::Lose) => record(sim, &parcel, Vec::new(), DeliveryEnd::NotConnected),
+        Some(WebhookFault::TimeOut) => record(sim, &parcel, Vec::new(), DeliveryEnd::TimedOut),
+        Some(WebhookFault::AnswerLate) => deliver(sim, parcel, Noted::TooLate).await,
         Some(WebhookFault::Duplicate) => {
-            deliver(sim, parcel.clone()).await;
-            deliver(sim, parcel).await;
+            deliver(sim, parcel.clone(), Noted::AsItWas).await;
+            deliver(sim, parcel, Noted::AsItWas).await;
         }
         Some(WebhookFault::Delay(by)) => {
             let sim = Arc::clone(sim);
             tokio::spawn(async move {
                 tokio::time::sleep(by).await;
-                deliver(&sim, parcel).await;
+                deliver(&sim, parcel, Noted::AsItWas).await;
                 sim.outbox.done();
             });
             return;
@@ -200,10 +214,17 @@ async fn send(sim: &Arc<Inner>, parcel: Parcel, fault: Option<WebhookFault>) {
     sim.outbox.done();
 }
 
-async fn deliver(sim: &Inner, parcel: Parcel) {
+/// What is noted of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Noted {
+    AsItWas,
+    TooLate,
+}
+
+async fn deliver(sim: &Inner, parcel: Parcel, noted: Noted) {
     let settings = {
         let state = sim.lock();
-        let hook = state.repository(parcel.repository).and_then(|r| r.hook(parcel.hook));
+        let hook = state.hook(&parcel.place, parcel.hook);
         hook.map(|hook| hook.settings.clone())
     };
     // The hook may be gone by now.
@@ -219,6 +240,7 @@ async fn deliver(sim: &Inner, parcel: Parcel) {
     let signed = webhook.sign(settings.secret.as_deref());
     let headers = signed.headers.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
     let end = match sim.sender.post(&settings.url, signed).await {
+        Ok(_) if noted == Noted::TooLate => DeliveryEnd::TimedOut,
         Ok(answer) => DeliveryEnd::Answered { status: answer.status, body: answer.body },
         Err(SendError::TimedOut { .. }) => DeliveryEnd::TimedOut,
         Err(SendError::BadAddress(_) | SendError::Unreachable(_)) => DeliveryEnd::NotConnected,
@@ -242,8 +264,8 @@ fn record(sim: &Inner, parcel: &Parcel, headers: Vec<(String, String)>, end: Del
         payload: parcel.payload.clone(),
         repository_id: parcel.repository,
     };
-    let hook = state.repository_mut(parcel.repository).and_then(|r| r.hook_mut(parcel.hook));
-    if let Ok(hook) = hook {
+    let Ok(hooks) = state.hooks_at_mut(&parcel.place) else { return };
+    if let Some(hook) = hooks.iter_mut().find(|hook| hook.id == parcel.hook) {
         hook.deliveries.push(delivery);
     }
 }

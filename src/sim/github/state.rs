@@ -18,7 +18,22 @@ pub(super) struct State {
     pub(super) instance: Instance,
     next_id: u64,
     users: BTreeMap<String, User>,
+    organizations: Vec<Organization>,
     repositories: Vec<Repository>,
+}
+
+/// What an organization has beside its account.
+#[derive(Debug)]
+pub(super) struct Organization {
+    pub(super) login: String,
+    pub(super) hooks: Vec<Hook>,
+}
+
+/// Whose hooks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum HookPlace {
+    Repository(u64),
+    Organization(String),
 }
 
 /// An account.
@@ -26,13 +41,8 @@ pub(super) struct State {
 pub(super) struct User {
     pub(super) id: u64,
     pub(super) login: String,
-}
-
-impl User {
     /// GitHub's word for what it is.
-    pub(super) fn kind(&self) -> &'static str {
-        if self.login.ends_with("[bot]") { "Bot" } else { "User" }
-    }
+    pub(super) kind: &'static str,
 }
 
 /// A repository with all that is in it.
@@ -113,7 +123,13 @@ pub(super) struct Comment {
 impl State {
     pub(super) fn new(instance: Instance) -> Self {
         let next_id = instance.first_id;
-        Self { instance, next_id, users: BTreeMap::new(), repositories: Vec::new() }
+        Self {
+            instance,
+            next_id,
+            users: BTreeMap::new(),
+            organizations: Vec::new(),
+            repositories: Vec::new(),
+        }
     }
 
     /// An id that nothing else has.
@@ -128,9 +144,55 @@ impl State {
         if let Some(user) = self.users.get(&key) {
             return user.clone();
         }
-        let user = User { id: self.next_id(), login: login.to_owned() };
+        let kind = if login.ends_with("[bot]") { "Bot" } else { "User" };
+        let user = User { id: self.next_id(), login: login.to_owned(), kind };
         self.users.insert(key, user.clone());
         user
+    }
+
+    /// Makes an organization, which may own repositories that are made later.
+    pub(super) fn add_organization(&mut self, login: &str) {
+        let account = User { kind: "Organization", ..self.user(login) };
+        self.users.insert(login.to_ascii_lowercase(), account);
+        self.organizations.push(Organization { login: login.to_owned(), hooks: Vec::new() });
+    }
+
+    /// The organization that owns a repository.
+    pub(super) fn organization_of(&self, repository: &Repository) -> Option<&Organization> {
+        self.organizations.iter().find(|o| o.login.eq_ignore_ascii_case(&repository.owner.login))
+    }
+
+    pub(super) fn hooks_at(&self, place: &HookPlace) -> Result<&Vec<Hook>, SimError> {
+        match place {
+            HookPlace::Repository(id) => Ok(&self.repository(*id)?.hooks),
+            HookPlace::Organization(login) => {
+                let is_it = |o: &&Organization| o.login.eq_ignore_ascii_case(login);
+                Ok(&self.organizations.iter().find(is_it).ok_or(SimError::NoRepository)?.hooks)
+            }
+        }
+    }
+
+    pub(super) fn hooks_at_mut(&mut self, place: &HookPlace) -> Result<&mut Vec<Hook>, SimError> {
+        match place {
+            HookPlace::Repository(id) => Ok(&mut self.repository_mut(*id)?.hooks),
+            HookPlace::Organization(login) => {
+                let is_it = |o: &&mut Organization| o.login.eq_ignore_ascii_case(login);
+                let found = self.organizations.iter_mut().find(is_it);
+                Ok(&mut found.ok_or(SimError::NoRepository)?.hooks)
+            }
+        }
+    }
+
+    pub(super) fn hook(&self, place: &HookPlace, id: u64) -> Result<&Hook, SimError> {
+        self.hooks_at(place)?.iter().find(|h| h.id == id).ok_or(SimError::NoHook)
+    }
+
+    /// What a hook's address begins with.
+    pub(super) fn path_of(&self, place: &HookPlace) -> Result<String, SimError> {
+        match place {
+            HookPlace::Repository(id) => Ok(format!("repos/{}", self.repository(*id)?.full_name())),
+            HookPlace::Organization(login) => Ok(format!("orgs/{login}")),
+        }
     }
 
     /// Makes a repository.
@@ -290,14 +352,6 @@ impl Repository {
     /// The number that the next issue or pull request gets.
     pub(super) fn next_number(&self) -> u64 {
         self.slots.keys().next_back().copied().unwrap_or_default() + 1
-    }
-
-    pub(super) fn hook(&self, id: u64) -> Result<&Hook, SimError> {
-        self.hooks.iter().find(|h| h.id == id).ok_or(SimError::NoHook)
-    }
-
-    pub(super) fn hook_mut(&mut self, id: u64) -> Result<&mut Hook, SimError> {
-        self.hooks.iter_mut().find(|h| h.id == id).ok_or(SimError::NoHook)
     }
 }
 

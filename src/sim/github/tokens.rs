@@ -31,6 +31,8 @@ pub struct SimToken {
     pub issues: Access,
     /// Hooks and their deliveries.
     pub webhooks: Access,
+    /// Hooks of organizations and their deliveries.
+    pub organization_hooks: Access,
     /// Whether its user may push.
     pub push: PushAccess,
 }
@@ -43,6 +45,7 @@ impl SimToken {
             login: login.to_owned(),
             issues: Access::Write,
             webhooks: Access::Write,
+            organization_hooks: Access::Write,
             push: PushAccess::Yes,
         }
     }

@@ -37,8 +37,8 @@ impl SimGitHub {
     /// When there is no such hook.
     pub fn deliveries(&self, repository: &str, hook: u64) -> Result<Vec<Delivery>, SimError> {
         let state = self.inner.lock();
-        let here = state.repository(state.named(repository)?)?;
-        Ok(here.hook(hook)?.deliveries.to_vec())
+        let place = state::HookPlace::Repository(state.named(repository)?);
+        Ok(state.hook(&place, hook)?.deliveries.to_vec())
     }
 
     /// Sends again what no delivery of its event succeeded with, as a patient person would; how
@@ -55,7 +55,8 @@ impl SimGitHub {
                 again.push(delivery);
             }
         }
-        let parcels: Vec<_> = again.iter().map(|d| parcel_of(d, hook)).collect();
+        let place = state::HookPlace::Repository(self.inner.lock().named(repository)?);
+        let parcels: Vec<_> = again.iter().map(|d| parcel_of(d, &place, hook)).collect();
         let count = parcels.len();
         self.inner.outbox.push(parcels);
         Ok(count)
@@ -97,9 +98,10 @@ impl SimGitHub {
 }
 
 /// The same event once more for the same hook.
-pub(super) fn parcel_of(delivery: &Delivery, hook: u64) -> Parcel {
+pub(super) fn parcel_of(delivery: &Delivery, place: &state::HookPlace, hook: u64) -> Parcel {
     Parcel {
         repository: delivery.repository_id,
+        place: place.clone(),
         hook,
         guid: delivery.guid.clone(),
         event: delivery.event.clone(),

@@ -36,10 +36,12 @@ pub fn normalize(event: &Event) -> Result<Told, Failure> {
 }
 
 fn issue(event: &IssueEvent) -> Result<Change, Failure> {
-    let IssueEvent { action, repository, issue } = event;
+    let IssueEvent { action, repository, issue, found_at } = event;
     let name = Name::of(repository, issue)?;
     let stage = if *action == IssueAction::Opened { Stage::First } else { Stage::Later };
-    let snapshot = Box::new(snapshot(&name, repository, issue, stage));
+    let asked_at = *found_at;
+    let snapshot = Snapshot { asked_at, ..snapshot(&name, repository, issue, stage) };
+    let snapshot = Box::new(snapshot);
     let moved_to = match action {
         IssueAction::Opened | IssueAction::Changed => return Ok(Change::State(snapshot)),
         IssueAction::Deleted => None,
@@ -67,7 +69,7 @@ fn pull_request(event: &PullRequestEvent) -> Result<Change, Failure> {
 }
 
 fn comment(event: &CommentEvent) -> Result<Told, Failure> {
-    let CommentEvent { action, repository, issue, comment } = event;
+    let CommentEvent { action, repository, issue, comment, found_at } = event;
     let name = Name::of(repository, issue)?;
     let said = Saying {
         comment: CommentRef::new(format!("github:{}", comment.id)),
@@ -85,8 +87,10 @@ fn comment(event: &CommentEvent) -> Result<Told, Failure> {
         CommentAction::Written => None,
         CommentAction::Deleted => Some(comment.updated_at.max(issue.updated_at)),
     };
+    let asked_at = *found_at;
+    let snapshot = Snapshot { asked_at, ..snapshot(&name, repository, issue, Stage::Later) };
     Ok(Told {
-        item: Change::State(Box::new(snapshot(&name, repository, issue, Stage::Later))),
+        item: Change::State(Box::new(snapshot)),
         comment: Some(CommentChange { said, gone_at }),
     })
 }

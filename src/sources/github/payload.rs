@@ -69,6 +69,8 @@ pub struct IssueEvent {
     pub repository: Repository,
     /// The issue.
     pub issue: Thing,
+    /// When GitHub was asked for it; `None` for what it sent.
+    pub found_at: Option<Timestamp>,
 }
 
 /// A comment, what happened to it, and the issue that it is on.
@@ -82,6 +84,8 @@ pub struct CommentEvent {
     pub issue: Thing,
     /// The comment.
     pub comment: Comment,
+    /// When GitHub was asked for it; `None` for what it sent.
+    pub found_at: Option<Timestamp>,
 }
 
 /// A pull request and what happened to it.
@@ -194,7 +198,10 @@ pub struct Comment {
     pub updated_at: Timestamp,
 }
 
-const TOP: &[&str] = &["action", "issue", "pull_request", "comment", "repository", "changes"];
+const TOP: &[&str] =
+    &["action", "issue", "pull_request", "comment", "repository", "changes", FOUND_AT];
+/// Where a body of our own making says when GitHub was asked.
+pub(super) const FOUND_AT: &str = "found_at";
 const THING: &[&str] = &[
     "id",
     "number",
@@ -235,11 +242,13 @@ pub fn parse(event: &str, json: &[u8]) -> Result<Event, Failure> {
         .ok_or_else(|| Failure::permanent("unreadable payload: expected an object"))?;
     let repository = repository_of(&top)?;
     let action = top.word("action")?.unwrap_or_default();
+    let found_at = top.time(FOUND_AT)?;
     Ok(match event {
         "issues" => Event::Issue(Box::new(IssueEvent {
             action: issue_action(&top, &action)?,
             repository,
             issue: issue_of(&top)?,
+            found_at,
         })),
         "issue_comment" => {
             let action =
@@ -250,6 +259,7 @@ pub fn parse(event: &str, json: &[u8]) -> Result<Event, Failure> {
                 repository,
                 issue: issue_of(&top)?,
                 comment,
+                found_at,
             }))
         }
         _ => Event::PullRequest(Box::new(PullRequestEvent {

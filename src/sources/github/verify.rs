@@ -13,7 +13,9 @@ use crate::config::{RepositoryName, Secrets, UnsignedWebhooks};
 use crate::ids::{DeliveryId, Lane};
 use crate::sources::fields::{LONGEST_ID, Object, first, id_of, text_of};
 use crate::sources::signature::is_signed;
-use crate::sources::{BodyHash, Encoding, RawDelivery, Rejection, RepositoryRef, Source, Verified};
+use crate::sources::{
+    BodyHash, Encoding, Origin, RawDelivery, Rejection, RepositoryRef, Source, Verified,
+};
 
 /// Header of the signature: `sha256=` and lower-case hex HMAC-SHA256 over the raw body.
 pub const SIGNATURE_HEADER: &str = "X-Hub-Signature-256";
@@ -101,6 +103,7 @@ pub fn verify(raw: &RawDelivery<'_>, body: Bytes, trust: Trust<'_>) -> Result<We
         encoding,
         body_hash: BodyHash::of(&body),
         body,
+        origin: Origin::Webhook,
     })))
 }
 

@@ -5,6 +5,7 @@
 //! `issue`, `project`) are read by one lenient reader: where the item stands is found, not
 //! configured. `ssot/sources/plane/work_items.yaml` is the same as data, held to by a test.
 
+pub mod found;
 pub mod normalize;
 pub mod payload;
 pub mod read_with;

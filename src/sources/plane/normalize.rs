@@ -224,7 +224,8 @@ pub fn normalize(
     let site = Site { workspace, web_url };
     let gone = event.action == Action::Delete || item.deleted_at.is_some();
     if !gone {
-        return Ok(Change::State(Box::new(snapshot(item, names, site)?)));
+        let snapshot = Snapshot { asked_at: event.found_at, ..snapshot(item, names, site)? };
+        return Ok(Change::State(Box::new(snapshot)));
     }
     let tombstone = Tombstone {
         item: item_ref(item),

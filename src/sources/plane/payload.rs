@@ -41,6 +41,8 @@ pub struct WorkItemEvent {
     pub action: Action,
     /// The item, as far as the payload tells.
     pub item: Item,
+    /// When Plane was asked for it; `None` for what it sent.
+    pub found_at: Option<Timestamp>,
 }
 
 /// A work item as a payload tells it.
@@ -225,7 +227,10 @@ const TOP: &[&str] = &[
     "project",
     "project_id",
     "previous_attributes",
+    FOUND_AT,
 ];
+/// Where a body of our own making says when Plane was asked.
+pub(super) const FOUND_AT: &str = "found_at";
 const ITEM: &[&str] = &[
     "id",
     "name",
@@ -270,8 +275,8 @@ pub fn parse(json: &[u8]) -> Result<Event, Failure> {
     let action = top.word("action")?;
     match EventName::of(&event, action.as_deref()) {
         EventName { subject: Subject::WorkItem, action: Some(action) } => {
-            let item = read_item(&top, action)?;
-            Ok(Event::WorkItem(Box::new(WorkItemEvent { action, item })))
+            let (item, found_at) = (read_item(&top, action)?, top.time(FOUND_AT)?);
+            Ok(Event::WorkItem(Box::new(WorkItemEvent { action, item, found_at })))
         }
         _ => Ok(Event::Other { name: full_name(&event, action.as_deref()) }),
     }

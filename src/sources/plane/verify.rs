@@ -15,7 +15,7 @@ use crate::config::Secrets;
 use crate::ids::{DeliveryId, EventId, Lane};
 use crate::sources::fields::{LONGEST_ID, Object, first, id_of, text_of};
 use crate::sources::signature::is_signed;
-use crate::sources::{BodyHash, Encoding, RawDelivery, Rejection, Source, Verified};
+use crate::sources::{BodyHash, Encoding, Origin, RawDelivery, Rejection, Source, Verified};
 
 /// Header of the signature: lower-case hex HMAC-SHA256 over the raw body.
 pub const SIGNATURE_HEADER: &str = "X-Plane-Signature";
@@ -58,6 +58,7 @@ pub fn verify(
         encoding,
         body_hash: BodyHash::of(&body),
         body,
+        origin: Origin::Webhook,
     })
 }
 

@@ -57,6 +57,8 @@ pub(in crate::web) struct Delivery {
     /// When it was worked off.
     #[schema(required)]
     processed_at: Option<DateTime<Utc>>,
+    /// `webhook` for what was sent; `reconcile` or `backfill` for what was found by asking.
+    origin: &'static str,
 }
 
 /// A delivery with its payload and its history.
@@ -92,6 +94,7 @@ impl From<deliveries::Delivery> for Delivery {
             body_sha256: delivery.body_sha256,
             received_at: delivery.received_at,
             processed_at: delivery.processed_at,
+            origin: delivery.origin.as_str(),
         }
     }
 }
@@ -107,6 +110,8 @@ pub(in crate::web) struct ListParameters {
     status: Option<String>,
     /// The exact event type.
     event: Option<String>,
+    /// `webhook`, `reconcile` or `backfill`: sent, or found by asking.
+    origin: Option<String>,
     /// `owner/name` of a configured repository; Plane’s deliveries have none.
     repository: Option<String>,
     /// The `work_item_ref` of the item that they are about.
@@ -125,7 +130,7 @@ pub(in crate::web) struct ListParameters {
 }
 
 pub(super) const FILTER_PARAMETERS: &str =
-    "source, status, event, repository, item, since, until, q, limit";
+    "source, status, event, origin, repository, item, since, until, q, limit";
 
 /// Reads the filter that listing and replaying share.
 pub(super) fn filter(given: &mut Parameters) -> Result<DeliveryFilter, Problem> {
@@ -133,6 +138,7 @@ pub(super) fn filter(given: &mut Parameters) -> Result<DeliveryFilter, Problem> 
         source: given.word("source")?,
         status: given.word("status")?,
         event: given.text("event")?,
+        origin: given.word("origin")?,
         repository: given.text("repository")?,
         item: given.text("item")?.map(WorkItemRef::new),
         since: given.time("since")?,

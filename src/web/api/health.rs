@@ -15,6 +15,7 @@ use crate::health::{self, Ends, Range, Stream};
 use crate::store::alarms::RaisedAlarm;
 use crate::store::duties::Process;
 use crate::store::quotas::QuotaNow;
+use crate::store::recovery::RecoverPlace;
 use crate::web::error::Problem;
 use crate::web::state::WebState;
 
@@ -38,6 +39,8 @@ pub(in crate::web) struct Health {
     plane_projects: Vec<StreamBody>,
     /// What other systems last said of their limits.
     quotas: Vec<QuotaBody>,
+    /// Webhooks that GitHub sent and that never arrived.
+    recovery: RecoveryBody,
     /// The processes that run.
     processes: Vec<ProcessBody>,
     /// The database’s size.
@@ -199,6 +202,52 @@ pub(in crate::web) struct ProcessBody {
     refused: u64,
 }
 
+/// Webhooks that GitHub sent and that never arrived.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Recovery)]
+pub(in crate::web) struct RecoveryBody {
+    /// When it was last looked; null where it never was.
+    #[schema(required, value_type = Option<String>)]
+    looked_at: Option<Timestamp>,
+    /// Deliveries that were asked for and have not come yet.
+    waiting: u64,
+    /// Those that came, of the last seven days.
+    came: u64,
+    /// Those that did not come however often they were asked for, of the last seven days.
+    given_up: u64,
+    /// Those that GitHub no longer sends, of the last seven days.
+    expired: u64,
+    /// Each repository that was looked at.
+    repositories: Vec<RecoverPlaceBody>,
+}
+
+/// What GitHub sent of one repository in vain.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RecoveryOfRepository)]
+pub(in crate::web) struct RecoverPlaceBody {
+    /// `owner/name`.
+    repository: String,
+    /// When it was last looked.
+    #[schema(value_type = String)]
+    looked_at: Timestamp,
+    /// Everything that GitHub sent before is known or asked for; null where that was never so.
+    #[schema(required, value_type = Option<String>)]
+    covered_until: Option<Timestamp>,
+    /// What the last look found missing.
+    missing: u64,
+    /// What it asked for.
+    asked: u64,
+    /// A time of which GitHub no longer tells what it sent; null where there is none.
+    #[schema(required, value_type = Option<String>)]
+    gap_from: Option<Timestamp>,
+    /// Its end.
+    #[schema(required, value_type = Option<String>)]
+    gap_until: Option<Timestamp>,
+    /// Why it could not be looked, or asked, and what to do.
+    #[schema(required)]
+    problem: Option<String>,
+}
+
 /// Events of one kind.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = EventCount)]
@@ -262,6 +311,7 @@ fn body(health: health::Health) -> Health {
         repositories: health.repositories.into_iter().map(stream).collect(),
         plane_projects: health.projects.into_iter().map(stream).collect(),
         quotas: health.quotas.into_iter().map(quota).collect(),
+        recovery: recovery(&health.recovery),
         processes: health.processes.into_iter().map(process).collect(),
         database_bytes: health.database_bytes,
         events: health.events.into_iter().map(event).collect(),
@@ -322,6 +372,27 @@ fn quota(quota: QuotaNow) -> QuotaBody {
         used_up: seen.used_up,
         minutes_used_up,
         seen_at: seen.seen_at,
+    }
+}
+
+fn recovery(recovery: &health::Recovery) -> RecoveryBody {
+    let place = |place: &RecoverPlace| RecoverPlaceBody {
+        repository: place.repository.to_string(),
+        looked_at: place.looked_at,
+        covered_until: place.covered_until,
+        missing: place.missing,
+        asked: place.asked,
+        gap_from: place.gap.map(|gap| gap.from),
+        gap_until: place.gap.map(|gap| gap.until),
+        problem: place.problem.clone(),
+    };
+    RecoveryBody {
+        looked_at: recovery.looked_at(),
+        waiting: recovery.counts.waiting,
+        came: recovery.counts.came,
+        given_up: recovery.counts.given_up,
+        expired: recovery.counts.expired,
+        repositories: recovery.places.iter().map(place).collect(),
     }
 }
 

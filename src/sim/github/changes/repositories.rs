@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::super::SimError;
 use super::super::hooks::{Hook, NewHook};
+use super::super::state::HookPlace;
 use super::{Change, Event};
 
 impl Change<'_> {
@@ -29,10 +30,20 @@ impl Change<'_> {
         repository: u64,
         new: NewHook,
     ) -> Result<u64, SimError> {
+        let id = self.add_quiet_hook(&HookPlace::Repository(repository), new)?;
+        self.ping_hook(repository, id)?;
+        Ok(id)
+    }
+
+    /// Sets one up without a word: an organization's ping is about no repository.
+    pub(in super::super) fn add_quiet_hook(
+        &mut self,
+        place: &HookPlace,
+        new: NewHook,
+    ) -> Result<u64, SimError> {
         let id = self.state.next_id();
         let hook = Hook::new(id, new, self.now, self.state.instance.remembered);
-        self.state.repository_mut(repository)?.hooks.push(hook);
-        self.ping_hook(repository, id)?;
+        self.state.hooks_at_mut(place)?.push(hook);
         Ok(id)
     }
 
@@ -41,8 +52,9 @@ impl Change<'_> {
         repository: u64,
         hook: u64,
     ) -> Result<(), SimError> {
-        let here = self.state.repository(repository)?;
-        let shape = here.hook(hook)?.json(&self.state.instance, here);
+        let place = HookPlace::Repository(repository);
+        let path = self.state.path_of(&place)?;
+        let shape = self.state.hook(&place, hook)?.json(&self.state.instance, &path);
         let payload = json!({
             "zen": "What arrives twice has happened once.", "hook_id": hook, "hook": shape,
         });

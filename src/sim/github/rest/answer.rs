@@ -159,8 +159,10 @@ pub(super) fn link(request: &Request<'_>, rel: &str, parameters: &[(&str, String
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
     let path = below(&request.path);
     let api = &request.sim.lock().instance.api;
-    let repository = request.repository.unwrap_or_default();
-    format!("<{api}/repositories/{repository}{path}?{query}>; rel=\"{rel}\"")
+    match (&request.organization, request.repository.unwrap_or_default()) {
+        (Some(login), _) => format!("<{api}/orgs/{login}{path}?{query}>; rel=\"{rel}\""),
+        (None, id) => format!("<{api}/repositories/{id}{path}?{query}>; rel=\"{rel}\""),
+    }
 }
 
 /// What GitHub answers to this; `rest` is the path behind the repository.

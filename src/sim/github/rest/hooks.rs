@@ -1,4 +1,4 @@
-//! Hooks and their deliveries: looked at, and sent again.
+//! Hooks and their deliveries: looked at, and sent again while they are kept.
 
 use serde_json::{Value, json};
 
@@ -35,9 +35,11 @@ fn id_in(text: &str) -> Result<u64, SimError> {
 }
 
 fn list(request: &Request<'_>) -> Result<Answer, SimError> {
+    let place = request.hook_place()?;
     let state = request.sim.lock();
-    let here = state.repository(request.repository()?)?;
-    let all: Vec<Value> = here.hooks.iter().map(|h| h.json(&state.instance, here)).collect();
+    let path = state.path_of(&place)?;
+    let all = state.hooks_at(&place)?.iter().map(|h| h.json(&state.instance, &path));
+    let all: Vec<Value> = all.collect();
     drop(state);
     Ok(page(request, &all))
 }
@@ -63,9 +65,10 @@ fn create(request: &Request<'_>) -> Result<Answer, SimError> {
 }
 
 fn show(request: &Request<'_>, hook: u64, status: u16) -> Result<Answer, SimError> {
+    let place = request.hook_place()?;
     let state = request.sim.lock();
-    let here = state.repository(request.repository()?)?;
-    Ok(Answer::new(status, here.hook(hook)?.json(&state.instance, here)))
+    let path = state.path_of(&place)?;
+    Ok(Answer::new(status, state.hook(&place, hook)?.json(&state.instance, &path)))
 }
 
 fn ping(request: &Request<'_>, hook: u64) -> Result<Answer, SimError> {
@@ -89,12 +92,13 @@ fn deliveries(request: &Request<'_>, hook: u64) -> Result<Answer, SimError> {
     };
     let below = request.query.get("cursor").and_then(|c| c.parse().ok()).unwrap_or(u64::MAX);
     let size = request.number_in_query("per_page").unwrap_or(DEFAULT_PAGE).clamp(1, 100);
+    let (since, place) = (request.sim.deliveries_since(), request.hook_place()?);
     let state = request.sim.lock();
-    let all = &state.repository(request.repository()?)?.hook(hook)?.deliveries;
+    let all = &state.hook(&place, hook)?.deliveries;
     let mut found: Vec<(u64, Value)> = all
         .iter()
         .rev()
-        .filter(|d| d.id < below)
+        .filter(|d| d.id < below && d.delivered_at >= since)
         .filter(wanted)
         .take(size + 1)
         .map(|d| (d.id, d.json()))
@@ -115,16 +119,20 @@ fn deliveries(request: &Request<'_>, hook: u64) -> Result<Answer, SimError> {
 }
 
 fn delivery(request: &Request<'_>, hook: u64, id: u64) -> Result<Answer, SimError> {
+    let (since, place) = (request.sim.deliveries_since(), request.hook_place()?);
     let state = request.sim.lock();
-    let hook = state.repository(request.repository()?)?.hook(hook)?;
-    let found = hook.deliveries.iter().find(|d| d.id == id).ok_or(SimError::NoHook)?;
+    let hook = state.hook(&place, hook)?;
+    let found = hook.deliveries.iter().find(|d| d.id == id && d.delivered_at >= since);
+    let found = found.ok_or(SimError::NoHook)?;
     Ok(Answer::ok(found.full_json(&hook.settings.url)))
 }
 
 fn redeliver(request: &Request<'_>, hook: u64, id: u64) -> Result<Answer, SimError> {
+    let (since, place) = (request.sim.deliveries_since(), request.hook_place()?);
     let state = request.sim.lock();
-    let deliveries = &state.repository(request.repository()?)?.hook(hook)?.deliveries;
-    let found = deliveries.iter().find(|d| d.id == id).ok_or(SimError::NoHook)?;
-    request.sim.outbox.push([views::parcel_of(found, hook)]);
+    let deliveries = &state.hook(&place, hook)?.deliveries;
+    let found = deliveries.iter().find(|d| d.id == id && d.delivered_at >= since);
+    let found = found.ok_or(SimError::NoHook)?;
+    request.sim.outbox.push([views::parcel_of(found, &place, hook)]);
     Ok(Answer::new(202, json!({})))
 }

@@ -26,6 +26,7 @@ use tokio::net::TcpListener;
 
 use super::faults::{RequestFault, RequestFaults};
 use super::quota::{Quota, Verdict};
+use super::state::HookPlace;
 use super::tokens::{Access, SimToken};
 use super::{Inner, SimError};
 use crate::sim::log::Log;
@@ -83,6 +84,8 @@ struct Request<'a> {
     method: Method,
     /// Of the repository, where the path names one.
     repository: Option<u64>,
+    /// The organization, where the path names one.
+    organization: Option<String>,
     /// What follows in the path.
     path: Vec<String>,
     query: BTreeMap<String, String>,
@@ -93,6 +96,14 @@ impl Request<'_> {
     /// The repository that the path names.
     fn repository(&self) -> Result<u64, SimError> {
         self.repository.ok_or(SimError::NoRepository)
+    }
+
+    /// Whose hooks are meant.
+    fn hook_place(&self) -> Result<HookPlace, SimError> {
+        match &self.organization {
+            Some(login) => Ok(HookPlace::Organization(login.clone())),
+            None => self.repository().map(HookPlace::Repository),
+        }
     }
 
     /// Whose changes these are.
@@ -231,6 +242,7 @@ fn read<'a>(
     };
     let mut parts: Vec<String> =
         path.split('/').filter(|part| !part.is_empty()).map(decoded).collect();
+    let mut organization = None;
     let repository = match parts.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["repos", owner, name, rest @ ..] => {
             let found = sim.lock().find_repository(owner, name);
@@ -238,6 +250,11 @@ fn read<'a>(
                 found.map_err(|error| answer::refusal(sim, &error, &answer::below(rest)))?;
             parts.drain(..3);
             Some(found)
+        }
+        ["orgs", login, ..] => {
+            organization = Some((*login).to_owned());
+            parts.drain(..2);
+            None
         }
         ["repositories", id, ..] => {
             let id = id.parse().unwrap_or_default();
@@ -253,7 +270,8 @@ fn read<'a>(
     };
     let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let query = query.into_owned().collect();
-    Ok(Request { sim, caller, method: method.clone(), repository, path: parts, query, body })
+    let (method, path) = (method.clone(), parts);
+    Ok(Request { sim, caller, method, repository, organization, path, query, body })
 }
 
 /// Lets the request through where its token may, and says which permission it takes.
@@ -261,17 +279,21 @@ fn admit(request: &Request<'_>) -> Answer {
     let reading = request.method == Method::GET || request.method == Method::HEAD;
     let wanted = if reading { Access::Read } else { Access::Write };
     let area = match (request.repository, request.path.first().map(String::as_str)) {
+        (None, Some("hooks")) if request.organization.is_some() => "organization_hooks",
         (Some(_), Some("hooks")) => "repository_hooks",
         (Some(_), Some(_)) => "issues",
         _ => "metadata",
     };
     let has = match (&request.caller, area) {
-        (Caller::Anonymous, "repository_hooks") => return Answer::message(404, "Not Found"),
+        (Caller::Anonymous, "repository_hooks" | "organization_hooks") => {
+            return Answer::message(404, "Not Found");
+        }
         (Caller::Anonymous, _) if !reading => {
             return Answer::message(401, "Requires authentication");
         }
         (Caller::Anonymous, _) | (Caller::Known(_), "metadata") => Access::Read,
         (Caller::Known(token), "issues") => token.issues,
+        (Caller::Known(token), "organization_hooks") => token.organization_hooks,
         (Caller::Known(token), _) => token.webhooks,
     };
     let word = if reading { "read" } else { "write" };
@@ -289,6 +311,15 @@ fn admit(request: &Request<'_>) -> Answer {
 fn route(request: &Request<'_>) -> Result<Answer, SimError> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     let method = request.method.as_str();
+    if request.organization.is_some() {
+        return match (method, path.as_slice()) {
+            // What changes them is not asked for by anybody.
+            ("GET", ["hooks", ..]) | ("POST", ["hooks", .., "attempts"]) => {
+                hooks::route(request, method, &path[1..])
+            }
+            _ => Err(SimError::NoRepository),
+        };
+    }
     if request.repository.is_none() {
         return match (method, path.as_slice()) {
             ("GET", ["user"]) => Ok(who_am_i(request)),

@@ -21,7 +21,7 @@ use super::{Caller, Frame, Mark, Problem, Section, WebState, render};
 use crate::board::cut;
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, WorkItemRef};
-use crate::sources::Source;
+use crate::sources::{Origin, Source};
 use crate::store::deliveries::{Delivery, DeliveryCursor, DeliveryFilter, DeliveryStatus};
 use crate::store::{Store, StoreResult};
 
@@ -30,8 +30,8 @@ const ROWS: usize = 50;
 /// Counts go no further.
 const MOST_COUNTED: i64 = 1000;
 /// What a filter is made of; `range` is a time before now, the others are the filter's fields.
-const FILTERS: [&str; 9] =
-    ["source", "status", "event", "repository", "range", "since", "until", "item", "q"];
+const FILTERS: [&str; 10] =
+    ["source", "status", "event", "origin", "repository", "range", "since", "until", "item", "q"];
 /// The two halves of the place where an older page starts.
 const CURSOR: [&str; 2] = ["before", "before_id"];
 /// What an address says beside the filter.
@@ -134,6 +134,7 @@ fn filter(params: &Params, now: Timestamp) -> Result<DeliveryFilter, Problem> {
         source: params.word("source")?,
         status: params.word("status")?,
         event: params.text("event"),
+        origin: params.word("origin")?,
         repository: params.text("repository"),
         item: params.text("item").map(WorkItemRef::new),
         since: params.time("since")?.or(range.map(|(.., length)| now - *length)),
@@ -224,10 +225,19 @@ async fn pickers(store: &Store, params: &Params) -> StoreResult<Vec<Picker>> {
         let name = repository.name.to_string();
         (name.clone(), name)
     });
+    let origins = Origin::ALL.iter().map(|origin| {
+        let name = match origin {
+            Origin::Webhook => "Sent by a webhook",
+            Origin::Reconcile => "Found by reconcile",
+            Origin::Backfill => "Found by backfill",
+        };
+        (origin.as_str().to_owned(), name.to_owned())
+    });
     let ranges = RANGES.iter().map(|(word, name, _)| ((*word).to_owned(), (*name).to_owned()));
     Ok(vec![
         Picker::new("source", "Source", "Any source", sources, params),
         Picker::new("event", "Event", "Any event", events, params),
+        Picker::new("origin", "Origin", "Sent or found", origins, params),
         Picker::new("repository", "Repository", "Any repository", repositories, params),
         Picker::new("range", "Time", "Any time", ranges, params),
     ])

@@ -108,7 +108,7 @@ impl Asked {
         let selection = Selection::new(filter, now).after(cursor(&params)?);
         let mut fields: Vec<(String, String)> = Vec::new();
         if chosen.is_empty() {
-            let kept = ["source", "status", "event", "repository", "item", "q"];
+            let kept = ["source", "status", "event", "origin", "repository", "item", "q"];
             let named = kept.into_iter().chain(CURSOR);
             fields.extend(named.filter_map(|name| Some((name.to_owned(), params.text(name)?))));
             fields.extend(since.map(|at| ("since".to_owned(), exact_field(at))));

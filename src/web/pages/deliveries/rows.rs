@@ -20,6 +20,8 @@ pub(super) struct Row {
     /// `plane/7f3c…`.
     pub(super) name: String,
     pub(super) event: String,
+    /// Who found it; empty for what was sent.
+    pub(super) found: &'static str,
     pub(super) repository: String,
     pub(super) item: Option<(WorkItemRef, String)>,
     pub(super) time: String,
@@ -48,6 +50,7 @@ impl Row {
             link: params.link("/deliveries", &opened) + "#opened",
             opened: params.text("open").as_deref() == Some(name.as_str()),
             event: cut(&delivery.event(), 60),
+            found: delivery.origin.found_by().unwrap_or_default(),
             repository: delivery.repository.clone().unwrap_or_default(),
             item,
             time: when(delivery.received_at, now),

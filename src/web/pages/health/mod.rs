@@ -5,6 +5,7 @@
 //! sides are really equal has not been compared, and nothing here says so.
 
 mod charts;
+mod lost;
 mod tiles;
 mod words;
 
@@ -39,6 +40,8 @@ struct HealthPage {
     /// What waits in this process's spool, in words.
     spooled: Option<String>,
     health: Health,
+    /// Webhooks that GitHub sent in vain.
+    lost: Option<lost::Lost>,
     charts: [Chart; 3],
     sources: Vec<Tile>,
     repositories: Vec<Tile>,
@@ -152,6 +155,7 @@ pub(super) async fn show(
     render(&HealthPage {
         frame: Frame::read(&web, Section::Health, caller).await?,
         spooled: web.spool.as_ref().and_then(|spool| spool.state().said()),
+        lost: lost::lost(&health.recovery, health.now),
         charts: [throughput(&health), lag(&health), depth(&health)],
         sources: tiles::sources(&health),
         repositories: tiles::places(&health.repositories, &health),

@@ -1,0 +1,121 @@
+//! `jetbridge recover`, and a running service that does it by itself.
+
+use std::process::Command;
+
+use jetbridge::sim::github::{
+    NewHook, NewIssue, SimGitHub, SimGitHubConfig, SimToken, WebhookFault,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::databases::by_hand;
+use crate::support::github::SECRET;
+use crate::support::process::{Served, eventually};
+use crate::world::{REPOSITORY, TOKEN};
+
+struct Service {
+    github: SimGitHub,
+    served: Served,
+    hook: u64,
+    folder: TempDir,
+}
+
+impl Service {
+    async fn start(every: &str) -> Self {
+        let tokens = vec![SimToken::full(TOKEN, "jetbridge-bot")];
+        let github = SimGitHub::start(SimGitHubConfig { tokens, ..SimGitHubConfig::default() });
+        let github = github.await.unwrap();
+        github.add_repository(REPOSITORY).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!(
+            "[[repositories]]\nname = '{REPOSITORY}'\n[github]\napi_url = '{}'\ntoken = '{TOKEN}'\n[recover]\nevery = '{every}'\n",
+            github.api_url()
+        );
+        std::fs::write(folder.path().join("jetbridge.toml"), config).unwrap();
+        let served = Served::start(&database(&folder), folder.path(), &[]);
+        let hook = NewHook::to(served.address("/api/webhooks/github-mcp/"), SECRET);
+        let hook = github.add_hook(REPOSITORY, hook).unwrap();
+        github.settled().await;
+        Self { github, served, hook, folder }
+    }
+
+    async fn lose(&self, count: usize) {
+        self.github.add_webhook_faults(vec![WebhookFault::Lose; count]);
+        let ada = self.github.acting_as("ada");
+        for _ in 0..count {
+            ada.open_issue(REPOSITORY, &NewIssue::titled("A bug")).unwrap();
+        }
+        self.github.settled().await;
+    }
+
+    /// Exit status, standard output, standard error.
+    async fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jetbridge"));
+        command
+            .args(arguments)
+            .env_clear()
+            .current_dir(self.folder.path())
+            .env("JETBRIDGE_DATABASE_URL", database(&self.folder))
+            .env("JETBRIDGE_PUBLIC_URL", self.served.address(""));
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    fn arrived(&self) -> usize {
+        let sent = self.github.deliveries(REPOSITORY, self.hook).unwrap();
+        sent.iter().filter(|d| d.event == "issues" && d.succeeded()).count()
+    }
+}
+
+fn database(folder: &TempDir) -> String {
+    format!("sqlite://{}", folder.path().join("jetbridge.db").display())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_tells_what_is_missing_asks_for_it_and_waits_for_it_to_come() {
+    let service = Service::start("0s").await;
+    service.lose(2).await;
+    let (status, out, _) = service.run(&["recover", "--dry-run"]).await;
+    assert_eq!(status, 1, "{out}");
+    assert!(out.contains("failed to connect to host") && out.contains("missing"), "{out}");
+    assert!(out.ends_with("2 are missing; jetbridge recover asks for them\n"), "{out}");
+
+    let (status, out, err) = service.run(&["recover", "--repository", REPOSITORY]).await;
+    assert_eq!((status, err.as_str()), (0, ""), "{out}");
+    assert!(out.ends_with("2 asked for again, 2 of them have arrived\n"), "{out}");
+    assert_eq!(service.arrived(), 2);
+
+    let (status, out, _) = service.run(&["recover", "--json"]).await;
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (status, &told["places"][0]["missing"], &told["arrived"]),
+        (0, &0.into(), &0.into())
+    );
+    let (_, out, _) = service.run(&["recover", "--since", "5d"]).await;
+    assert!(out.contains("octo/app: 2 deliveries since "), "{out}");
+
+    let (status, _, err) = service.run(&["recover", "--repository", "octo/other"]).await;
+    assert_eq!(status, 1);
+    assert!(err.contains("octo/other is not configured: jetbridge repo add octo/other"), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_was_away_finds_at_its_start_what_was_sent_meanwhile() {
+    let service = Service::start("1h").await;
+    service.lose(1).await;
+    let Service { github, served, hook, folder } = service;
+    // The port is the same again, since the hook points there.
+    let listen = format!("127.0.0.1:{}", served.port);
+    served.kill();
+    github.acting_as("ada").open_issue(REPOSITORY, &NewIssue::titled("Meanwhile")).unwrap();
+    github.settled().await;
+    // It looked an hour ago.
+    let back =
+        "UPDATE recover_places SET looked_at = '2026-01-01T00:00:00.000000Z'; DELETE FROM duties";
+    by_hand(&database(&folder), back).await;
+    let environment = [("JETBRIDGE_LISTEN", listen.as_str())];
+    let served = Served::start_with(&database(&folder), folder.path(), &[], &environment);
+    let service = Service { github, served, hook, folder };
+    eventually("the lost ones arrive", || async { service.arrived() == 2 }).await;
+}

@@ -1,0 +1,51 @@
+//! A service does it by itself, and one process for all.
+
+use std::time::Duration;
+
+use jetbridge::jobs::recover::schedule::Schedule;
+use jetbridge::spool::{Admission, Spool};
+
+use crate::on_both_databases;
+use crate::world::{World, counts};
+
+const EVERY: Duration = Duration::from_mins(10);
+
+fn schedule(world: &World, spool: Option<Spool>) -> Schedule {
+    Schedule::new(world.recover(), EVERY, spool)
+}
+
+on_both_databases! {
+    async fn the_schedule_runs_at_once_and_then_when_it_is_due(database: TestDatabase) {
+        let world = World::new(database).await;
+        world.lose(1).await;
+        let schedule = schedule(&world, None);
+        assert_eq!(counts(&schedule.turn().await.unwrap().unwrap()), (1, 1));
+        assert_eq!(schedule.turn().await.unwrap(), None);
+        world.arrive().await;
+        world.clock.advance(EVERY);
+        assert_eq!(schedule.turn().await.unwrap().unwrap().came, 1);
+        assert_eq!(schedule.turn().await.unwrap(), None);
+    }
+
+    async fn of_two_processes_one_looks_and_the_other_takes_over_when_it_falls_silent(database: TestDatabase) {
+        let world = World::new(database).await;
+        let (one, other) = (schedule(&world, None), schedule(&world, None));
+        assert!(one.turn().await.unwrap().is_some());
+        world.clock.advance(Duration::from_secs(59));
+        assert!(other.turn().await.unwrap().is_none(), "the first one holds it");
+        world.clock.advance(EVERY);
+        assert!(other.turn().await.unwrap().is_some());
+        assert!(one.turn().await.unwrap().is_none());
+    }
+
+    async fn while_anything_lies_in_the_spool_nothing_is_missing_for_certain(database: TestDatabase) {
+        let world = World::new(database).await;
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path(), Admission::UpTo(1000), world.clock.now()).unwrap();
+        let schedule = schedule(&world, Some(spool.clone()));
+        spool.begin(world.clock.now()).await;
+        assert!(schedule.turn().await.unwrap().is_none());
+        assert!(spool.finish().await);
+        assert!(schedule.turn().await.unwrap().is_some());
+    }
+}
