@@ -6,11 +6,13 @@
 //! Deliberately absent: deciding what is alarming (`alarms`), and how it looks (`web`).
 
 pub mod range;
+pub mod remotes;
 mod streams;
 
 use std::time::Duration;
 
 pub use range::Range;
+pub use remotes::{RemoteNow, WaitingClass};
 pub use streams::{Links, Stream};
 
 use crate::alarms::Kind;
@@ -151,6 +153,10 @@ pub struct Health {
     pub links: Links,
     /// What other systems said of their limits.
     pub quotas: Vec<QuotaNow>,
+    /// The other systems at this moment.
+    pub remotes: Vec<RemoteNow>,
+    /// Who waits for them.
+    pub waiting: Vec<WaitingClass>,
     /// What is wrong, the gravest first.
     pub alarms: Vec<RaisedAlarm>,
     /// The processes that run.
@@ -193,6 +199,7 @@ pub async fn read(store: &Store, range: Range, now: Timestamp) -> StoreResult<He
         links: store.link_counts().await?,
         repositories: store.repositories().await?,
     };
+    let remotes = remotes::remotes(store.kept_accounts().await?, now);
     let (open, cycles) = (store.open_work(now).await?, store.cycles(now - range.length()).await?);
     Ok(Health {
         range,
@@ -205,6 +212,8 @@ pub async fn read(store: &Store, range: Range, now: Timestamp) -> StoreResult<He
         projects: known.projects(),
         links: known.all_links(),
         quotas: store.quotas(now - Duration::from_hours(1)).await?,
+        waiting: remotes::waiting(&store.waiting_by_class(now).await?, &remotes),
+        remotes,
         alarms: grave_first(store.alarms().await?),
         processes: store.processes(now - GONE_AFTER).await?,
         database_bytes: store.database_bytes().await?,

@@ -5,6 +5,7 @@
 //! sides are really equal has not been compared, and nothing here says so.
 
 mod charts;
+mod remotes;
 mod tiles;
 mod words;
 
@@ -15,6 +16,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Html;
 
 use self::charts::Scale;
+use self::remotes::{RemoteRow, WaitingRow};
 use self::tiles::Tile;
 use super::query::Params;
 use super::{Frame, Mark, Problem, Section, WebState, render, spans};
@@ -40,6 +42,8 @@ struct HealthPage {
     spooled: Option<String>,
     health: Health,
     charts: [Chart; 3],
+    remotes: Vec<RemoteRow>,
+    waiting: Vec<WaitingRow>,
     sources: Vec<Tile>,
     repositories: Vec<Tile>,
     projects: Vec<Tile>,
@@ -119,7 +123,7 @@ impl HealthPage {
 
     fn alarm_icon(alarm: &RaisedAlarm) -> &'static str {
         match alarm.kind.as_str() {
-            "quota_used_up" => "clock",
+            "quota_used_up" | "remote_away" => "clock",
             "silence" => "ignored",
             "dead_jobs" => "dead",
             _ => "failed",
@@ -153,6 +157,8 @@ pub(super) async fn show(
         frame: Frame::read(&web, Section::Health, caller).await?,
         spooled: web.spool.as_ref().and_then(|spool| spool.state().said()),
         charts: [throughput(&health), lag(&health), depth(&health)],
+        remotes: remotes::remotes(&health),
+        waiting: remotes::waiting(&health),
         sources: tiles::sources(&health),
         repositories: tiles::places(&health.repositories, &health),
         projects: tiles::places(&health.projects, &health),
