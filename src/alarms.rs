@@ -9,6 +9,8 @@
 //!   five at least.
 //! - *Dead jobs*: there are some. They stay until they are replayed.
 //! - *Queue stuck*: the oldest due job waits longer than five minutes.
+//! - *Remote away*: another system has not answered for five minutes. Jobs wait for it without using
+//!   up attempts, so none of them would ever say so.
 //! - *Quota used up*: a limit of another system was reached in ten of the last sixty minutes.
 //!
 //! Deliberately absent: anything that could only be guessed. An alarm tells what to do next.
@@ -39,6 +41,8 @@ pub enum Kind {
     Failures,
     /// The queue does not move.
     Stuck,
+    /// Another system does not answer.
+    Away,
     /// Nothing comes any more.
     Silence,
     /// A limit of another system.
@@ -47,8 +51,8 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::Dead, Self::Failures, Self::Stuck, Self::Silence, Self::Quota];
+    pub const ALL: [Self; 6] =
+        [Self::Dead, Self::Failures, Self::Stuck, Self::Away, Self::Silence, Self::Quota];
 
     /// The word that is stored and sent.
     pub fn as_str(self) -> &'static str {
@@ -56,6 +60,7 @@ impl Kind {
             Self::Dead => "dead_jobs",
             Self::Failures => "failure_rate",
             Self::Stuck => "queue_stuck",
+            Self::Away => "remote_away",
             Self::Silence => "silence",
             Self::Quota => "quota_used_up",
         }
@@ -103,6 +108,21 @@ pub struct Situation {
     pub workers: Workers,
     /// Limits of other systems.
     pub quotas: Vec<Quota>,
+    /// Other systems that are not asked, since they do not answer.
+    pub away: Vec<Away>,
+}
+
+/// Another system that does not answer.
+#[derive(Debug, Clone)]
+pub struct Away {
+    /// `plane`, `github`.
+    pub client: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// What the last question came to.
+    pub error: String,
+    /// When it is tried again.
+    pub next: Timestamp,
 }
 
 /// Whether any process works the queue off.
@@ -179,6 +199,7 @@ pub fn judge(situation: &Situation, now: Timestamp) -> Vec<Alarm> {
     let whole = |s: &Stream| silent.iter().any(|o| o.place.is_empty() && o.source == s.source);
     alarms
         .extend(silent.iter().filter(|s| s.place.is_empty() || !whole(s)).map(|s| silence(s, now)));
+    alarms.extend(situation.away.iter().filter_map(|away| remote_away(away, now)));
     alarms.extend(situation.quotas.iter().filter_map(|quota| quota_used_up(quota, now)));
     alarms
 }
@@ -277,6 +298,25 @@ fn stuck(due: Timestamp, workers: Workers, now: Timestamp) -> Option<Alarm> {
         detail: detail.to_owned(),
         remedy: remedy.to_owned(),
         since: due,
+    })
+}
+
+fn remote_away(away: &Away, now: Timestamp) -> Option<Alarm> {
+    if now - away.since < STANDSTILL {
+        return None;
+    }
+    let name = source_name(&away.client);
+    Some(Alarm {
+        kind: Kind::Away,
+        subject: away.client.clone(),
+        title: format!("{name} has not answered for {}", length(now - away.since)),
+        detail: format!(
+            "{}. What needs it waits and loses nothing; it is tried by itself, next at {}",
+            cut(&away.error),
+            away.next.format("%H:%M:%S")
+        ),
+        remedy: "jetbridge doctor".to_owned(),
+        since: away.since,
     })
 }
 
@@ -446,6 +486,23 @@ mod tests {
         let alarm = judge(&Situation { dead, ..Situation::default() }, now()).remove(0);
         assert_eq!(alarm.remedy, "jetbridge deliveries replay --status failed");
         assert_eq!(alarm.since, now() - TimeDelta::minutes(9));
+    }
+
+    #[test]
+    fn a_remote_that_is_away_is_an_alarm_after_five_minutes() {
+        let away = |seconds| Situation {
+            away: vec![Away {
+                client: "plane".to_owned(),
+                since: now() - TimeDelta::seconds(seconds),
+                error: "no connection".to_owned(),
+                next: now(),
+            }],
+            ..Situation::default()
+        };
+        assert_eq!(kinds(&away(299)), []);
+        let alarm = judge(&away(300), now()).remove(0);
+        assert_eq!(alarm.title, "Plane has not answered for 5 min");
+        assert!(alarm.detail.starts_with("no connection. "), "{}", alarm.detail);
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub mod jobs;
 
 pub mod sync;
 
+pub mod quota;
+
 pub mod clients;
 
 pub mod alarms;

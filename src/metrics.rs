@@ -102,8 +102,30 @@ pub struct OfState {
     pub state: &'static str,
 }
 
+/// Labels of requests by their class.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Asked {
+    /// `plane` or `github`.
+    pub client: &'static str,
+    /// `live`, `replay`, `reconcile` or `backfill`.
+    pub class: &'static str,
+}
+
+/// A class as the only label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfClass {
+    /// `live`, `replay`, `reconcile` or `backfill`.
+    pub class: &'static str,
+}
+
 /// Requests to other systems, counted by whoever makes them.
-pub type RemoteRequests = Family<Remote, Counter>;
+#[derive(Debug, Clone, Default)]
+pub struct RemoteFigures {
+    /// By what came of them.
+    pub requests: Family<Remote, Counter>,
+    /// By whose they were.
+    pub asked: Family<Asked, Counter>,
+}
 
 /// A histogram for each value of a label.
 pub type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -182,7 +204,13 @@ pub struct Metrics {
     /// Writes to Plane.
     pub sync_writes: Family<OfKind, Counter>,
     /// Requests to other systems.
-    pub remote_requests: RemoteRequests,
+    pub remote: RemoteFigures,
+    /// Seconds until a class may ask again, as last told to any process.
+    pub quota_wait_seconds: Family<Asked, Gauge>,
+    /// Jobs that wait for other systems, by class.
+    pub quota_waiting_jobs: Family<OfClass, Gauge>,
+    /// Whether another system is not asked, since it does not answer.
+    pub circuit_open: Family<OfClient, Gauge>,
     /// Jobs that wait, as of the last scrape.
     pub queue_waiting: Family<OfStage, Gauge>,
     /// Age of the oldest due job in seconds, as of the last scrape.
@@ -297,7 +325,10 @@ impl Default for Metrics {
             finish_seconds: seconds(),
             batches_in_work: Gauge::default(),
             sync_writes: Family::default(),
-            remote_requests: Family::default(),
+            remote: RemoteFigures::default(),
+            quota_wait_seconds: Family::default(),
+            quota_waiting_jobs: Family::default(),
+            circuit_open: Family::default(),
             queue_waiting: Family::default(),
             queue_oldest_seconds: Family::default(),
             quota_remaining: Family::default(),
@@ -349,7 +380,9 @@ impl Metrics {
         r.register("batches_in_work", "Batches being worked on", self.batches_in_work.clone());
         r.register("sync_writes", "Writes to Plane", self.sync_writes.clone());
         let help = "Requests to other systems by what came of them";
-        r.register("remote_requests", help, self.remote_requests.clone());
+        r.register("remote_requests", help, self.remote.requests.clone());
+        let help = "Requests to other systems by whose they were";
+        r.register("remote_requests_by_class", help, self.remote.asked.clone());
     }
 
     fn register_state(&mut self) {
@@ -372,6 +405,13 @@ impl Metrics {
         r.register("quota_remaining", help, self.quota_remaining.clone());
         let help = "Whether another system allows no request at present";
         r.register("quota_used_up", help, self.quota_used_up.clone());
+        let help = "Until jobs of a class may begin to ask another system again";
+        let waits = self.quota_wait_seconds.clone();
+        r.register_with_unit("quota_wait", help, Unit::Seconds, waits);
+        let help = "Jobs that wait for other systems, by class";
+        r.register("quota_waiting_jobs", help, self.quota_waiting_jobs.clone());
+        let help = "Whether another system is not asked, since it does not answer";
+        r.register("circuit_open", help, self.circuit_open.clone());
         r.register("alarms", "Alarms that are raised", self.alarms.clone());
         let help = "Webhooks of GitHub that never arrived, of the last seven days";
         r.register("recover_deliveries", help, self.recover_deliveries.clone());
@@ -399,8 +439,13 @@ impl Metrics {
     /// The same without what only the database knows, for when it does not answer: an old depth
     /// must never be taken for the present one.
     pub fn to_text_of_the_process(&self) -> String {
-        const STORED: [&str; 4] =
-            ["jetbridge_queue_", "jetbridge_quota_", "jetbridge_alarms", "jetbridge_recover_"];
+        const STORED: [&str; 5] = [
+            "jetbridge_queue_",
+            "jetbridge_quota_",
+            "jetbridge_alarms",
+            "jetbridge_recover_",
+            "jetbridge_circuit_",
+        ];
         let is_stored = |line: &&str| {
             let name = ["# HELP ", "# TYPE ", "# UNIT "].iter().find_map(|w| line.strip_prefix(w));
             STORED.iter().any(|prefix| name.unwrap_or(line).starts_with(prefix))

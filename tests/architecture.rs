@@ -95,6 +95,7 @@ fn pure_modules_do_no_io_and_see_no_clock() {
         "src/recovery.rs",
         "src/figures.rs",
         "src/queue/retry.rs",
+        "src/quota",
         "src/timeline.rs",
         "src/sync",
         "src/demo/script",

@@ -297,7 +297,7 @@ fn shown(
         public_url: config.public_url.as_str().into(),
         admin_token_file: admin_token_file(&config.data_dir).display().to_string().into(),
         plane_secret: secret_state(&config.plane.webhook_secret),
-        setup: Arc::new(setup(config, clock)),
+        setup: Arc::new(setup(config, store, clock)),
         wake: Wake::default(),
         live: live.clone(),
         pages: Arc::default(),
@@ -308,12 +308,12 @@ fn shown(
 }
 
 /// What pages show of the configuration.
-fn setup(config: &Config, clock: &Clock) -> Setup {
+fn setup(config: &Config, store: &Store, clock: &Clock) -> Setup {
     Setup {
         github_secret: secret_state(&config.github.webhook_secret),
         github_unsigned: config.github.unsigned,
         configured: Setup::names_of(&config.repositories),
-        plane: outside::plane(&config.plane, clock),
+        plane: outside::plane(config, store, clock),
         ..Setup::default()
     }
 }

@@ -5,10 +5,12 @@ use tracing::warn;
 
 use crate::clients;
 use crate::clients::github::GitHub;
+use crate::clients::github_rest::GitHubRest;
 use crate::clients::plane::PlaneClient;
 use crate::clock::Clock;
-use crate::config::{Config, GithubConfig, PlaneConfig};
+use crate::config::{Config, PlaneConfig};
 use crate::jobs::sync_issue::{IssueSync, Mappings, Projects};
+use crate::quota::{Pauses, Remote};
 use crate::store::Store;
 
 /// What keeps issues in step with Plane.
@@ -16,32 +18,45 @@ pub fn issue_sync(config: &Config, store: &Store, clock: &Clock) -> IssueSync {
     IssueSync {
         store: store.clone(),
         clock: clock.clone(),
-        plane: plane(&config.plane, clock),
-        github: github(&config.github, clock),
+        plane: plane(config, store, clock),
+        github: github(config, store, clock),
         projects: Projects::new(clock.clone()),
         mappings: Mappings::new(&config.repositories),
     }
 }
 
 /// `None` where `plane.api_url`, `plane.api_key` or `plane.workspace` is not set.
-pub(super) fn plane(config: &PlaneConfig, clock: &Clock) -> Option<PlaneClient> {
-    let (api_url, workspace) = (config.api_url.as_ref()?, config.workspace.as_ref()?);
-    match PlaneClient::new(api_url, workspace, &config.api_key, clients::TIMEOUT) {
-        Ok(client) => client.map(|client| client.with_clock(clock.clone())),
+pub(super) fn plane(config: &Config, store: &Store, clock: &Clock) -> Option<PlaneClient> {
+    let PlaneConfig { api_url, workspace, api_key, .. } = &config.plane;
+    let made = PlaneClient::new(api_url.as_ref()?, workspace.as_ref()?, api_key, clients::TIMEOUT);
+    let client = match made {
+        Ok(client) => client?.with_clock(clock.clone()),
         Err(error) => {
             warn!("Plane is not asked for anything: {error}");
-            None
+            return None;
         }
-    }
+    };
+    let account = store.account(Remote::Plane, &client.account_name(), clock);
+    Some(client.pausing(pauses(config)).sharing(account))
 }
 
 /// `None` where neither a token nor an MCP server is configured.
-fn github(config: &GithubConfig, clock: &Clock) -> Option<GitHub> {
-    match GitHub::new(config, clock, clients::TIMEOUT) {
-        Ok(client) => client,
+fn github(config: &Config, store: &Store, clock: &Clock) -> Option<GitHub> {
+    let share = |rest: GitHubRest| {
+        let account = store.account(Remote::Github, &rest.account_name(), clock);
+        rest.pausing(pauses(config)).sharing(account)
+    };
+    match GitHub::new(&config.github, clock, clients::TIMEOUT) {
+        Ok(client) => client.map(|client| client.with_rest(share)),
         Err(error) => {
             warn!("GitHub is not asked for anything: {error}");
             None
         }
     }
+}
+
+/// How long a remote that does not answer is left alone: as long as a job that failed.
+fn pauses(config: &Config) -> Pauses {
+    let longest = config.retry.cap.min(Pauses::default().longest);
+    Pauses { first: config.retry.base.min(longest), longest }
 }

@@ -9,21 +9,24 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Method, Response, Url};
+use reqwest::{Method, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::gate::{Gate, Stopped, account_name};
 use super::github::payload::{AccountPayload, CommentPayload, IssuePayload};
 use super::github::refusal::{Refusal, Signs};
 use super::github::{Comments, Fetched, Fidelity, InvalidAddress, ReadGitHub};
 use super::http_client::{NoAnswer, cause, http_client, read_whole};
-use super::limits::{LastSeen, LimitSeen, Tally};
+use super::limits::{LimitSeen, Tally};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{RepositoryName, Secrets};
 use crate::failure::Failure;
-use crate::metrics::RemoteRequests;
-use crate::sync::github::{Account, Comment};
+use crate::metrics::RemoteFigures;
+use crate::quota::ledger::Ledger;
+use crate::quota::{Account, Came, Class, Heard, Kind, Pass, Pauses, Remote, Said};
+use crate::sync::github::{self, Comment};
 
 /// The API's version that these shapes are of.
 const API_VERSION: &str = "2022-11-28";
@@ -38,7 +41,8 @@ const MOST_REDIRECTS: usize = 5;
 #[derive(Clone)]
 pub struct GitHubRest {
     inner: Arc<Inner>,
-    seen: Arc<LastSeen>,
+    gate: Arc<Gate>,
+    class: Class,
     tally: Tally,
 }
 
@@ -79,6 +83,13 @@ pub enum RepositoryAccess {
     IssuesOff,
 }
 
+/// An answer, whatever it says.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
 /// The next page's address, and what this one held.
 pub(super) struct Page<T> {
     pub(super) entries: Vec<T>,
@@ -100,19 +111,55 @@ impl GitHubRest {
         let wrong = InvalidAddress { key: "github.api_url", example: "https://api.github.com" };
         let api_url = address(api_url).ok_or(wrong)?;
         let Some(token) = tokens.expose().next().map(SecretString::from) else { return Ok(None) };
+        let gate = Arc::new(Gate::new(Remote::Github, clock.clone()));
         let inner = Inner { api_url, token, clock, timeout, http: OnceLock::new() };
-        Ok(Some(Self { inner: Arc::new(inner), seen: Arc::default(), tally: Tally::of("github") }))
+        let (inner, tally) = (Arc::new(inner), Tally::of(Remote::Github.as_str()));
+        Ok(Some(Self { inner, gate, class: Class::Live, tally }))
+    }
+
+    /// Sharing the token's quota with others.
+    #[must_use]
+    pub fn sharing(self, ledger: Arc<dyn Ledger>) -> Self {
+        Self { gate: Arc::new(self.gate.sharing(ledger)), ..self }
+    }
+
+    /// Leaving GitHub alone for so long when it does not answer.
+    #[must_use]
+    pub fn pausing(self, pauses: Pauses) -> Self {
+        Self { gate: Arc::new(self.gate.pausing(pauses)), ..self }
+    }
+
+    /// The same client for requests of a class.
+    #[must_use]
+    pub fn in_class(self, class: Class) -> Self {
+        Self { class, ..self }
     }
 
     /// Counting its requests.
     #[must_use]
-    pub fn counting(self, requests: &RemoteRequests) -> Self {
-        Self { tally: self.tally.into(requests), ..self }
+    pub fn counting(self, figures: &RemoteFigures) -> Self {
+        Self { tally: self.tally.into(figures), ..self }
+    }
+
+    /// What the account of the token is called.
+    pub fn account_name(&self) -> String {
+        let Inner { api_url, token, .. } = &*self.inner;
+        account_name(Remote::Github, api_url.as_str(), token.expose_secret())
+    }
+
+    /// What is known of the token's quota, as this process last saw it.
+    pub fn account(&self) -> Account {
+        self.gate.account()
+    }
+
+    /// Why a job of a class should not begin now.
+    pub fn look(&self, class: Class) -> Option<Stopped> {
+        self.gate.look(class)
     }
 
     /// What GitHub last said of the token's limit.
     pub fn limit_seen(&self) -> Option<LimitSeen> {
-        self.seen.last()
+        self.gate.limit_seen()
     }
 
     /// Whether the token may read a repository's issues: one small question.
@@ -208,15 +255,13 @@ impl GitHubRest {
     ) -> Result<(T, HeaderMap), Refusal> {
         let mut url = url;
         for _ in 0..MOST_REDIRECTS {
-            let answer = self.send(Method::GET, url).await?;
-            let (status, headers) = (answer.status(), answer.headers().clone());
+            let Answer { status, headers, body } = self.exchange(Method::GET, url, None).await?;
             if status.is_redirection() {
                 let place = headers.get(header::LOCATION).and_then(|v| v.to_str().ok());
                 let place = place.ok_or_else(|| Refusal::of(status.as_u16(), Signs::default()))?;
                 url = self.own(place)?;
                 continue;
             }
-            let body = read_whole(answer).await.map_err(no_answer)?;
             if !status.is_success() {
                 return Err(Refusal::of(status.as_u16(), self.signs(&headers, &body)));
             }
@@ -230,16 +275,64 @@ impl GitHubRest {
 
     /// Asks for something to be done, which takes no words; a redirect is no success.
     pub(super) async fn post(&self, url: Url) -> Result<(), Refusal> {
-        let answer = self.send(Method::POST, url).await?;
-        let (status, headers) = (answer.status(), answer.headers().clone());
+        let Answer { status, headers, body } = self.exchange(Method::POST, url, None).await?;
         if status.is_success() {
             return Ok(());
         }
-        let body = read_whole(answer).await.map_err(no_answer)?;
         Err(Refusal::of(status.as_u16(), self.signs(&headers, &body)))
     }
 
-    async fn send(&self, method: Method, url: Url) -> Result<Response, Refusal> {
+    /// One request, when its turn has come.
+    async fn exchange(
+        &self,
+        method: Method,
+        url: Url,
+        etag: Option<&str>,
+    ) -> Result<Answer, Refusal> {
+        let kind = if method == Method::GET { Kind::Read } else { Kind::Write };
+        let mut pass = self.pass(kind).await?;
+        if pass.is_probe {
+            // Harmless and free, and never the fault of the one thing that is asked for next.
+            self.send(pass, Method::GET, self.url(&["rate_limit"]), None).await?;
+            pass = self.pass(kind).await?;
+        }
+        self.send(pass, method, url, etag).await
+    }
+
+    async fn pass(&self, kind: Kind) -> Result<Pass, Refusal> {
+        self.gate.pass(self.class, kind).await.map_err(waiting)
+    }
+
+    /// Makes a request, and tells what came of it.
+    async fn send(
+        &self,
+        pass: Pass,
+        method: Method,
+        url: Url,
+        etag: Option<&str>,
+    ) -> Result<Answer, Refusal> {
+        self.tally.asked(self.class);
+        let answer = self.answer(method, url, etag).await;
+        let heard = match &answer {
+            Ok(answer) => self.heard(answer),
+            Err(Refusal::Unavailable { what }) => {
+                Heard { came: Came::Failed { why: what.clone() }, said: Said::default() }
+            }
+            Err(_) => Heard { came: Came::Turned, said: Said::default() },
+        };
+        let stopped = self.gate.heard(pass, &heard).await;
+        match (heard.came, stopped) {
+            (Came::Failed { .. }, Some(stopped)) => Err(waiting(stopped)),
+            _ => answer,
+        }
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        url: Url,
+        etag: Option<&str>,
+    ) -> Result<Answer, Refusal> {
         let http = if let Some(http) = self.inner.http.get() {
             http
         } else {
@@ -249,39 +342,48 @@ impl GitHubRest {
         let token = format!("Bearer {}", self.inner.token.expose_secret());
         let mut token = HeaderValue::from_str(&token).map_err(|_| Refusal::BadToken)?;
         token.set_sensitive(true);
-        let request = http
+        let mut request = http
             .request(method, url)
             .header(header::AUTHORIZATION, token)
             .header(header::ACCEPT, "application/vnd.github+json")
             .header("X-GitHub-Api-Version", API_VERSION);
+        if let Some(etag) = etag {
+            request = request.header(header::IF_NONE_MATCH, etag);
+        }
         let answer = request.send().await.map_err(|e| {
             self.tally.unanswered();
             unavailable(&e)
         })?;
-        self.note(&answer);
-        Ok(answer)
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let wait = wait(&headers, self.inner.clock.now());
+        let limited = status == 429 || (status == 403 && wait.is_some());
+        self.tally.answered(status.as_u16(), limited);
+        let body = read_whole(answer).await.map_err(no_answer)?;
+        Ok(Answer { status, headers, body })
     }
 
-    /// Takes note of what an answer says of the limit.
-    fn note(&self, answer: &Response) {
-        let (status, headers, now) =
-            (answer.status().as_u16(), answer.headers(), self.inner.clock.now());
+    /// What an answer tells of the token's limit, and of GitHub.
+    fn heard(&self, answer: &Answer) -> Heard {
+        let Answer { status, headers, body } = answer;
         let number = |name| text(headers, name).and_then(|v| v.parse().ok());
-        let wait = wait(headers, now);
-        let limited = status == 429 || (status == 403 && wait.is_some());
-        self.tally.answered(status, limited);
-        let remaining = number("x-ratelimit-remaining");
-        if remaining.is_none() && !limited {
-            return;
-        }
         let reset = text(headers, "x-ratelimit-reset").and_then(|v| v.parse().ok());
-        self.seen.put(LimitSeen {
-            remaining,
+        // Searches and GraphQL have limits of their own.
+        let is_ours = text(headers, "x-ratelimit-resource").is_none_or(|name| name == "core");
+        let said = Said {
+            remaining: number("x-ratelimit-remaining"),
             most: number("x-ratelimit-limit"),
             resets_at: reset.and_then(|seconds| Timestamp::from_timestamp(seconds, 0)),
-            used_up_until: wait.map(|wait| now + wait),
-            seen_at: now,
-        });
+        };
+        let said = if is_ours { said } else { Said::default() };
+        let signs = self.signs(headers, body);
+        let is_said = signs.wait.is_some();
+        let came = match (status.as_u16(), Refusal::of(status.as_u16(), signs)) {
+            (200..=299 | 304 | 404 | 410, _) => Came::Answer,
+            (_, Refusal::Limited { wait }) => Came::Limited { wait: is_said.then_some(wait) },
+            (500.., _) => Came::Failed { why: format!("it answered {}", status.as_u16()) },
+            _ => Came::Turned,
+        };
+        Heard { came, said }
     }
 
     fn signs(&self, headers: &HeaderMap, body: &[u8]) -> Signs {
@@ -337,6 +439,11 @@ fn next_page(headers: &HeaderMap) -> Option<String> {
     rest.split_once('>').map(|(url, _)| url.to_owned())
 }
 
+fn waiting(stopped: Stopped) -> Refusal {
+    let Stopped { reason, wait, .. } = stopped;
+    Refusal::Waiting { reason, wait }
+}
+
 fn unavailable(error: &reqwest::Error) -> Refusal {
     no_answer(NoAnswer::Broken(cause(error)))
 }
@@ -377,7 +484,7 @@ impl ReadGitHub for GitHubRest {
         Ok(Comments { all, fidelity: Fidelity::Verbatim })
     }
 
-    async fn who_am_i(&self) -> Result<Account, Failure> {
+    async fn who_am_i(&self) -> Result<github::Account, Failure> {
         let (account, _): (AccountPayload, _) =
             self.ask(self.url(&["user"])).await.map_err(|refusal| refusal.failure())?;
         Ok(account.into())

@@ -1,10 +1,9 @@
 //! What a client hears of the other side's limit, and what comes of its requests: kept for whoever
 //! shows it, never asked about by the client itself.
 
-use std::sync::{Mutex, PoisonError};
-
 use crate::clock::Timestamp;
-use crate::metrics::{Remote, RemoteRequests};
+use crate::metrics::{Asked, Remote, RemoteFigures};
+use crate::quota::Class;
 
 /// What was said of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,17 +24,23 @@ pub struct LimitSeen {
 #[derive(Debug, Clone)]
 pub(super) struct Tally {
     client: &'static str,
-    requests: RemoteRequests,
+    figures: RemoteFigures,
 }
 
 impl Tally {
     pub fn of(client: &'static str) -> Self {
-        Self { client, requests: RemoteRequests::default() }
+        Self { client, figures: RemoteFigures::default() }
     }
 
     /// Into the figures of the process.
-    pub fn into(self, requests: &RemoteRequests) -> Self {
-        Self { requests: requests.clone(), ..self }
+    pub fn into(self, figures: &RemoteFigures) -> Self {
+        Self { figures: figures.clone(), ..self }
+    }
+
+    /// A request is made.
+    pub fn asked(&self, class: Class) {
+        let asked = Asked { client: self.client, class: class.as_str() };
+        self.figures.asked.get_or_create(&asked).inc();
     }
 
     /// An answer came. A name that is not there is an answer like any other.
@@ -54,20 +59,6 @@ impl Tally {
     }
 
     fn count(&self, result: &'static str) {
-        self.requests.get_or_create(&Remote { client: self.client, result }).inc();
-    }
-}
-
-/// The last of what was said.
-#[derive(Debug, Default)]
-pub(super) struct LastSeen(Mutex<Option<LimitSeen>>);
-
-impl LastSeen {
-    pub fn put(&self, seen: LimitSeen) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
-    }
-
-    pub fn last(&self) -> Option<LimitSeen> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.figures.requests.get_or_create(&Remote { client: self.client, result }).inc();
     }
 }

@@ -4,6 +4,7 @@
 //! nobody above reads a status. A key never gets into an error, a log or `Debug`.
 
 pub mod alarm_webhook;
+pub mod gate;
 pub mod github;
 pub mod github_hooks;
 pub mod github_mcp;

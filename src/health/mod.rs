@@ -7,12 +7,14 @@
 
 pub mod range;
 mod recovery;
+pub mod remotes;
 mod streams;
 
 use std::time::Duration;
 
 pub use range::Range;
 pub use recovery::Recovery;
+pub use remotes::{RemoteNow, WaitingClass};
 pub use streams::{Links, Stream};
 
 use crate::alarms::Kind;
@@ -155,6 +157,10 @@ pub struct Health {
     pub quotas: Vec<QuotaNow>,
     /// What GitHub sent in vain.
     pub recovery: Recovery,
+    /// The other systems at this moment.
+    pub remotes: Vec<RemoteNow>,
+    /// Who waits for them.
+    pub waiting: Vec<WaitingClass>,
     /// What is wrong, the gravest first.
     pub alarms: Vec<RaisedAlarm>,
     /// The processes that run.
@@ -197,6 +203,7 @@ pub async fn read(store: &Store, range: Range, now: Timestamp) -> StoreResult<He
         links: store.link_counts().await?,
         repositories: store.repositories().await?,
     };
+    let remotes = remotes::remotes(store.kept_accounts().await?, now);
     let (open, cycles) = (store.open_work(now).await?, store.cycles(now - range.length()).await?);
     Ok(Health {
         range,
@@ -210,6 +217,8 @@ pub async fn read(store: &Store, range: Range, now: Timestamp) -> StoreResult<He
         links: known.all_links(),
         quotas: store.quotas(now - Duration::from_hours(1)).await?,
         recovery: Recovery::read(store, now).await?,
+        waiting: remotes::waiting(&store.waiting_by_class(now).await?, &remotes),
+        remotes,
         alarms: grave_first(store.alarms().await?),
         processes: store.processes(now - GONE_AFTER).await?,
         database_bytes: store.database_bytes().await?,

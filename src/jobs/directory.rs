@@ -255,7 +255,7 @@ impl Known {
     fn refuse(&mut self, question: &Question, refusal: &Refusal, now: Timestamp) {
         if refusal.concerns_all() {
             let wait = match refusal {
-                Refusal::Quota { wait } => *wait,
+                Refusal::Quota { wait } | Refusal::Waiting { wait, .. } => *wait,
                 _ => PAUSE,
             };
             self.pause = Some((now + wait, refusal.clone()));
@@ -288,6 +288,10 @@ impl Known {
                 Refusal::Quota { .. } => {
                     Refusal::Quota { wait: (*until - now).to_std().unwrap_or_default() }
                 }
+                Refusal::Waiting { reason, .. } => Refusal::Waiting {
+                    reason: reason.clone(),
+                    wait: (*until - now).to_std().unwrap_or_default(),
+                },
                 other => other.clone(),
             }),
             _ => Due::Yes,

@@ -6,8 +6,9 @@
 //!   limit it is given up. One that stood still past its lease (a paused process) and comes back
 //!   finds, when it finishes, that its lease is no longer there.
 //! - *A hint is lost.* The worker looks every second without one.
-//! - *The quota of the other side is used up.* Nothing more is claimed for the sync until it is
-//!   there again: each job would only ask for half of what it needs and wait, all at once.
+//! - *The quota of the other side is used up, or kept for newer changes, or the other side is away.*
+//!   Of the classes that would have to wait nothing more is claimed for the sync until they need
+//!   not: each job would only ask for half of what it needs and wait, all at once.
 //! - *The database does not take the end of a batch.* The batch is handed back as if it had never
 //!   been claimed: that is no fault of its jobs and no attempt.
 //!
@@ -30,6 +31,7 @@ use super::Wake;
 use crate::clock::Clock;
 use crate::ids::Lease;
 use crate::jobs::process_delivery::{Processor, Worked};
+use crate::quota::Class;
 use crate::store::jobs::{ClaimedJob, Stage};
 use crate::store::{Store, StoreResult};
 
@@ -135,12 +137,13 @@ impl Worker {
     /// `None` when nothing is due, when it could only be refused, or when the database does not
     /// answer.
     async fn claim(&self) -> Option<(Lease, Vec<ClaimedJob>)> {
-        if self.stage == Stage::Sync && self.processor.sync.used_up().is_some() {
-            return None;
-        }
+        let up_to = match self.stage {
+            Stage::Read => Class::Backfill,
+            Stage::Sync => self.processor.sync.open_to()?,
+        };
         let lease = Lease(Uuid::new_v4());
         let claimed: StoreResult<_> =
-            self.store.claim_jobs(self.stage, BATCH, lease, LEASE, self.clock.now()).await;
+            self.store.claim_up_to(up_to, self.stage, BATCH, lease, LEASE, self.clock.now()).await;
         match claimed {
             Ok(jobs) if jobs.is_empty() => None,
             Ok(jobs) => Some((lease, jobs)),

@@ -23,6 +23,7 @@ use super::time::At;
 use super::{Database, Store, StoreResult, unreadable};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JobId, Lane, Lease, WorkItemRef};
+use crate::quota::Class;
 use crate::sources::Source;
 use crate::timeline::{EntryOutcome, TimelineEntry};
 
@@ -43,7 +44,8 @@ const CLAIM: Statement = Statement {
             ORDER BY d.available_at, d.id LIMIT $4 FOR UPDATE SKIP LOCKED
         ) due
         WHERE q.id = due.id AND q.status = 'queued'
-        RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts, q.requeued_at, q.last_error",
+        RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts, q.requeued_at, q.last_error,
+            CAST(q.class AS bigint)",
     sqlite: "
         UPDATE work_queue
         SET status = 'claimed', attempts = attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
@@ -53,10 +55,11 @@ const CLAIM: Statement = Statement {
               AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = d.lane)
             ORDER BY d.available_at, d.id LIMIT $4
         ) AND status = 'queued'
-        RETURNING id, source, delivery_id, lane, attempts, requeued_at, last_error",
+        RETURNING id, source, delivery_id, lane, attempts, requeued_at, last_error, class",
 };
 
-/// All due jobs of one lane, that of the oldest.
+/// All due jobs of one lane, that of the oldest of the first class up to `$5`. Looked for by an
+/// index of its own: sorting what waits would read all of it for each claim.
 const CLAIM_SYNC: Statement = Statement {
     postgres: "
         UPDATE work_queue q
@@ -65,26 +68,27 @@ const CLAIM_SYNC: Statement = Statement {
             SELECT id FROM work_queue d
             WHERE d.status = 'queued' AND d.stage = 'sync' AND d.available_at <= $1 AND d.lane = (
                 SELECT f.lane FROM work_queue f
-                WHERE f.status = 'queued' AND f.stage = 'sync' AND f.available_at <= $1
+                WHERE f.status = 'queued' AND f.stage = 'sync' AND f.class <= $5 AND f.available_at <= $1
                   AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = f.lane)
-                ORDER BY f.available_at, f.id LIMIT 1)
+                ORDER BY f.class, f.available_at, f.id LIMIT 1)
             ORDER BY d.id LIMIT $4 FOR UPDATE SKIP LOCKED
         ) due
         WHERE q.id = due.id AND q.status = 'queued'
-        RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts, q.requeued_at, q.last_error",
+        RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts, q.requeued_at, q.last_error,
+            CAST(q.class AS bigint)",
     sqlite: "
         UPDATE work_queue
         SET status = 'claimed', attempts = attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
         WHERE id IN (
             SELECT d.id FROM work_queue d
             WHERE d.status = 'queued' AND d.stage = 'sync' AND d.available_at <= $1 AND d.lane = (
-                SELECT f.lane FROM work_queue f INDEXED BY work_queue_sync_due
-                WHERE f.status = 'queued' AND f.stage = 'sync' AND f.available_at <= $1
+                SELECT f.lane FROM work_queue f INDEXED BY work_queue_sync_by_class
+                WHERE f.status = 'queued' AND f.stage = 'sync' AND f.class <= $5 AND f.available_at <= $1
                   AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = f.lane)
-                ORDER BY f.available_at, f.id LIMIT 1)
+                ORDER BY f.class, f.available_at, f.id LIMIT 1)
             ORDER BY d.id LIMIT $4
         ) AND status = 'queued'
-        RETURNING id, source, delivery_id, lane, attempts, requeued_at, last_error",
+        RETURNING id, source, delivery_id, lane, attempts, requeued_at, last_error, class",
 };
 
 const BODIES: Statement = Statement {
@@ -105,7 +109,7 @@ const MARK_PROCESSING: Statement = Statement {
         UPDATE github_webhook_events SET status = 'processing'
         WHERE delivery_id IN (SELECT value FROM json_each($1))",
 };
-type ClaimRow = (i64, String, String, Option<String>, i64, Option<At>, Option<String>);
+type ClaimRow = (i64, String, String, Option<String>, i64, Option<At>, Option<String>, i64);
 type BodyRow = (String, String, String, String, Option<Vec<u8>>, At, Option<String>, String);
 
 impl Store {
@@ -120,8 +124,23 @@ impl Store {
         lease_for: Duration,
         now: Timestamp,
     ) -> StoreResult<Vec<ClaimedJob>> {
+        self.claim_up_to(Class::Backfill, stage, limit, lease, lease_for, now).await
+    }
+
+    /// As [`Store::claim_jobs`]; in [`Stage::Sync`] that of a lane in which a job of the class
+    /// `up_to`, or of one before it, is due. Jobs of any class in that lane come along.
+    pub async fn claim_up_to(
+        &self,
+        up_to: Class,
+        stage: Stage,
+        limit: i64,
+        lease: Lease,
+        lease_for: Duration,
+        now: Timestamp,
+    ) -> StoreResult<Vec<ClaimedJob>> {
         loop {
-            let (jobs, orphans) = self.claim_once(stage, limit, lease, lease_for, now).await?;
+            let claimed = self.claim_once(up_to, stage, limit, lease, lease_for, now);
+            let (jobs, orphans) = claimed.await?;
             let is_all = orphans.is_empty();
             self.bury(lease, orphans, now).await;
             if is_all || !jobs.is_empty() {
@@ -133,6 +152,7 @@ impl Store {
     /// One claim: jobs with their deliveries, and those that have none.
     async fn claim_once(
         &self,
+        up_to: Class,
         stage: Stage,
         limit: i64,
         lease: Lease,
@@ -147,11 +167,14 @@ impl Store {
         macro_rules! claim {
             ($transaction:expr, $dialect:ident) => {{
                 let mut transaction = $transaction;
-                let claim = sqlx::query_as(claim.$dialect)
+                let mut claim = sqlx::query_as(claim.$dialect)
                     .bind(At(now))
                     .bind(token)
                     .bind(At(now + lease_for))
                     .bind(limit);
+                if stage == Stage::Sync {
+                    claim = claim.bind(up_to.number());
+                }
                 let rows: Vec<ClaimRow> = claim.fetch_all(&mut *transaction).await?;
                 if let Some(ids) = of_github(rows.iter().map(|row| (&row.1, &row.2)))? {
                     let processing = sqlx::query(MARK_PROCESSING.$dialect).bind(ids);
@@ -241,7 +264,7 @@ fn with_bodies(
         })
         .collect();
     let (mut jobs, mut orphans) = (Vec::with_capacity(rows.len()), Vec::new());
-    for (id, source, delivery_id, lane, attempts, requeued_at, last_error) in rows {
+    for (id, source, delivery_id, lane, attempts, requeued_at, last_error, class) in rows {
         let delivery = by_id.remove(&(source.clone(), delivery_id.clone()));
         let id = JobId(id);
         let source = source.parse().map_err(|e| unreadable("source", e))?;
@@ -260,6 +283,7 @@ fn with_bodies(
             repository,
             origin: origin.parse().map_err(|e| unreadable("origin", e))?,
             lane,
+            class: Class::of_number(class),
             attempt,
             last_error,
             encoding,

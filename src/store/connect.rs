@@ -13,6 +13,7 @@ use sqlx::{Connection, PgPool};
 use tokio::sync::Semaphore;
 
 use super::changes::Changed;
+use super::quota_accounts::OwnAccounts;
 use super::{Condition, Database, Store, StoreError, StoreResult, TURNS, condition_of, on_writer};
 
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -176,7 +177,8 @@ impl Store {
 
     fn over(database: Database, intake: Option<PgPool>) -> Self {
         let turns = Arc::new(Semaphore::new(TURNS));
-        Self { database, changed: Changed::default(), intake, turns }
+        let (changed, accounts) = (Changed::default(), OwnAccounts::default());
+        Self { database, changed, intake, turns, accounts }
     }
 
     async fn migrate(&self) -> StoreResult<()> {

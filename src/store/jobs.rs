@@ -15,6 +15,7 @@ use super::time::At;
 use super::{Database, Store, StoreResult, on_writer};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JobId, Lane, Lease};
+use crate::quota::Class;
 use crate::sources::{Origin, Source};
 use crate::timeline::TimelineEntry;
 
@@ -40,6 +41,8 @@ pub struct ClaimedJob {
     pub origin: Origin,
     /// Its lane.
     pub lane: Option<Lane>,
+    /// How soon it has a claim on other systems' quotas.
+    pub class: Class,
     /// Which attempt this is, from 1.
     pub attempt: u32,
     /// Why the one before it did not come to its end, where it did not.

@@ -36,6 +36,7 @@ pub mod jobs;
 pub mod links;
 pub mod plane_names;
 pub mod queue_now;
+pub mod quota_accounts;
 pub mod quotas;
 pub mod rebuild;
 pub mod rebuild_rows;
@@ -91,6 +92,8 @@ pub struct Store {
     intake: Option<PgPool>,
     /// Turns at making cards, which is done by one transaction at a time.
     turns: Arc<Semaphore>,
+    /// What was asked of other systems, where nobody else has to know of it.
+    accounts: quota_accounts::OwnAccounts,
 }
 
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@ use super::rows::Statement;
 use super::time::At;
 use super::{Database, Store, StoreResult, on_reader, on_writer};
 use crate::clock::Timestamp;
+use crate::quota::Class;
 
 /// Jobs that are looked at when they are told apart by repository: enough for any day, and a bound
 /// for the worst one.
@@ -32,6 +33,19 @@ pub struct Waiting {
     pub oldest: Option<Timestamp>,
     /// When the first of the dead ones died.
     pub dead_since: Option<Timestamp>,
+}
+
+/// What waits in the second stage, for other systems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClassWaiting {
+    /// How soon it has a claim on their quotas.
+    pub class: Class,
+    /// How many jobs.
+    pub jobs: i64,
+    /// Of those the ones that are due.
+    pub due: i64,
+    /// When the next of them is due.
+    pub next: Timestamp,
 }
 
 #[derive(FromRow)]
@@ -134,6 +148,22 @@ pub struct QueueSample {
 }
 
 impl Store {
+    /// What waits for other systems, by class; an index holds all that this reads.
+    pub async fn waiting_by_class(&self, now: Timestamp) -> StoreResult<Vec<ClassWaiting>> {
+        const BY_CLASS: &str = "SELECT CAST(class AS bigint), COUNT(*),
+                COUNT(CASE WHEN available_at <= $1 THEN 1 END), MIN(available_at)
+            FROM work_queue WHERE status = 'queued' AND stage = 'sync' GROUP BY class ORDER BY class";
+        let rows: Vec<(i64, i64, i64, At)> = on_reader!(self, pool => sqlx::query_as(BY_CLASS)
+            .bind(At(now)).fetch_all(pool).await?);
+        let waiting = |(class, jobs, due, next): (i64, i64, i64, At)| ClassWaiting {
+            class: Class::of_number(class),
+            jobs,
+            due,
+            next: next.0,
+        };
+        Ok(rows.into_iter().map(waiting).collect())
+    }
+
     /// What waits, by source and stage.
     pub async fn waiting_by_source(&self) -> StoreResult<Vec<Waiting>> {
         let rows: Vec<WaitingRow> =

@@ -22,6 +22,7 @@ use super::time::{At, to_text};
 use super::{Database, Store, StoreResult, on_reader, unreadable};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, RepositorySyncId};
+use crate::quota::Class;
 use crate::sources::Source;
 use crate::timeline::EntryOutcome;
 
@@ -77,11 +78,11 @@ struct NameRow<'a> {
     delivery_id: &'a str,
 }
 
-/// From the beginning: read again, in the lane of reading.
+/// From the beginning: read again, in the lane of reading, and as a class of its own.
 macro_rules! requeue {
     ($which:literal) => {
         statement!(
-            "UPDATE work_queue SET status = 'queued', attempts = 0, available_at = $2, requeued_at = $2, finished_at = NULL,
+            "UPDATE work_queue SET status = 'queued', class = $3, attempts = 0, available_at = $2, requeued_at = $2, finished_at = NULL,
                 lane = CASE WHEN stage = 'sync' THEN substr(lane, length('sync:') + 1) ELSE lane END, stage = 'read'
              FROM ",
             rows(source "text", delivery_id "text"),
@@ -218,7 +219,7 @@ impl Store {
         deliveries: &[(Source, &DeliveryId)],
         now: Timestamp,
     ) -> StoreResult<ReplayedBatch> {
-        self.requeue(REQUEUE, deliveries, "queued again by hand", now).await
+        self.requeue(REQUEUE, Class::Replay, deliveries, "queued again by hand", now).await
     }
 
     /// Runs those again that have ended: what they tell of was found to differ once more.
@@ -258,13 +259,15 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<bool> {
         let reason = "queued again: its sender repeated it";
-        let batch = self.requeue(REQUEUE_FAILED, &[(source, id)], reason, now).await?;
+        let which = [(source, id)];
+        let batch = self.requeue(REQUEUE_FAILED, Class::Live, &which, reason, now).await?;
         Ok(batch.queued > 0)
     }
 
     async fn requeue(
         &self,
         requeue: Statement,
+        class: Class,
         deliveries: &[(Source, &DeliveryId)],
         reason: &str,
         now: Timestamp,
@@ -279,6 +282,7 @@ impl Store {
                 let queued: Vec<QueuedRow> = sqlx::query_as(requeue.$dialect)
                     .bind(&names)
                     .bind(At(now))
+                    .bind(class.number())
                     .fetch_all(&mut *transaction)
                     .await?;
                 let mut revised = Vec::new();

@@ -18,10 +18,12 @@ use crate::access::Scope;
 use crate::alarms::Kind;
 use crate::clock::Timestamp;
 use crate::health::Recovery;
-use crate::metrics::{Metrics, OfClient, OfKind, OfOutcome, OfStage, OfState};
+use crate::metrics::{Asked, Metrics, OfClass, OfClient, OfKind, OfOutcome, OfStage, OfState};
+use crate::quota::Class;
 use crate::store::StoreResult;
 use crate::store::alarms::RaisedAlarm;
-use crate::store::queue_now::Waiting;
+use crate::store::queue_now::{ClassWaiting, Waiting};
+use crate::store::quota_accounts::KeptAccount;
 use crate::store::quotas::QuotaNow;
 use crate::store::stats::QueueStats;
 
@@ -96,6 +98,8 @@ struct Stored {
     queue: QueueStats,
     waiting: Vec<Waiting>,
     quotas: Vec<QuotaNow>,
+    accounts: Vec<KeptAccount>,
+    classes: Vec<ClassWaiting>,
     alarms: Vec<RaisedAlarm>,
     recovery: Recovery,
 }
@@ -107,6 +111,8 @@ impl Stored {
             queue: store.queue_stats(now).await?,
             waiting: store.waiting_by_source().await?,
             quotas: store.quotas(now - Duration::from_hours(1)).await?,
+            accounts: store.kept_accounts().await?,
+            classes: store.waiting_by_class(now).await?,
             alarms: store.alarms().await?,
             recovery: Recovery::read(store, now).await?,
         })
@@ -137,10 +143,35 @@ impl Stored {
             let used_up = seen.used_up && seen.resets_at.is_none_or(|at| at > now);
             metrics.quota_used_up.get_or_create(&label).set(i64::from(used_up));
         }
+        self.show_remotes(metrics, now);
         for kind in Kind::ALL.map(Kind::as_str) {
             let raised = self.alarms.iter().filter(|alarm| alarm.kind == kind).count();
             let raised = i64::try_from(raised).unwrap_or(i64::MAX);
             metrics.alarms.get_or_create(&OfKind { kind }).set(raised);
+        }
+    }
+}
+
+impl Stored {
+    fn show_remotes(&self, metrics: &Metrics, now: Timestamp) {
+        metrics.quota_wait_seconds.clear();
+        metrics.circuit_open.clear();
+        for KeptAccount { account, .. } in &self.accounts {
+            let client = account.remote.as_str();
+            let open = i64::from(!account.breaker.is_closed());
+            metrics.circuit_open.get_or_create(&OfClient { client: client.to_owned() }).set(open);
+            for class in Class::ALL {
+                let held = account.look(class, now);
+                let wait = held.map_or(0, |held| (held.until - now).num_seconds().max(1));
+                let label = Asked { client, class: class.as_str() };
+                metrics.quota_wait_seconds.get_or_create(&label).set(wait);
+            }
+        }
+        for class in Class::ALL {
+            let waiting = self.classes.iter().find(|waiting| waiting.class == class);
+            let label = OfClass { class: class.as_str() };
+            let jobs = waiting.map_or(0, |waiting| waiting.jobs);
+            metrics.quota_waiting_jobs.get_or_create(&label).set(jobs);
         }
     }
 }

@@ -9,4 +9,5 @@ mod browser;
 mod figures;
 mod ops;
 mod page;
+mod remotes;
 mod site;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jetbridge::figures::Ended;
-use jetbridge::metrics::{Attempt, EndedAs, OfKind, OfSource, Received, Remote};
+use jetbridge::metrics::{Asked, Attempt, EndedAs, OfKind, OfSource, Received, Remote};
+use jetbridge::quota::Account;
 use jetbridge::store::quotas::QuotaSeen;
 use serde_json::Value;
 
@@ -32,7 +33,13 @@ async fn exposed() -> Exposed {
     metrics.ended.get_or_create(&EndedAs { source, outcome: Ended::Done.as_str() }).inc();
     metrics.lag_seconds.get_or_create(&OfSource { source }).observe(1.0);
     metrics.sync_writes.get_or_create(&OfKind { kind: "create_item" }).inc();
-    metrics.remote_requests.get_or_create(&Remote { client: source, result: "ok" }).inc();
+    metrics.remote.requests.get_or_create(&Remote { client: source, result: "ok" }).inc();
+    let asked = Asked { client: source, class: "live" };
+    metrics.remote.asked.get_or_create(&asked).inc();
+    let account = Account::new(jetbridge::quota::Remote::Plane);
+    let ledger = site.app.store.account(account.remote, "plane-1", &site.app.clock);
+    ledger.change(&mut |_| ()).await.unwrap();
+    site.app.store.copy_account("plane-1", &account, now).await.unwrap();
     let mut exposed = Exposed::new();
     for line in site.get("/metrics").await.lines().filter(|line| !line.starts_with('#')) {
         let series = line.rsplit_once(' ').unwrap().0;

@@ -6,6 +6,7 @@
 mod support;
 
 mod behind;
+mod classes;
 mod comments;
 mod convergence;
 mod echo;
@@ -14,4 +15,5 @@ mod order;
 mod outages;
 mod quota;
 mod rules;
+mod sharing;
 mod world;

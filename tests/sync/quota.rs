@@ -23,7 +23,7 @@ use crate::world::{Asking, REPOSITORY, World};
 const REFUSED: Duration = Duration::from_mins(10);
 
 /// A worker that works off what is due when it is told to.
-fn worker(world: &World, stage: Stage, clock: &Clock) -> Worker {
+pub fn worker(world: &World, stage: Stage, clock: &Clock) -> Worker {
     let (store, wake) = (world.store.clone(), Wake::default());
     let processor = Processor {
         store: store.clone(),

@@ -17,7 +17,8 @@ use super::github_rest::GitHubRest;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{GithubConfig, RepositoryName};
 use crate::failure::Failure;
-use crate::metrics::RemoteRequests;
+use crate::metrics::RemoteFigures;
+use crate::quota::Class;
 use crate::sync::github::{Account, Comment, Issue, IssueState};
 
 /// What became of an issue.
@@ -146,8 +147,20 @@ impl GitHub {
 
     /// Counting what REST is asked.
     #[must_use]
-    pub fn counting(self, requests: &RemoteRequests) -> Self {
-        Self { rest: self.rest.map(|rest| rest.counting(requests)), ..self }
+    pub fn counting(self, figures: &RemoteFigures) -> Self {
+        self.with_rest(|rest| rest.counting(figures))
+    }
+
+    /// The same client for requests of a class. The MCP server asks on its own account.
+    #[must_use]
+    pub fn in_class(self, class: Class) -> Self {
+        self.with_rest(|rest| rest.in_class(class))
+    }
+
+    /// With another REST client, made of the one that there is.
+    #[must_use]
+    pub fn with_rest(self, change: impl FnOnce(GitHubRest) -> GitHubRest) -> Self {
+        Self { rest: self.rest.map(change), ..self }
     }
 
     /// The MCP client, where one is configured.

@@ -38,6 +38,13 @@ pub(in crate::clients) enum Refusal {
         /// Until it is over.
         wait: Duration,
     },
+    /// Nothing was asked: it has to wait.
+    Waiting {
+        /// For what.
+        reason: String,
+        /// Until then.
+        wait: Duration,
+    },
     /// GitHub, or whoever stands between, does not answer or can't now.
     Unavailable {
         /// What happened.
@@ -120,6 +127,9 @@ impl Refusal {
                 reason: "GitHub's rate limit is used up".to_owned(),
                 wait: *wait,
             },
+            Self::Waiting { reason, wait } => {
+                Failure::Quota { reason: reason.clone(), wait: *wait }
+            }
             Self::Unavailable { what } => Failure::retry(format!(
                 "GitHub is not available: {what}; check github.api_url if it stays so"
             )),

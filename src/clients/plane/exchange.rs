@@ -1,6 +1,6 @@
 //! One request and its answer: the key, the limits of size and time, and the table.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -10,11 +10,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::quota::Quota;
 use super::refusal::{Refusal, existing_id, kind_of, refusal, says_gone};
 use super::{Creation, PlaneClient};
+use crate::clients::gate::Stopped;
 use crate::clients::http_client::{NoAnswer, cause, read_whole};
-use crate::clients::limits::Tally;
+use crate::quota::{Came, Heard, Kind, Pass, Said, Why};
 
 /// Entries a page: Plane's greatest.
 const PER_PAGE: &str = "1000";
@@ -48,6 +48,8 @@ pub(super) struct Answered {
     pub status: StatusCode,
     wait: Option<Duration>,
     body: Vec<u8>,
+    /// Requests that are left, where that is said.
+    remaining: Option<u32>,
 }
 
 impl Answered {
@@ -87,15 +89,15 @@ impl Answered {
         Err(self.refusal())
     }
 
-    /// How long not to ask again, when the quota is used up.
-    fn quota_wait(&self) -> Option<Duration> {
-        match self.status {
-            StatusCode::TOO_MANY_REQUESTS => match self.refusal() {
-                Refusal::Quota { wait } => Some(wait),
-                _ => None,
-            },
-            _ => None,
-        }
+    /// What it tells of the key's limit, and of Plane.
+    fn heard(&self) -> Heard {
+        let came = match (self.status.as_u16(), self.refusal()) {
+            (429, Refusal::Quota { wait }) => Came::Limited { wait: Some(wait) },
+            (500.., refusal) => Came::Failed { why: refusal.said() },
+            (300..=399 | 401 | 403, _) => Came::Turned,
+            _ => Came::Answer,
+        };
+        Heard { came, said: Said { remaining: self.remaining, ..Said::default() } }
     }
 
     fn is_gone(&self) -> bool {
@@ -153,11 +155,54 @@ impl PlaneClient {
         url: Url,
         body: Option<Value>,
     ) -> Result<Answered, Refusal> {
+        let kind = if method == Method::GET { Kind::Read } else { Kind::Write };
+        let mut pass = self.pass(kind).await?;
+        if pass.is_probe {
+            // Harmless, and never the fault of the one thing that is asked for next.
+            self.send(pass, Method::GET, self.url(&["users", "me"]), None).await?;
+            pass = self.pass(kind).await?;
+        }
+        self.send(pass, method, url, body).await
+    }
+
+    async fn pass(&self, kind: Kind) -> Result<Pass, Refusal> {
+        self.gate.pass(self.class, kind).await.map_err(refusal_of)
+    }
+
+    /// Makes a request, and tells what came of it.
+    async fn send(
+        &self,
+        pass: Pass,
+        method: Method,
+        url: Url,
+        body: Option<Value>,
+    ) -> Result<Answered, Refusal> {
+        self.tally.asked(self.class);
+        let answered = self.answer(method, url, body).await;
+        let heard = match &answered {
+            Ok(answered) => answered.heard(),
+            Err(refusal @ Refusal::Unavailable { .. }) => {
+                Heard { came: Came::Failed { why: refusal.said() }, said: Said::default() }
+            }
+            Err(_) => Heard { came: Came::Turned, said: Said::default() },
+        };
+        let stopped = self.gate.heard(pass, &heard).await;
+        match (heard.came, stopped) {
+            (Came::Failed { .. }, Some(stopped)) => Err(refusal_of(stopped)),
+            _ => answered,
+        }
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<Value>,
+    ) -> Result<Answered, Refusal> {
         let http = self.http()?;
         let key = self.inner.key.expose_secret();
         let mut key = HeaderValue::from_str(key).map_err(|_| Refusal::BadKey)?;
         key.set_sensitive(true);
-        self.quota.ask()?;
         let mut request = http.request(method, url).header("X-API-Key", key);
         if let Some(body) = &body {
             request = request.json(body);
@@ -166,16 +211,14 @@ impl PlaneClient {
             self.tally.unanswered();
             unavailable(&e)
         })?;
-        self.tally
-            .answered(answer.status().as_u16(), answer.status() == StatusCode::TOO_MANY_REQUESTS);
-        let (status, headers) = (answer.status(), answer.headers().clone());
+        let status = answer.status();
+        self.tally.answered(status.as_u16(), status == StatusCode::TOO_MANY_REQUESTS);
+        let headers = answer.headers().clone();
         let wait = number(&headers, "retry-after").map(u64::from).map(Duration::from_secs);
         let wait = wait.map(|wait| wait.max(Duration::from_secs(1)));
         let remaining = number(&headers, "x-ratelimit-remaining");
-        let body = read_whole(answer).await.map_err(no_answer);
-        let answered = Answered { status, wait, body: body? };
-        self.quota.told(remaining, answered.quota_wait());
-        Ok(answered)
+        let body = read_whole(answer).await.map_err(no_answer)?;
+        Ok(Answered { status, wait, body, remaining })
     }
 
     fn http(&self) -> Result<&reqwest::Client, Refusal> {
@@ -186,9 +229,13 @@ impl PlaneClient {
             .map_err(|e| unavailable(&e))?;
         Ok(self.inner.http.get_or_init(|| made))
     }
+}
 
-    pub(super) fn with_quota(inner: Inner, quota: Quota) -> Self {
-        Self { inner: Arc::new(inner), quota: Arc::new(quota), tally: Tally::of("plane") }
+/// Why nothing was asked.
+fn refusal_of(stopped: Stopped) -> Refusal {
+    match stopped {
+        Stopped { why: Some(Why::UsedUp), wait, .. } => Refusal::Quota { wait },
+        Stopped { reason, wait, .. } => Refusal::Waiting { reason, wait },
     }
 }
 

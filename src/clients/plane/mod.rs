@@ -6,7 +6,6 @@
 //! slash. When an answer says that the quota is used up, the next question is not asked.
 
 mod exchange;
-mod quota;
 mod read;
 mod refusal;
 mod shapes;
@@ -17,22 +16,32 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::Url;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use self::exchange::Inner;
-use self::quota::Quota;
-pub use self::quota::Remaining;
 pub use self::read::ProjectRole;
 pub use self::refusal::Refusal;
+use super::gate::{Gate, Stopped, account_name};
 use super::limits::{LimitSeen, Tally};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::Secrets;
-use crate::metrics::RemoteRequests;
+use crate::metrics::RemoteFigures;
+use crate::quota::ledger::Ledger;
+use crate::quota::{Account, Class, Pauses, Remote};
 use crate::sync::plane::Item;
 
 /// The window of Plane's rate limit, and the wait after a 429 that does not say how long.
 const QUOTA_WINDOW: Duration = Duration::from_mins(1);
+
+/// How many requests the key had left, when Plane last said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remaining {
+    /// So many.
+    pub requests: u32,
+    /// At that time.
+    pub seen_at: Timestamp,
+}
 
 /// What a create came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +128,9 @@ pub struct InvalidApiUrl;
 #[derive(Clone)]
 pub struct PlaneClient {
     inner: Arc<Inner>,
-    quota: Arc<Quota>,
+    gate: Arc<Gate>,
+    class: Class,
+    clock: Clock,
     tally: Tally,
 }
 
@@ -155,30 +166,73 @@ impl PlaneClient {
             .map_err(|()| InvalidApiUrl)?;
         let Some(key) = keys.expose().next().map(SecretString::from) else { return Ok(None) };
         let (workspace, http) = (workspace.to_owned(), OnceLock::new());
-        let inner = Inner { api_url, workspace, key, timeout, http };
-        Ok(Some(Self::with_quota(inner, Quota::new(Clock::System))))
+        let inner = Arc::new(Inner { api_url, workspace, key, timeout, http });
+        let (clock, class) = (Clock::System, Class::Live);
+        let gate = Arc::new(Gate::new(Remote::Plane, clock.clone()));
+        Ok(Some(Self { inner, gate, class, clock, tally: Tally::of(Remote::Plane.as_str()) }))
     }
 
     /// Reckoning the quota by another clock.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
-        Self { quota: Arc::new(Quota::new(clock)), ..self }
+        Self { gate: Arc::new(self.gate.by(clock.clone())), clock, ..self }
+    }
+
+    /// Sharing the key's quota with others.
+    #[must_use]
+    pub fn sharing(self, ledger: Arc<dyn Ledger>) -> Self {
+        Self { gate: Arc::new(self.gate.sharing(ledger)), ..self }
+    }
+
+    /// Leaving Plane alone for so long when it does not answer.
+    #[must_use]
+    pub fn pausing(self, pauses: Pauses) -> Self {
+        Self { gate: Arc::new(self.gate.pausing(pauses)), ..self }
+    }
+
+    /// The same client for requests of a class.
+    #[must_use]
+    pub fn in_class(self, class: Class) -> Self {
+        Self { class, ..self }
+    }
+
+    /// Whose requests these are.
+    pub fn class(&self) -> Class {
+        self.class
     }
 
     /// Counting its requests.
     #[must_use]
-    pub fn counting(self, requests: &RemoteRequests) -> Self {
-        Self { tally: self.tally.into(requests), ..self }
+    pub fn counting(self, figures: &RemoteFigures) -> Self {
+        Self { tally: self.tally.into(figures), ..self }
+    }
+
+    /// What the account of the key is called.
+    pub fn account_name(&self) -> String {
+        let Inner { api_url, key, .. } = &*self.inner;
+        account_name(Remote::Plane, api_url.as_str(), key.expose_secret())
+    }
+
+    /// What is known of the key's quota, as this process last saw it.
+    pub fn account(&self) -> Account {
+        self.gate.account()
+    }
+
+    /// Why a job of a class should not begin now.
+    pub fn look(&self, class: Class) -> Option<Stopped> {
+        self.gate.look(class)
     }
 
     /// What Plane last said of the key's limit.
     pub fn limit_seen(&self) -> Option<LimitSeen> {
-        self.quota.seen()
+        self.gate.limit_seen()
     }
 
     /// How many requests the key had left; `None` when Plane did not say so within a minute.
     pub fn remaining(&self) -> Option<Remaining> {
-        self.quota.remaining()
+        let seen = self.gate.limit_seen()?;
+        let remaining = Remaining { requests: seen.remaining?, seen_at: seen.seen_at };
+        (remaining.seen_at + QUOTA_WINDOW > self.clock.now()).then_some(remaining)
     }
 
     /// Whose key it is.

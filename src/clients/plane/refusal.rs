@@ -28,6 +28,13 @@ pub enum Refusal {
         /// Until there are some again.
         wait: Duration,
     },
+    /// Nothing was asked: it has to wait, for something else than a used-up quota.
+    Waiting {
+        /// For what.
+        reason: String,
+        /// Until then.
+        wait: Duration,
+    },
     /// Plane did not answer, or answered that it can't now.
     Unavailable {
         /// What happened.
@@ -82,6 +89,9 @@ impl Refusal {
                 reason: "Plane's request quota is used up (429)".to_owned(),
                 wait: *wait,
             },
+            Self::Waiting { reason, wait } => {
+                Failure::Quota { reason: reason.clone(), wait: *wait }
+            }
             Self::Unavailable { what } => Failure::retry(format!(
                 "Plane's API is not available: {what}; check plane.api_url if it stays so"
             )),
@@ -110,11 +120,21 @@ impl Refusal {
         }
     }
 
+    /// What happened, in a few words, where Plane did not answer or can't.
+    pub(super) fn said(&self) -> String {
+        match self {
+            Self::Unavailable { what } => what.clone(),
+            Self::Busy { status, .. } => format!("it answered {status}"),
+            other => other.failure().to_string(),
+        }
+    }
+
     /// Whether the same would be answered to any other request now.
     pub fn concerns_all(&self) -> bool {
         match self {
             Self::BadKey
             | Self::Quota { .. }
+            | Self::Waiting { .. }
             | Self::Unavailable { .. }
             | Self::Busy { .. }
             | Self::Unreadable { .. } => true,

@@ -175,7 +175,10 @@ impl Processor {
         let cause = jobs.last().map(|job| (job.source, job.delivery_id.clone()));
         let told = Told { issue, arrival: arrival.unwrap_or(0), comments, deleted, gone, cause };
         let attempt = jobs.iter().map(|job| job.attempt).max().unwrap_or(1);
-        self.sync.sync(&target, told, attempt, WhenGone::MarkBroken).await
+        // Whoever has waited longest with it brings the others along.
+        let class = jobs.iter().map(|job| job.class).min().unwrap_or_default();
+        let sync = self.sync.clone().in_class(class);
+        sync.sync(&target, told, attempt, WhenGone::MarkBroken).await
     }
 
     /// Those comments that are not known to be newer or gone, and those that are gone for good.

@@ -38,14 +38,15 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::clients::gate::Stopped;
 use crate::clients::github::GitHub;
-use crate::clients::limits::LimitSeen;
 use crate::clients::plane::PlaneClient;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::config::{RepositoryConfig, RepositoryName};
 use crate::failure::Failure;
 use crate::ids::Lease;
 use crate::metrics::Metrics;
+use crate::quota::Class;
 use crate::store::links::{Held, IssueLink, LinkKey};
 use crate::store::{Store, StoreError};
 use crate::sync::mapping::Mapping;
@@ -62,8 +63,6 @@ pub use sides::{Target, Told};
 const HOLD: Duration = Duration::from_secs(30);
 /// How long after Plane refused the key or the access it is tried again: a person has to act.
 const FORBIDDEN: Duration = Duration::from_mins(10);
-/// The longest that a used-up quota is believed: GitHub's window, and a little for clocks that differ.
-const LONGEST_QUOTA: Duration = Duration::from_mins(65);
 /// When to look again for a link that somebody else holds, or for a database that is away.
 const BUSY: Duration = Duration::from_secs(3);
 
@@ -88,9 +87,16 @@ impl IssueSync {
     /// Counting what its clients ask.
     #[must_use]
     pub fn counting(self, metrics: &Metrics) -> Self {
-        let requests = &metrics.remote_requests;
-        let plane = self.plane.map(|client| client.counting(requests));
-        Self { plane, github: self.github.map(|client| client.counting(requests)), ..self }
+        let figures = &metrics.remote;
+        let plane = self.plane.map(|client| client.counting(figures));
+        Self { plane, github: self.github.map(|client| client.counting(figures)), ..self }
+    }
+
+    /// The same, asking both sides as a class does.
+    #[must_use]
+    pub fn in_class(self, class: Class) -> Self {
+        let plane = self.plane.map(|client| client.in_class(class));
+        Self { plane, github: self.github.map(|client| client.in_class(class)), ..self }
     }
 
     /// Brings one issue and its comments in step now. `attempt` is for the record.
@@ -112,7 +118,7 @@ impl IssueSync {
             let why = "set plane.api_url, plane.api_key and plane.workspace to have it written";
             return Ok(Box::pin(self.only_asked(target, told, why)).await);
         };
-        if let Some(failure) = self.used_up() {
+        if let Some(failure) = self.held_up(plane.class()) {
             return Err(failure);
         }
         let key = LinkKey {
@@ -133,20 +139,18 @@ impl IssueSync {
         done.map(|()| hand.into_report())
     }
 
-    /// That Plane's or GitHub's quota is used up, as far as they have said so, and until when:
-    /// whatever would be asked now of the one could only wait for the other.
-    pub fn used_up(&self) -> Option<Failure> {
-        let plane = self.plane.as_ref().and_then(PlaneClient::limit_seen);
-        let github = self.github.as_ref().and_then(|github| github.rest()?.limit_seen());
-        let now = self.clock.now();
-        let sides = [
-            ("Plane's request quota is used up (429)", plane),
-            ("GitHub's rate limit is used up", github),
-        ];
-        let waits = sides
-            .iter()
-            .filter_map(|(reason, seen)| Some((refused_for(seen.as_ref()?, now)?, *reason)));
-        waits.max().map(|(wait, reason)| Failure::Quota { reason: reason.to_owned(), wait })
+    /// Why jobs of a class should not begin now, and until when: whatever would be asked of the one
+    /// side could only wait for the other.
+    pub fn held_up(&self, class: Class) -> Option<Failure> {
+        let plane = self.plane.as_ref().and_then(|plane| plane.look(class));
+        let github = self.github.as_ref().and_then(|github| github.rest()?.look(class));
+        let longest = [plane, github].into_iter().flatten().max_by_key(|stopped| stopped.wait);
+        longest.map(|Stopped { reason, wait, .. }| Failure::Quota { reason, wait })
+    }
+
+    /// The lowest class whose jobs may begin now; those before it may, too.
+    pub fn open_to(&self) -> Option<Class> {
+        Class::ALL.into_iter().rev().find(|class| self.held_up(*class).is_none())
     }
 
     /// For the board alone, which has what the webhook told already: a GitHub that can't be asked
@@ -194,12 +198,6 @@ impl Mappings {
         let found = self.0.iter().find(|(name, _)| name == repository);
         found.map(|(_, mapping)| mapping.clone()).unwrap_or_default()
     }
-}
-
-/// How long a limit that was reached refuses everything, from now on.
-fn refused_for(seen: &LimitSeen, now: Timestamp) -> Option<Duration> {
-    let until = seen.used_up_until?.min(seen.seen_at + LONGEST_QUOTA);
-    (until - now).to_std().ok().filter(|wait| !wait.is_zero())
 }
 
 /// A failure of our own database, for the queue.

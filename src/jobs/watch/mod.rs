@@ -50,6 +50,8 @@ const FINE: Duration = Duration::from_hours(8 * 24);
 const KEPT: Duration = Duration::from_hours(400 * 24);
 /// How long samples of the queue and of quotas are kept, and what is over of alarms.
 const SAMPLES_KEPT: Duration = Duration::from_hours(35 * 24);
+/// How long an account is kept with which nothing is asked: every window is over by then.
+const ACCOUNTS_KEPT: Duration = Duration::from_hours(24);
 /// How long a process that is gone is remembered.
 const GONE_KEPT: Duration = Duration::from_hours(1);
 /// Turns over which the process's own times are told: five minutes.
@@ -144,6 +146,7 @@ impl Watch {
         let now = self.clock.now();
         self.say(now).await?;
         self.keep_quotas(now).await?;
+        self.copy_accounts(now).await?;
         if !self.store.take_duty(DUTY_NAME, &self.id, now + DUTY, now).await? {
             return Ok(());
         }
@@ -207,6 +210,17 @@ impl Watch {
         Ok(())
     }
 
+    /// Puts what only this process knows of quotas where everybody can read it.
+    async fn copy_accounts(&self, now: Timestamp) -> StoreResult<()> {
+        if let Some(plane) = &self.plane {
+            self.store.copy_account(&plane.account_name(), &plane.account(), now).await?;
+        }
+        if let Some(rest) = self.github.as_ref().and_then(GitHub::rest) {
+            self.store.copy_account(&rest.account_name(), &rest.account(), now).await?;
+        }
+        Ok(())
+    }
+
     async fn sample(&self, now: Timestamp) -> StoreResult<()> {
         let queue = self.store.queue_stats(now).await?;
         let (minute, oldest) = (floor(now, Duration::from_mins(1)), queue.oldest_due_seconds);
@@ -222,6 +236,7 @@ impl Watch {
         self.store.merge_figures(open, hourly).await?;
         self.store.purge_figures(now - KEPT).await?;
         self.store.purge_samples(now - SAMPLES_KEPT, now - GONE_KEPT).await?;
+        self.store.purge_accounts(now - ACCOUNTS_KEPT).await?;
         self.rhythms = self.store.rhythms(now - RHYTHM).await?;
         Ok(())
     }

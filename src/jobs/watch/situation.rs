@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::alarms::{Dead, Ends, Quota, Situation, Stream, WINDOW, Workers};
+use crate::alarms::{Away, Dead, Ends, Quota, Situation, Stream, WINDOW, Workers};
 use crate::clock::Timestamp;
 use crate::figures::{BUCKET, Ended, floor};
 use crate::health::GONE_AFTER;
+use crate::quota::Circuit;
 use crate::store::flow::{Rhythm, Seen};
 use crate::store::queue_now::Waiting;
+use crate::store::quota_accounts::KeptAccount;
 use crate::store::{Store, StoreResult};
 
 /// Reads the situation; rhythms are learned now and then, and handed in.
@@ -33,6 +35,22 @@ pub(super) async fn read(
             .into_iter()
             .map(|q| Quota { client: q.seen.client, minutes: q.minutes_used_up, most: q.seen.most })
             .collect(),
+        away: store.kept_accounts().await?.into_iter().filter_map(away).collect(),
+    })
+}
+
+/// `None` for what is asked.
+fn away(kept: KeptAccount) -> Option<Away> {
+    let breaker = kept.account.breaker;
+    let next = match breaker.circuit {
+        Circuit::Closed => return None,
+        Circuit::Open { until } | Circuit::HalfOpen { until } => until,
+    };
+    Some(Away {
+        client: kept.account.remote.as_str().to_owned(),
+        since: breaker.since?,
+        error: breaker.last_error.unwrap_or_default(),
+        next,
     })
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::parameters::Parameters;
+use super::remotes::{self, RemoteBody, WaitingBody};
 use crate::clock::Timestamp;
 use crate::figures::Ended;
 use crate::health::{self, Ends, Range, Stream};
@@ -41,6 +42,10 @@ pub(in crate::web) struct Health {
     quotas: Vec<QuotaBody>,
     /// Webhooks that GitHub sent and that never arrived.
     recovery: RecoveryBody,
+    /// The other systems, and whether they are asked.
+    remotes: Vec<RemoteBody>,
+    /// Jobs that wait for other systems, by class.
+    waiting: Vec<WaitingBody>,
     /// The processes that run.
     processes: Vec<ProcessBody>,
     /// The database’s size.
@@ -55,7 +60,7 @@ pub(in crate::web) struct Health {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Alarm)]
 pub(in crate::web) struct AlarmBody {
-    /// `dead_jobs`, `failure_rate`, `queue_stuck`, `silence` or `quota_used_up`.
+    /// `dead_jobs`, `failure_rate`, `queue_stuck`, `remote_away`, `silence` or `quota_used_up`.
     kind: String,
     /// What it is about.
     subject: String,
@@ -312,6 +317,8 @@ fn body(health: health::Health) -> Health {
         plane_projects: health.projects.into_iter().map(stream).collect(),
         quotas: health.quotas.into_iter().map(quota).collect(),
         recovery: recovery(&health.recovery),
+        remotes: health.remotes.into_iter().map(remotes::remote).collect(),
+        waiting: health.waiting.iter().map(remotes::waiting).collect(),
         processes: health.processes.into_iter().map(process).collect(),
         database_bytes: health.database_bytes,
         events: health.events.into_iter().map(event).collect(),

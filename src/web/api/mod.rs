@@ -13,6 +13,7 @@ pub(super) mod deliveries;
 pub(super) mod health;
 pub(super) mod live;
 mod parameters;
+mod remotes;
 pub(super) mod replay;
 pub(super) mod repositories;
 pub(super) mod stats;

@@ -6,6 +6,7 @@
 
 mod charts;
 mod lost;
+mod remotes;
 mod tiles;
 mod words;
 
@@ -16,6 +17,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Html;
 
 use self::charts::Scale;
+use self::remotes::{RemoteRow, WaitingRow};
 use self::tiles::Tile;
 use super::query::Params;
 use super::{Frame, Mark, Problem, Section, WebState, render, spans};
@@ -43,6 +45,8 @@ struct HealthPage {
     /// Webhooks that GitHub sent in vain.
     lost: Option<lost::Lost>,
     charts: [Chart; 3],
+    remotes: Vec<RemoteRow>,
+    waiting: Vec<WaitingRow>,
     sources: Vec<Tile>,
     repositories: Vec<Tile>,
     projects: Vec<Tile>,
@@ -122,7 +126,7 @@ impl HealthPage {
 
     fn alarm_icon(alarm: &RaisedAlarm) -> &'static str {
         match alarm.kind.as_str() {
-            "quota_used_up" => "clock",
+            "quota_used_up" | "remote_away" => "clock",
             "silence" => "ignored",
             "dead_jobs" => "dead",
             _ => "failed",
@@ -157,6 +161,8 @@ pub(super) async fn show(
         spooled: web.spool.as_ref().and_then(|spool| spool.state().said()),
         lost: lost::lost(&health.recovery, health.now),
         charts: [throughput(&health), lag(&health), depth(&health)],
+        remotes: remotes::remotes(&health),
+        waiting: remotes::waiting(&health),
         sources: tiles::sources(&health),
         repositories: tiles::places(&health.repositories, &health),
         projects: tiles::places(&health.projects, &health),

@@ -19,7 +19,7 @@ pub(super) struct Tag {
 }
 
 impl Tag {
-    fn new(icon: &'static str, tone: &'static str, word: impl Into<String>) -> Self {
+    pub(super) fn new(icon: &'static str, tone: &'static str, word: impl Into<String>) -> Self {
         Self { icon, tone, word: word.into() }
     }
 }
