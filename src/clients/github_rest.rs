@@ -4,12 +4,14 @@
 //! carry the token: an issue that was moved answers 301, and whoever asked is told where it is.
 //! Lists are read to their end by `Link`.
 
+pub mod listing;
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Method, Response, Url};
+use reqwest::{Method, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -206,10 +208,23 @@ impl GitHubRest {
         &self,
         url: Url,
     ) -> Result<(T, HeaderMap), Refusal> {
+        let unasked = || Refusal::of(StatusCode::NOT_MODIFIED.as_u16(), Signs::default());
+        self.ask_unless(url, None).await?.ok_or_else(unasked)
+    }
+
+    /// With `etag`: `None` where the answer is the one that it marks, which costs no quota.
+    async fn ask_unless<T: DeserializeOwned>(
+        &self,
+        url: Url,
+        etag: Option<&str>,
+    ) -> Result<Option<(T, HeaderMap)>, Refusal> {
         let mut url = url;
         for _ in 0..MOST_REDIRECTS {
-            let answer = self.send(Method::GET, url).await?;
+            let answer = self.send(Method::GET, url, etag).await?;
             let (status, headers) = (answer.status(), answer.headers().clone());
+            if status == StatusCode::NOT_MODIFIED && etag.is_some() {
+                return Ok(None);
+            }
             if status.is_redirection() {
                 let place = headers.get(header::LOCATION).and_then(|v| v.to_str().ok());
                 let place = place.ok_or_else(|| Refusal::of(status.as_u16(), Signs::default()))?;
@@ -223,14 +238,14 @@ impl GitHubRest {
             let value = serde_json::from_slice(&body).map_err(|_| Refusal::Unreadable {
                 what: format!("{} with something else than was asked for", status.as_u16()),
             })?;
-            return Ok((value, headers));
+            return Ok(Some((value, headers)));
         }
         Err(Refusal::Unreadable { what: "it redirected in a circle".to_owned() })
     }
 
     /// Asks for something to be done, which takes no words; a redirect is no success.
     pub(super) async fn post(&self, url: Url) -> Result<(), Refusal> {
-        let answer = self.send(Method::POST, url).await?;
+        let answer = self.send(Method::POST, url, None).await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         if status.is_success() {
             return Ok(());
@@ -239,7 +254,12 @@ impl GitHubRest {
         Err(Refusal::of(status.as_u16(), self.signs(&headers, &body)))
     }
 
-    async fn send(&self, method: Method, url: Url) -> Result<Response, Refusal> {
+    async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        etag: Option<&str>,
+    ) -> Result<Response, Refusal> {
         let http = if let Some(http) = self.inner.http.get() {
             http
         } else {
@@ -249,11 +269,14 @@ impl GitHubRest {
         let token = format!("Bearer {}", self.inner.token.expose_secret());
         let mut token = HeaderValue::from_str(&token).map_err(|_| Refusal::BadToken)?;
         token.set_sensitive(true);
-        let request = http
+        let mut request = http
             .request(method, url)
             .header(header::AUTHORIZATION, token)
             .header(header::ACCEPT, "application/vnd.github+json")
             .header("X-GitHub-Api-Version", API_VERSION);
+        if let Some(etag) = etag {
+            request = request.header(header::IF_NONE_MATCH, etag);
+        }
         let answer = request.send().await.map_err(|e| {
             self.tally.unanswered();
             unavailable(&e)
