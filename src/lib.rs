@@ -33,6 +33,7 @@ pub mod clients;
 pub mod alarms;
 pub mod board;
 pub mod comments;
+pub mod drift;
 pub mod recovery;
 pub mod timeline;
 pub mod work_items;

@@ -51,6 +51,13 @@ pub struct EndedAs {
     pub outcome: &'static str,
 }
 
+/// A repository as the only label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfRepository {
+    /// `owner/name`.
+    pub repository: String,
+}
+
 /// A source as the only label.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct OfSource {
@@ -227,6 +234,10 @@ pub struct Metrics {
     pub recover_problems: Gauge,
     /// When lost deliveries were last looked for, seconds since 1970; 0: never.
     pub recover_looked_at: Gauge,
+    /// Share of a repository's items that is in sync, as was last found out.
+    pub in_sync_ratio: Family<OfRepository, Gauge<f64, AtomicU64>>,
+    /// Items of a repository that are not.
+    pub drift_items: Family<OfRepository, Gauge>,
     /// Database connections of this process.
     pub connections: Family<OfState, Gauge>,
     /// When the process started, seconds since 1970.
@@ -338,6 +349,8 @@ impl Default for Metrics {
             recover_problems: Gauge::default(),
             recover_looked_at: Gauge::default(),
             connections: Family::default(),
+            in_sync_ratio: Family::default(),
+            drift_items: Family::default(),
             started: Gauge::default(),
             queue_queued: Gauge::default(),
             queue_claimed: Gauge::default(),
@@ -420,6 +433,10 @@ impl Metrics {
         let help = "When lost webhooks were last looked for, since 1970";
         let looked_at = self.recover_looked_at.clone();
         r.register_with_unit("recover_looked_at", help, Unit::Seconds, looked_at);
+        let help = "Share of both sides' items that is in sync, as was last found out, 0 to 1";
+        r.register("in_sync_ratio", help, self.in_sync_ratio.clone());
+        let help = "Items that are known not to be in sync";
+        r.register("drift_items", help, self.drift_items.clone());
         let help = "Database connections of this process";
         r.register("database_connections", help, self.connections.clone());
         let help = "When the process started, since 1970";
@@ -439,12 +456,14 @@ impl Metrics {
     /// The same without what only the database knows, for when it does not answer: an old depth
     /// must never be taken for the present one.
     pub fn to_text_of_the_process(&self) -> String {
-        const STORED: [&str; 5] = [
+        const STORED: [&str; 7] = [
             "jetbridge_queue_",
             "jetbridge_quota_",
             "jetbridge_alarms",
             "jetbridge_recover_",
             "jetbridge_circuit_",
+            "jetbridge_in_sync_",
+            "jetbridge_drift_",
         ];
         let is_stored = |line: &&str| {
             let name = ["# HELP ", "# TYPE ", "# UNIT "].iter().find_map(|w| line.strip_prefix(w));

@@ -151,6 +151,7 @@ fn every_variable_reaches_its_key() {
             "workers" | "retry.max_retries" => "77",
             "max_body" | "spool.max_bytes" => "1KiB",
             "retry.base" | "retry.cap" => "77s",
+            "reconcile.every" => "77m",
             name if name.starts_with("retention.") => "77d",
             "recover.every" => "77m",
             name if name.ends_with("url") => "https://elsewhere.example",

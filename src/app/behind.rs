@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::inbox::{Drain, KnownRepositories};
 use crate::jobs::directory::Directory;
 use crate::jobs::process_delivery::{PlaneAddress, Processor};
+use crate::jobs::reconcile::{Reconcile, schedule as comparing};
 use crate::jobs::recover::Recover;
 use crate::jobs::recover::schedule::Schedule;
 use crate::jobs::retention::Keeper;
@@ -73,6 +74,10 @@ impl Behind {
         let mut working = vec![tokio::spawn(watch.hearing(&sync).run(stopped.clone()))];
         let recovering = self.recovering(&sync).map(|schedule| schedule.run(stopped.clone()));
         working.extend(recovering.map(tokio::spawn));
+        working.extend(config.reconcile_every.map(|every| {
+            let compare = Reconcile::new(sync.clone(), plane_address(config));
+            tokio::spawn(comparing::Schedule::new(compare, every).run(stopped.clone()))
+        }));
         for worker in workers(config, store, clock, wake, metrics, sync) {
             working.push(tokio::spawn(worker.run(stopped.clone())));
         }
@@ -123,6 +128,14 @@ fn watcher(config: &Config, role: Role) -> Watcher {
     }
 }
 
+/// Where people open Plane.
+fn plane_address(config: &Config) -> PlaneAddress {
+    PlaneAddress {
+        workspace: config.plane.workspace.clone(),
+        web_url: config.plane.web_url.clone(),
+    }
+}
+
 /// A worker for each stage of the queue, over one processor.
 fn workers(
     config: &Config,
@@ -136,10 +149,7 @@ fn workers(
         store: store.clone(),
         clock: clock.clone(),
         directory: Directory::new(sync.plane.clone(), store.clone(), clock.clone()),
-        plane: PlaneAddress {
-            workspace: config.plane.workspace.clone(),
-            web_url: config.plane.web_url.clone(),
-        },
+        plane: plane_address(config),
         sync,
         wake: wake.clone(),
         policy: config.retry,

@@ -17,6 +17,7 @@ mod output;
 mod plane_sample;
 mod progress;
 mod rebuild;
+mod reconcile;
 mod recover;
 mod replay;
 mod repositories;
@@ -147,6 +148,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), Failed> {
             block_on(tokens::revoke(&arguments, context))
         }
         Command::Recover(arguments) => block_on(recover::run(&arguments, context)),
+        Command::Reconcile(arguments) => block_on(reconcile::run(&arguments, context)),
         Command::Rebuild(arguments) => block_on(rebuild::run(&arguments, context)),
         Command::Retention(arguments) => block_on(retention::run(&arguments, context)),
         Command::Backup(arguments) => block_on(backup::backup(&arguments, context)),

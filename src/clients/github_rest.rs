@@ -4,6 +4,8 @@
 //! carry the token: an issue that was moved answers 301, and whoever asked is told where it is.
 //! Lists are read to their end by `Link`.
 
+pub mod listing;
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -253,9 +255,22 @@ impl GitHubRest {
         &self,
         url: Url,
     ) -> Result<(T, HeaderMap), Refusal> {
+        let unasked = || Refusal::of(StatusCode::NOT_MODIFIED.as_u16(), Signs::default());
+        self.ask_unless(url, None).await?.ok_or_else(unasked)
+    }
+
+    /// With `etag`: `None` where the answer is the one that it marks, which costs no quota.
+    async fn ask_unless<T: DeserializeOwned>(
+        &self,
+        url: Url,
+        etag: Option<&str>,
+    ) -> Result<Option<(T, HeaderMap)>, Refusal> {
         let mut url = url;
         for _ in 0..MOST_REDIRECTS {
-            let Answer { status, headers, body } = self.exchange(Method::GET, url, None).await?;
+            let Answer { status, headers, body } = self.exchange(Method::GET, url, etag).await?;
+            if status == StatusCode::NOT_MODIFIED && etag.is_some() {
+                return Ok(None);
+            }
             if status.is_redirection() {
                 let place = headers.get(header::LOCATION).and_then(|v| v.to_str().ok());
                 let place = place.ok_or_else(|| Refusal::of(status.as_u16(), Signs::default()))?;
@@ -268,7 +283,7 @@ impl GitHubRest {
             let value = serde_json::from_slice(&body).map_err(|_| Refusal::Unreadable {
                 what: format!("{} with something else than was asked for", status.as_u16()),
             })?;
-            return Ok((value, headers));
+            return Ok(Some((value, headers)));
         }
         Err(Refusal::Unreadable { what: "it redirected in a circle".to_owned() })
     }

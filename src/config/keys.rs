@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::repositories::RepositoryConfig;
 use super::units::{ByteSize, HumanDuration};
-use super::values::{HttpUrl, Set, SpoolSize, Workers};
+use super::values::{HttpUrl, Period, Set, SpoolSize, Workers};
 use super::{SecretSetting, UnknownRepositories, UnsignedWebhooks};
 use crate::store::DatabaseUrl;
 
@@ -35,6 +35,7 @@ pub(super) struct Layer {
     pub(super) max_body: Set<ByteSize>,
     pub(super) alarm_webhook_url: Set<SecretSetting>,
     pub(super) spool: SpoolLayer,
+    pub(super) reconcile: ReconcileLayer,
     pub(super) repositories: Vec<RepositoryConfig>,
 }
 
@@ -94,6 +95,12 @@ pub(super) struct SpoolLayer {
     pub(super) max_bytes: Set<SpoolSize>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct ReconcileLayer {
+    pub(super) every: Set<Period>,
+}
+
 /// One key that both the file and the environment may set.
 pub struct Key {
     /// In the file, dotted: `plane.webhook_secret`.
@@ -143,6 +150,7 @@ keys! {
     "max_body" "JETBRIDGE_MAX_BODY" => max_body;
     "alarm_webhook_url" "JETBRIDGE_ALARM_WEBHOOK_URL" => alarm_webhook_url;
     "spool.max_bytes" "JETBRIDGE_SPOOL_MAX_BYTES" => spool.max_bytes;
+    "reconcile.every" "JETBRIDGE_RECONCILE_EVERY" => reconcile.every;
 }
 
 /// The keys of one `[[repositories]]`.

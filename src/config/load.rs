@@ -29,6 +29,7 @@ const DEFAULT_MAX_BODY: usize = 25 << 20;
 const DEFAULT_SPOOL: u64 = 1 << 30;
 const SHORTEST_RECOVER: Duration = Duration::from_mins(1);
 const DEFAULT_RECOVER: Duration = Duration::from_mins(10);
+const DEFAULT_RECONCILE: Duration = Duration::from_hours(6);
 const DEFAULT_GITHUB_API: &str = "https://api.github.com";
 
 /// What the command line says, as texts; it overrides everything else.
@@ -309,6 +310,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         max_body,
         alarm_webhook_url,
         spool,
+        reconcile,
         repositories,
     } = layer;
     let listen = listen.0.unwrap_or(DEFAULT_LISTEN);
@@ -347,6 +349,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         max_body: max_body.0.map_or(DEFAULT_MAX_BODY, |size| size.0),
         alarm_webhook_url: Secrets::none(),
         spool_max_bytes: spool.max_bytes.0.map_or(DEFAULT_SPOOL, |size| size.0),
+        reconcile_every: reconcile.every.0.map_or(Some(DEFAULT_RECONCILE), |period| period.0),
         repositories,
     };
     Ok(Settings {

@@ -59,6 +59,8 @@ pub struct Config {
     pub alarm_webhook_url: Secrets,
     /// Bytes that the spool may take on disk; 0: there is none.
     pub spool_max_bytes: u64,
+    /// How often both sides are compared; `None`: only when a person asks.
+    pub reconcile_every: Option<Duration>,
     /// `[[repositories]]`, in the file's order.
     pub repositories: Vec<RepositoryConfig>,
 }

@@ -211,6 +211,28 @@ impl Setting for SpoolSize {
     }
 }
 
+/// How often something is done; 0 is never.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Period(pub(super) Option<std::time::Duration>);
+
+impl Setting for Period {
+    const EXPECTED: &'static str = "0 or a time of at least 1m with its unit, such as \"6h\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text.trim() == "0" {
+            return Ok(Self(None));
+        }
+        match text.parse::<super::HumanDuration>() {
+            Ok(period) if period.0 >= std::time::Duration::from_mins(1) => Ok(Self(Some(period.0))),
+            _ => Err(not(text, Self::EXPECTED)),
+        }
+    }
+
+    fn from_integer(number: i64) -> Option<Result<Self, String>> {
+        Some(Self::from_text(&number.to_string()))
+    }
+}
+
 /// `workers`: one or more.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Workers(pub(super) usize);

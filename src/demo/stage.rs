@@ -311,6 +311,8 @@ impl Sides {
         config.github.webhook_secret = Secrets::new([self.github_secret.clone()]);
         config.github.api_url = self.github.api_url();
         config.github.token = Secrets::new([token(setup.seed)]);
+        // What is old is swept without a word there, which is no drift.
+        config.reconcile_every = None;
         config.repositories = PLACES.iter().zip(&self.projects).filter_map(repository).collect();
         Ok(config)
     }

@@ -19,6 +19,7 @@ pub use streams::{Links, Stream};
 
 use crate::alarms::Kind;
 use crate::clock::Timestamp;
+use crate::drift::{DriftItem, Ledger};
 use crate::figures::{Ended, Lags};
 use crate::store::alarms::RaisedAlarm;
 use crate::store::duties::Process;
@@ -29,6 +30,9 @@ use crate::store::{Store, StoreResult};
 
 /// A process that has not said anything for so long is gone.
 pub const GONE_AFTER: Duration = Duration::from_mins(1);
+
+/// Items of a repository that are told to differ.
+const MOST_DRIFTING: i64 = 10;
 
 /// Ends by how they came about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -132,6 +136,15 @@ pub struct QueueNow {
     pub oldest: Option<Timestamp>,
 }
 
+/// How far both sides of a repository agree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drift {
+    /// What is said of it.
+    pub ledger: Ledger,
+    /// The first of the items that differ.
+    pub items: Vec<DriftItem>,
+}
+
 /// How it goes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Health {
@@ -153,6 +166,8 @@ pub struct Health {
     pub projects: Vec<Stream>,
     /// How all links stand.
     pub links: Links,
+    /// How far both sides of each repository agree.
+    pub drift: Vec<Drift>,
     /// What other systems said of their limits.
     pub quotas: Vec<QuotaNow>,
     /// What GitHub sent in vain.
@@ -215,6 +230,7 @@ pub async fn read(store: &Store, range: Range, now: Timestamp) -> StoreResult<He
         repositories: known.repositories(),
         projects: known.projects(),
         links: known.all_links(),
+        drift: drift(store).await?,
         quotas: store.quotas(now - Duration::from_hours(1)).await?,
         recovery: Recovery::read(store, now).await?,
         waiting: remotes::waiting(&store.waiting_by_class(now).await?, &remotes),
@@ -225,6 +241,18 @@ pub async fn read(store: &Store, range: Range, now: Timestamp) -> StoreResult<He
         events: events(&by_place),
         flows: flows(open, cycles),
     })
+}
+
+async fn drift(store: &Store) -> StoreResult<Vec<Drift>> {
+    let mut all = Vec::new();
+    for standing in store.drift_ledgers().await? {
+        let items = match standing.ledger.differing {
+            0 => Vec::new(),
+            _ => store.drift_items(standing.repository, MOST_DRIFTING).await?,
+        };
+        all.push(Drift { ledger: standing.ledger, items });
+    }
+    Ok(all)
 }
 
 /// Alarms about what is lost or stands still before those about what merely waits.

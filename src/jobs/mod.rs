@@ -3,6 +3,7 @@
 pub mod directory;
 pub mod process_delivery;
 pub mod rebuild;
+pub mod reconcile;
 pub mod recover;
 pub mod retention;
 pub mod sync_issue;

@@ -150,7 +150,7 @@ struct CommentRow<'a> {
 }
 
 #[derive(FromRow)]
-struct Row {
+pub(super) struct Row {
     id: i64,
     repository: String,
     github_issue_id: i64,
@@ -173,6 +173,8 @@ macro_rules! columns {
          plane_item_id, status, last_error, base, markdown, revision, synced_at"
     };
 }
+
+pub(super) use columns;
 
 const HOLD: &str = concat!(
     "INSERT INTO issue_links (repository_sync, repository, github_issue_id, github_number, github_ref,
@@ -485,6 +487,6 @@ fn database_id(id: u64) -> StoreResult<i64> {
     i64::try_from(id).map_err(|e| unreadable("GitHub id", e))
 }
 
-fn github_id(id: i64) -> StoreResult<u64> {
+pub(super) fn github_id(id: i64) -> StoreResult<u64> {
     u64::try_from(id).map_err(|e| unreadable("GitHub id", e))
 }

@@ -248,7 +248,7 @@ impl Store {
         }
         let which: Vec<_> = ended.iter().map(|id| (source, id)).collect();
         let why = "queued again: it was found to differ once more";
-        Ok(self.requeue(REQUEUE, &which, why, now).await?.queued)
+        Ok(self.requeue(REQUEUE, Class::Reconcile, &which, why, now).await?.queued)
     }
 
     /// Runs a failed delivery again because its sender repeated it; whether it was one.

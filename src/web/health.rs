@@ -18,10 +18,13 @@ use crate::access::Scope;
 use crate::alarms::Kind;
 use crate::clock::Timestamp;
 use crate::health::Recovery;
-use crate::metrics::{Asked, Metrics, OfClass, OfClient, OfKind, OfOutcome, OfStage, OfState};
+use crate::metrics::{
+    Asked, Metrics, OfClass, OfClient, OfKind, OfOutcome, OfRepository, OfStage, OfState,
+};
 use crate::quota::Class;
 use crate::store::StoreResult;
 use crate::store::alarms::RaisedAlarm;
+use crate::store::drift::Standing;
 use crate::store::queue_now::{ClassWaiting, Waiting};
 use crate::store::quota_accounts::KeptAccount;
 use crate::store::quotas::QuotaNow;
@@ -102,6 +105,7 @@ struct Stored {
     classes: Vec<ClassWaiting>,
     alarms: Vec<RaisedAlarm>,
     recovery: Recovery,
+    ledgers: Vec<Standing>,
 }
 
 impl Stored {
@@ -115,6 +119,7 @@ impl Stored {
             classes: store.waiting_by_class(now).await?,
             alarms: store.alarms().await?,
             recovery: Recovery::read(store, now).await?,
+            ledgers: store.drift_ledgers().await?,
         })
     }
 
@@ -144,6 +149,7 @@ impl Stored {
             metrics.quota_used_up.get_or_create(&label).set(i64::from(used_up));
         }
         self.show_remotes(metrics, now);
+        self.show_drift(metrics);
         for kind in Kind::ALL.map(Kind::as_str) {
             let raised = self.alarms.iter().filter(|alarm| alarm.kind == kind).count();
             let raised = i64::try_from(raised).unwrap_or(i64::MAX);
@@ -189,6 +195,20 @@ fn show_recovery(recovery: &Recovery, metrics: &Metrics) {
     }
     metrics.recover_problems.set(figure(recovery.problems().count() as u64));
     metrics.recover_looked_at.set(recovery.looked_at().map_or(0, |at| at.timestamp()));
+}
+
+impl Stored {
+    fn show_drift(&self, metrics: &Metrics) {
+        metrics.in_sync_ratio.clear();
+        metrics.drift_items.clear();
+        for Standing { ledger, .. } in self.ledgers.iter().filter(|s| s.ledger.proven_at.is_some())
+        {
+            let label = OfRepository { repository: ledger.repository.clone() };
+            let differing = i64::try_from(ledger.differing).unwrap_or(i64::MAX);
+            metrics.in_sync_ratio.get_or_create(&label).set(ledger.share().ratio());
+            metrics.drift_items.get_or_create(&label).set(differing);
+        }
+    }
 }
 
 fn show_connections(state: &WebState) {

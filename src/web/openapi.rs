@@ -11,7 +11,7 @@ use utoipa::openapi::{OpenApi as Document, RefOr};
 use utoipa::{Modify, OpenApi};
 
 use super::api::{
-    audit, deliveries, health, live, replay, repositories, stats, tokens, work_items,
+    audit, deliveries, drift, health, live, replay, repositories, stats, tokens, work_items,
 };
 use super::error::{Problem, ProblemKind};
 use super::for_programs;
@@ -39,6 +39,7 @@ use super::state::WebState;
         repositories::show,
         repositories::change,
         repositories::remove,
+        drift::show,
         stats::show,
         health::show,
         tokens::list,

@@ -20,6 +20,7 @@ const VIEWER: &[&str] = &[
     "GET /api/v1/deliveries/{source}/{delivery_id}",
     "GET /api/v1/repositories",
     "GET /api/v1/repositories/{owner}/{name}",
+    "GET /api/v1/repositories/{owner}/{name}/drift",
     "GET /api/v1/stats",
     "GET /api/v1/health",
     "GET /api/v1/live",

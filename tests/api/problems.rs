@@ -143,6 +143,7 @@ async fn the_documentation_lists_exactly_the_routes() {
             "get /api/v1/live",
             "get /api/v1/repositories",
             "get /api/v1/repositories/{owner}/{name}",
+            "get /api/v1/repositories/{owner}/{name}/drift",
             "get /api/v1/stats",
             "get /api/v1/tokens",
             "get /api/v1/work-items",

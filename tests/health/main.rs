@@ -6,6 +6,7 @@ mod support;
 
 mod alarms;
 mod browser;
+mod drift;
 mod figures;
 mod ops;
 mod page;

@@ -64,6 +64,7 @@ impl Running {
             workers: 1,
             max_body: 1024 * 1024,
             alarm_webhook_url: Secrets::none(),
+            reconcile_every: None,
             spool_max_bytes: 0,
             repositories: Vec::new(),
         };

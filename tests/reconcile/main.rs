@@ -4,5 +4,12 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../sync/world.rs"]
+#[expect(dead_code, reason = "the world of the sync's tests, of which a part is used here")]
+mod world;
 
+mod command;
 mod found;
+mod ground;
+mod ledger;
+mod proof;

@@ -300,6 +300,7 @@ fn config(
         max_body: 25 * 1024 * 1024,
         alarm_webhook_url: Secrets::none(),
         spool_max_bytes: 0,
+        reconcile_every: None,
         repositories: vec![repository(project)],
     }
 }

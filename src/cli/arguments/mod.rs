@@ -1,5 +1,6 @@
 //! What may be typed, as clap reads it. The texts here are the help.
 
+mod comparing;
 mod demo;
 mod keeping;
 mod recover;
@@ -19,6 +20,7 @@ use crate::config::{HumanDuration, Overrides};
 use crate::sources::{Origin, Source};
 use crate::store::deliveries::DeliveryStatus;
 use crate::work_items::{StateGroup, System};
+pub(super) use comparing::ReconcileArguments;
 pub(super) use demo::DemoArguments;
 pub(super) use keeping::{
     BackupArguments, Doing, InTheWay, RebuildArguments, RestoreArguments, RetentionArguments,
@@ -105,6 +107,8 @@ pub(super) enum Command {
     Sync(SyncArguments),
     /// Have GitHub send again what never arrived (serve does it too)
     Recover(RecoverArguments),
+    /// Compare both sides with what is known here, and mend what differs
+    Reconcile(ReconcileArguments),
     /// Derive the board anew from the inbox; compare it, or put it in place
     Rebuild(RebuildArguments),
     /// Let go now of what is older than retention.* says (serve does it too)

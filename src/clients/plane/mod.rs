@@ -6,6 +6,7 @@
 //! slash. When an answer says that the quota is used up, the next question is not asked.
 
 mod exchange;
+pub mod listing;
 mod read;
 mod refusal;
 mod shapes;

@@ -337,7 +337,7 @@ impl<'a> Hand<'a> {
     }
 }
 
-fn rendered(issue: &Issue) -> Rendered {
+pub(super) fn rendered(issue: &Issue) -> Rendered {
     let title = markdown::title(&issue.title);
     Rendered {
         title: title.text,
@@ -347,7 +347,7 @@ fn rendered(issue: &Issue) -> Rendered {
 }
 
 /// The item as Plane last answered it.
-fn remembered_item(link: &Link, issue: &Issue) -> Item {
+pub(super) fn remembered_item(link: &Link, issue: &Issue) -> Item {
     let Base { plane, .. } = &link.base;
     Item {
         id: link.item.clone(),
@@ -361,7 +361,7 @@ fn remembered_item(link: &Link, issue: &Issue) -> Item {
     }
 }
 
-fn merged(base: &str, ours: &str, theirs: &str) -> TextMerge {
+pub(super) fn merged(base: &str, ours: &str, theirs: &str) -> TextMerge {
     match merge(base, ours, theirs) {
         Merge::Merged { html } => TextMerge::Merged(html),
         Merge::Conflict { places } => {

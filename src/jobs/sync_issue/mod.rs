@@ -28,6 +28,7 @@
 mod asking;
 mod comments;
 mod hand;
+mod memory;
 mod projects;
 mod report;
 mod sides;
@@ -54,6 +55,7 @@ use crate::sync::plan::WhenGone;
 
 use asking::refused;
 use hand::Hand;
+pub use memory::Memory;
 pub use projects::Projects;
 pub use report::Report;
 pub use sides::{Target, Told};

@@ -8,6 +8,7 @@ use axum::http::Uri;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::drift::Ledger;
 use super::parameters::Parameters;
 use super::remotes::{self, RemoteBody, WaitingBody};
 use crate::clock::Timestamp;
@@ -38,6 +39,8 @@ pub(in crate::web) struct Health {
     repositories: Vec<StreamBody>,
     /// Each of Plane’s projects from which something came.
     plane_projects: Vec<StreamBody>,
+    /// How far both sides of each repository agree, as was last found out.
+    drift: Vec<Ledger>,
     /// What other systems last said of their limits.
     quotas: Vec<QuotaBody>,
     /// Webhooks that GitHub sent and that never arrived.
@@ -315,6 +318,7 @@ fn body(health: health::Health) -> Health {
         sources: health.sources.into_iter().map(stream).collect(),
         repositories: health.repositories.into_iter().map(stream).collect(),
         plane_projects: health.projects.into_iter().map(stream).collect(),
+        drift: health.drift.into_iter().map(|drift| drift.ledger.into()).collect(),
         quotas: health.quotas.into_iter().map(quota).collect(),
         recovery: recovery(&health.recovery),
         remotes: health.remotes.into_iter().map(remotes::remote).collect(),

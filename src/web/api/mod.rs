@@ -10,6 +10,7 @@ pub(super) mod audit;
 pub(super) mod body;
 mod cursor;
 pub(super) mod deliveries;
+pub(super) mod drift;
 pub(super) mod health;
 pub(super) mod live;
 mod parameters;
@@ -44,6 +45,7 @@ pub fn viewer() -> Routes {
         .get("/api/v1/deliveries/{source}/{delivery_id}", deliveries::show)
         .get("/api/v1/repositories", repositories::list)
         .get("/api/v1/repositories/{owner}/{name}", repositories::show)
+        .get("/api/v1/repositories/{owner}/{name}/drift", drift::show)
         .get("/api/v1/live", live::follow)
         .get("/api/v1/stats", stats::show)
         .get("/api/v1/health", health::show)

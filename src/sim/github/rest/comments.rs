@@ -1,5 +1,6 @@
 //! Comments: of one issue, and each by its id.
 
+use chrono::DateTime;
 use serde_json::Value;
 
 use super::super::{SimError, json};
@@ -43,6 +44,27 @@ pub(super) fn route_of_issue(
         }
         _ => Err(SimError::NoIssue),
     }
+}
+
+/// All comments of a repository, those on pull requests too.
+pub(super) fn of_repository(request: &Request<'_>) -> Result<Answer, SimError> {
+    let query = |key: &str| request.query.get(key).map(String::as_str);
+    let since = query("since").and_then(|t| DateTime::parse_from_rfc3339(t).ok());
+    let state = request.sim.lock();
+    let here = state.repository(request.repository()?)?;
+    let all = here.issues().flat_map(|issue| issue.comments.iter().map(move |c| (issue, c)));
+    let mut found: Vec<_> =
+        all.filter(|(_, c)| since.is_none_or(|since| c.updated_at >= since)).collect();
+    let by_update = query("sort") == Some("updated");
+    found.sort_by_key(|(_, c)| (if by_update { c.updated_at } else { c.created_at }, c.id));
+    // Without `sort` GitHub takes no notice of the direction.
+    if query("sort").is_some() && query("direction") != Some("asc") {
+        found.reverse();
+    }
+    let all: Vec<Value> =
+        found.into_iter().map(|(i, c)| json::comment(&state.instance, here, i, c)).collect();
+    drop(state);
+    Ok(page(request, &all))
 }
 
 fn list(request: &Request<'_>, number: u64) -> Result<Answer, SimError> {

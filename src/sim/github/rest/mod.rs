@@ -329,6 +329,7 @@ fn route(request: &Request<'_>) -> Result<Answer, SimError> {
     }
     match (method, path.as_slice()) {
         ("GET", []) => show_repository(request),
+        ("GET", ["issues", "comments"]) => comments::of_repository(request),
         (_, ["issues", "comments", id]) => comments::route(request, method, id),
         (_, ["issues", number, "comments"]) => comments::route_of_issue(request, method, number),
         (_, ["issues", number, "labels", rest @ ..]) => {

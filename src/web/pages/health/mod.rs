@@ -2,7 +2,7 @@
 //!
 //! Ranges are links, charts are SVG with their values as a table below, and every figure is in a
 //! part that the live view swaps. How links stand is told as the sync last wrote it; whether both
-//! sides are really equal has not been compared, and nothing here says so.
+//! sides are really equal is told as the last comparison found it, with its time.
 
 mod charts;
 mod lost;
@@ -140,6 +140,25 @@ impl HealthPage {
             0 => "–".to_owned(),
             total => words::share(Some(health::ratio(part(links.in_sync), part(total)))),
         }
+    }
+
+    fn time(&self, at: Timestamp) -> String {
+        spans::when(at, self.health.now)
+    }
+
+    /// How many items were compared, and how many of those that differ are not shown.
+    fn compared(drift: &health::Drift) -> String {
+        let number = |n: u64| spans::grouped(i64::try_from(n).unwrap_or(i64::MAX));
+        let ledger = &drift.ledger;
+        let mut text = format!("{} items compared", number(ledger.compared));
+        if ledger.differing > 0 {
+            text += &format!(", {} differ", number(ledger.differing));
+        }
+        let more = ledger.differing.saturating_sub(drift.items.len() as u64);
+        if more > 0 {
+            text += &format!(", {} of them not shown", number(more));
+        }
+        text
     }
 
     fn linked(&self) -> String {

@@ -5,6 +5,7 @@ use super::{Projects, WebState, spans};
 use crate::board::cut;
 use crate::clock::Timestamp;
 use crate::config::{Direction, RepositoryName};
+use crate::drift::Ledger;
 use crate::store::repositories::{Origin, Repository};
 use crate::store::repository_health::RepositoryHealth;
 use crate::sync::plan::LinkStatus;
@@ -30,6 +31,8 @@ pub(super) struct Card {
     pub(super) waiting: i64,
     /// Icon, tone, word and count of links.
     pub(super) links: Vec<(&'static str, &'static str, &'static str, String)>,
+    /// How far both sides agree, once somebody has looked.
+    pub(super) drift: Option<String>,
     /// What went wrong last.
     pub(super) trouble: Option<Trouble>,
     pub(super) failed_link: String,
@@ -80,6 +83,7 @@ impl Card {
             dead: health.dead,
             waiting: health.waiting,
             links: links(health),
+            drift: health.ledger.as_ref().and_then(|ledger| drift(ledger, now)),
             trouble: trouble(health),
             failed_link: filter("/deliveries", Some("failed")),
             deliveries_link: filter("/deliveries", None),
@@ -142,6 +146,17 @@ fn links(health: &RepositoryHealth) -> Vec<(&'static str, &'static str, &'static
         Some((icon, tone, word, spans::grouped(count)))
     })
     .collect()
+}
+
+/// `in sync 99.98 %, proven at 14:02:11`.
+fn drift(ledger: &Ledger, now: Timestamp) -> Option<String> {
+    let proven = when(ledger.proven_at?, now);
+    let mut text = format!("in sync {}, proven at {proven}", ledger.share().per_cent());
+    if ledger.differing > 0 {
+        let count = spans::grouped(i64::try_from(ledger.differing).unwrap_or(i64::MAX));
+        text += &format!("; {count} differ");
+    }
+    Some(text)
 }
 
 fn trouble(health: &RepositoryHealth) -> Option<Trouble> {

@@ -1,0 +1,27 @@
+//! What may be typed after `reconcile`.
+
+use clap::Args;
+
+use super::{Doing, Listing};
+use crate::config::RepositoryName;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ReconcileArguments {
+    /// Change nothing; tell what differs and what would be put in
+    #[arg(long)]
+    dry_run: bool,
+    /// Only this repository, and the Plane project that it is kept in step with
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub(in crate::cli) repository: Option<RepositoryName>,
+    /// Compare everything, not only what changed since the last time: finds what was deleted
+    #[arg(long)]
+    pub(in crate::cli) full: bool,
+    #[command(flatten)]
+    pub(in crate::cli) listing: Listing,
+}
+
+impl ReconcileArguments {
+    pub(in crate::cli) fn doing(&self) -> Doing {
+        if self.dry_run { Doing::Preview } else { Doing::Act }
+    }
+}

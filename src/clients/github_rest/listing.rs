@@ -1,0 +1,261 @@
+//! Whole repositories, read in the order of their changes.
+//!
+//! Pages shift while others write. So none is asked for by its number where that can be helped:
+//! the list is in the order of `updated_at`, and the next page is "what changed since the last
+//! entry of this one". What changes meanwhile moves to the end, where it is met again; nothing
+//! moves to where nobody looks any more. Only where a whole page has one time a number is needed.
+//!
+//! Where a list is as it was when it was last asked for (its `ETag`), GitHub says so for free.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::super::github::payload::{CommentPayload, IssuePayload};
+use super::super::github::refusal::Refusal;
+use super::{GitHubRest, PER_PAGE, found_or_moved, text};
+use crate::clients::github::Fetched;
+use crate::clock::Timestamp;
+use crate::config::RepositoryName;
+use crate::failure::Failure;
+use crate::sync::github::{Comment, Issue};
+
+/// Entries of a whole page.
+const WHOLE_PAGE: usize = 100;
+
+/// A repository as GitHub calls it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryNow {
+    /// GitHub's numeric id of it.
+    pub id: u64,
+    /// Its name.
+    pub name: RepositoryName,
+}
+
+/// An issue, or a pull request's issue half, with the text that it was given in.
+#[derive(Debug, Clone)]
+pub struct ListedIssue {
+    /// The issue.
+    pub issue: Issue,
+    /// Its JSON.
+    pub raw: Box<RawValue>,
+}
+
+/// A comment with the number of its issue and the text that it was given in.
+#[derive(Debug, Clone)]
+pub struct ListedComment {
+    /// The comment.
+    pub comment: Comment,
+    /// The number of the issue that it is on.
+    pub issue: u64,
+    /// Its JSON.
+    pub raw: Box<RawValue>,
+}
+
+/// What became of an issue that is asked for by its number.
+#[derive(Debug, Clone)]
+pub enum Traced {
+    /// It is there.
+    Here(Box<ListedIssue>),
+    /// It is in another repository now, under this id.
+    Moved(u64),
+    /// It was deleted (410).
+    Deleted,
+    /// GitHub does not show it (404).
+    NotShown,
+}
+
+/// Where in a list the next page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What changed then or later; `None` is everything.
+    pub since: Option<Timestamp>,
+    /// The page of that, from 1.
+    pub page: u32,
+    /// What GitHub gave for this very place before.
+    pub etag: Option<String>,
+}
+
+impl Place {
+    /// The beginning of what changed since.
+    pub fn since(since: Option<Timestamp>) -> Self {
+        Self { since, page: 1, etag: None }
+    }
+
+    /// The same, if GitHub's answer is another one than before.
+    #[must_use]
+    pub fn unless(self, etag: Option<String>) -> Self {
+        Self { etag, ..self }
+    }
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub struct Part<T> {
+    /// What is on it, in the order of its changes.
+    pub entries: Vec<T>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Place>,
+    /// GitHub's mark of this page; `None` where it is as it was.
+    pub etag: Option<String>,
+}
+
+impl GitHubRest {
+    /// What a repository is called now; `None` where the token does not see it.
+    ///
+    /// # Errors
+    /// When GitHub can't be asked.
+    pub async fn fetch_repository(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Option<RepositoryNow>, Failure> {
+        #[derive(Deserialize)]
+        struct Answer {
+            id: u64,
+            full_name: String,
+        }
+        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let answer: Answer = match self.ask(self.url(&["repos", owner, name])).await {
+            Ok((answer, _)) => answer,
+            Err(Refusal::NotFound | Refusal::Gone) => return Ok(None),
+            Err(refusal) => return Err(refusal.failure()),
+        };
+        let name = answer.full_name.parse().unwrap_or_else(|_| repository.clone());
+        Ok(Some(RepositoryNow { id: answer.id, name }))
+    }
+
+    /// Issues and pull requests, open and closed.
+    ///
+    /// # Errors
+    /// When GitHub can't be asked.
+    pub async fn list_issues(
+        &self,
+        repository: &RepositoryName,
+        place: &Place,
+    ) -> Result<Part<ListedIssue>, Failure> {
+        let read = |raw: Box<RawValue>| {
+            let payload: IssuePayload = serde_json::from_str(raw.get()).ok()?;
+            let issue = payload.into_issue(repository);
+            Some((issue.updated_at, ListedIssue { issue, raw }))
+        };
+        self.part(repository, &["issues"], &[("state", "all")], place, read).await
+    }
+
+    /// Comments on issues and in pull requests' conversations.
+    ///
+    /// # Errors
+    /// When GitHub can't be asked.
+    pub async fn list_all_comments(
+        &self,
+        repository: &RepositoryName,
+        place: &Place,
+    ) -> Result<Part<ListedComment>, Failure> {
+        let read = |raw: Box<RawValue>| {
+            let listed = listed_comment(raw)?;
+            Some((listed.comment.updated_at, listed))
+        };
+        self.part(repository, &["issues", "comments"], &[], place, read).await
+    }
+
+    /// One comment; `None` where it is gone.
+    ///
+    /// # Errors
+    /// When GitHub can't be asked.
+    pub async fn fetch_comment(
+        &self,
+        repository: &RepositoryName,
+        comment: u64,
+    ) -> Result<Option<ListedComment>, Failure> {
+        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let id = comment.to_string();
+        let url = self.url(&["repos", owner, name, "issues", "comments", &id]);
+        match self.ask::<Box<RawValue>>(url).await {
+            Ok((raw, _)) => Ok(listed_comment(raw)),
+            Err(Refusal::NotFound | Refusal::Gone) => Ok(None),
+            Err(refusal) => Err(refusal.failure()),
+        }
+    }
+
+    /// What became of an issue.
+    ///
+    /// # Errors
+    /// When GitHub can't be asked.
+    pub async fn trace_issue(
+        &self,
+        repository: &RepositoryName,
+        number: u64,
+    ) -> Result<Traced, Failure> {
+        let asked = self.ask::<Box<RawValue>>(self.issue_url(repository, number, &[])).await;
+        let raw = match asked {
+            Ok((raw, _)) => raw,
+            Err(Refusal::Gone) => return Ok(Traced::Deleted),
+            Err(Refusal::NotFound) => return Ok(Traced::NotShown),
+            Err(refusal) => return Err(refusal.failure()),
+        };
+        let payload = |raw: &RawValue| serde_json::from_str::<IssuePayload>(raw.get());
+        let unreadable = || {
+            let what = "an issue that is none".to_owned();
+            Refusal::Unreadable { what }.failure()
+        };
+        let found = payload(&raw).map_err(|_| unreadable())?;
+        if let Fetched::Found(issue) = found_or_moved(found, repository, number) {
+            return Ok(Traced::Here(Box::new(ListedIssue { issue, raw })));
+        }
+        let elsewhere = payload(&raw).map_err(|_| unreadable())?;
+        Ok(Traced::Moved(elsewhere.into_issue(repository).id))
+    }
+
+    async fn part<T>(
+        &self,
+        repository: &RepositoryName,
+        path: &[&str],
+        query: &[(&str, &str)],
+        place: &Place,
+        read: impl Fn(Box<RawValue>) -> Option<(Timestamp, T)>,
+    ) -> Result<Part<T>, Failure> {
+        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let whole: Vec<&str> = ["repos", owner, name].iter().chain(path).copied().collect();
+        let mut url = self.url(&whole);
+        {
+            let mut pairs = url.query_pairs_mut();
+            pairs.extend_pairs(query);
+            pairs.extend_pairs([("sort", "updated"), ("direction", "asc"), ("per_page", PER_PAGE)]);
+            if let Some(since) = place.since {
+                pairs.append_pair("since", &since.format("%FT%TZ").to_string());
+            }
+            if place.page > 1 {
+                pairs.append_pair("page", &place.page.to_string());
+            }
+        }
+        let asked = self.ask_unless::<Vec<Box<RawValue>>>(url, place.etag.as_deref()).await;
+        let Some((raws, headers)) = asked.map_err(|refusal| refusal.failure())? else {
+            return Ok(Part { entries: Vec::new(), next: None, etag: None });
+        };
+        let count = raws.len();
+        let mut last = None;
+        let mut entries = Vec::with_capacity(count);
+        for raw in raws {
+            let what = "an entry of a list that is none".to_owned();
+            let unreadable = || Refusal::Unreadable { what: what.clone() }.failure();
+            let (at, entry) = read(raw).ok_or_else(unreadable)?;
+            last = last.max(Some(at));
+            entries.push(entry);
+        }
+        let next = (count >= WHOLE_PAGE).then(|| match last {
+            Some(last) if Some(last) > place.since => Place::since(Some(last)),
+            _ => Place { since: place.since, page: place.page + 1, etag: None },
+        });
+        let etag = text(&headers, "etag").map(str::to_owned);
+        Ok(Part { entries, next, etag })
+    }
+}
+
+fn listed_comment(raw: Box<RawValue>) -> Option<ListedComment> {
+    #[derive(Deserialize)]
+    struct Whose {
+        issue_url: String,
+    }
+    let whose: Whose = serde_json::from_str(raw.get()).ok()?;
+    let issue = whose.issue_url.rsplit_once('/')?.1.parse().ok()?;
+    let payload: CommentPayload = serde_json::from_str(raw.get()).ok()?;
+    Some(ListedComment { comment: payload.into(), issue, raw })
+}

@@ -1,0 +1,139 @@
+//! GitHub's issues and pull requests, held against what is known and against what was carried over.
+
+use std::collections::HashMap;
+
+use super::walker::{Compared, Walker};
+use super::{Progress, stored};
+use crate::clients::github_rest::listing::{ListedIssue, Place};
+use crate::drift::{Mark, Why, compare_item};
+use crate::failure::Failure;
+use crate::ids::WorkItemRef;
+use crate::sources::github::found::LaneOf;
+use crate::sources::github::normalize::normalize;
+use crate::sources::github::payload::parse;
+use crate::store::links::IssueLink;
+use crate::sync::plan::LinkStatus;
+use crate::work_items::{Change, Snapshot, WorkItem};
+
+/// Issues that are kept for their comments.
+const MOST_KEPT: usize = 2_000;
+
+impl Walker<'_> {
+    pub(super) async fn walk_issues(&mut self, progress: Progress<'_>) -> Result<(), Failure> {
+        let mut place = Place::since(self.way.since);
+        let mark = self.mark(self.position.issues_mark.as_ref(), place.since);
+        place = place.unless(mark);
+        loop {
+            let (rest, name) = (self.rest, self.now.name.clone());
+            let part = self.job.patiently(|| rest.list_issues(&name, &place)).await?;
+            if let (Some(since), Some(etag), None) = (place.since, &part.etag, &part.next) {
+                self.position.issues_mark = Some(Mark { since, etag: etag.clone() });
+            }
+            let newest = part.entries.iter().map(|entry| entry.issue.updated_at).max();
+            self.way.newest[0] = self.way.newest[0].max(newest);
+            self.told(progress, part.entries.len());
+            self.check_issues(part.entries).await?;
+            let Some(next) = part.next else { return Ok(()) };
+            self.way.since = next.since;
+            self.keep_place().await?;
+            place = next;
+        }
+    }
+
+    pub(super) async fn check_issues(&mut self, listed: Vec<ListedIssue>) -> Result<(), Failure> {
+        let finding = self.finding();
+        let mut read = Vec::with_capacity(listed.len());
+        for entry in listed {
+            let found = finding.issue(lane_of(&entry), &entry.raw);
+            let event = parse(found.event_type(), found.body())?;
+            let Change::State(snapshot) = normalize(&event)?.item else { continue };
+            self.met(snapshot.item.to_string());
+            read.push((entry, snapshot, found));
+        }
+        self.report.looked_at.issues += read.len() as u64;
+        let refs: Vec<&WorkItemRef> = read.iter().map(|(_, snapshot, _)| &snapshot.item).collect();
+        let known = self.known(&refs).await?;
+        let ids: Vec<u64> = read.iter().map(|(entry, ..)| entry.issue.id).collect();
+        let links = self.links(&ids).await?;
+        let mut compared = Vec::with_capacity(read.len());
+        for (entry, snapshot, found) in read {
+            let known = known.get(&snapshot.item);
+            if known.is_none() && self.is_older(snapshot.updated_at) {
+                self.report.older += 1;
+                continue;
+            }
+            let mut reasons: Vec<Why> = compare_item(known, &snapshot).into_iter().collect();
+            let is_back = reasons.contains(&Why::Back);
+            if !entry.issue.pull_request && !is_back {
+                let link = links.get(&entry.issue.id);
+                reasons.extend(self.twin(&entry, link).await?);
+            }
+            let Snapshot { item, key, updated_at, .. } = *snapshot;
+            if self.issues.len() < MOST_KEPT {
+                self.issues.insert(entry.issue.number, entry.raw);
+            }
+            compared.push(Compared { item, key, told_at: updated_at, reasons, found });
+        }
+        self.settle(compared).await
+    }
+
+    /// How an issue's twin differs from what it should be, as far as Plane last answered.
+    async fn twin(
+        &self,
+        entry: &ListedIssue,
+        link: Option<&IssueLink>,
+    ) -> Result<Option<Why>, Failure> {
+        let Some(memory) = &self.memory else { return Ok(None) };
+        let Some(link) = link.filter(|link| link.item.is_some()) else {
+            return Ok(Some(Why::NoTwin));
+        };
+        let number = entry.issue.number;
+        match link.status {
+            LinkStatus::Conflict => {
+                let why = "both sides changed the description: bring the two together by hand";
+                return Ok(Some(Why::Waits { why: why.to_owned() }));
+            }
+            LinkStatus::Broken => return self.broken(number, link).await,
+            LinkStatus::Pending | LinkStatus::Ok => {}
+        }
+        let writes = memory.outstanding(&entry.issue, link);
+        Ok((!writes.is_empty()).then_some(Why::TwinBehind { writes }))
+    }
+
+    /// A twin that somebody deleted in Plane stays deleted, which is no difference.
+    async fn broken(&self, number: u64, link: &IssueLink) -> Result<Option<Why>, Failure> {
+        let item = WorkItemRef::new(format!("plane:{}", link.item.as_deref().unwrap_or_default()));
+        let known = self.known(&[&item]).await?;
+        if known.get(&item).is_some_and(|item| item.deleted_at.is_some()) {
+            return Ok(None);
+        }
+        let why = format!(
+            "its work item is gone from Plane: jetbridge sync {}#{number} makes it again",
+            self.repository.name
+        );
+        Ok(Some(Why::Waits { why }))
+    }
+
+    pub(super) async fn known(
+        &self,
+        refs: &[&WorkItemRef],
+    ) -> Result<HashMap<WorkItemRef, WorkItem>, Failure> {
+        let known = self.job.sync.store.work_items_by_ref(refs).await.map_err(|e| stored(&e))?;
+        Ok(known.into_iter().map(|item| (item.item.clone(), item)).collect())
+    }
+
+    async fn links(&self, issues: &[u64]) -> Result<HashMap<u64, IssueLink>, Failure> {
+        let Some(project) = &self.project else { return Ok(HashMap::new()) };
+        let links = self.job.sync.store.links_of_issues(issues, project).await;
+        let links = links.map_err(|e| stored(&e))?;
+        Ok(links.into_iter().map(|link| (link.key.github_issue, link)).collect())
+    }
+}
+
+pub(super) fn lane_of(entry: &ListedIssue) -> LaneOf {
+    if entry.issue.pull_request {
+        LaneOf::PullRequest(entry.issue.number)
+    } else {
+        LaneOf::Issue(entry.issue.id)
+    }
+}

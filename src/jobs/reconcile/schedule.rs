@@ -1,0 +1,191 @@
+//! When both sides are compared: what changed every few hours, everything once a day, by one process
+//! at a time. What was put in is looked at again soon, so that the ledger tells that it is mended.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::{Doing, Reconcile, Report};
+use crate::clock::Timestamp;
+use crate::drift::Walk;
+use crate::failure::Failure;
+use crate::store::StoreResult;
+use crate::store::drift::Standing;
+use crate::store::repositories::Repository;
+
+/// The duty's name: whoever compares takes it first.
+pub const DUTY_NAME: &str = "reconcile";
+/// How long the duty is held without a sign of life, and how often one is given.
+pub const DUTY: Duration = Duration::from_mins(2);
+const RENEW: Duration = Duration::from_secs(30);
+/// How often it is looked whether anything is due.
+const TURN: Duration = Duration::from_secs(30);
+/// How often everything is compared.
+const FULL: TimeDelta = TimeDelta::hours(24);
+/// How soon it is looked again after a failure, and at what was put in.
+const SOON: Duration = Duration::from_mins(10);
+
+/// Compares repositories when it is time.
+#[derive(Debug)]
+pub struct Schedule {
+    reconcile: Reconcile,
+    every: Duration,
+    id: String,
+}
+
+impl Schedule {
+    /// What changed is compared each `every`.
+    pub fn new(reconcile: Reconcile, every: Duration) -> Self {
+        Self { reconcile, every, id: Uuid::now_v7().to_string() }
+    }
+
+    /// Compares until `stop` says so; a walk that is cut short goes on later.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        if let Err(failure) = self.reconcile.rest() {
+            info!("the two sides are not compared: {failure}");
+            return;
+        }
+        while !*stop.borrow() {
+            tokio::select! {
+                turned = self.turn() => if let Err(error) = turned {
+                    warn!(error = %error, "both sides can't be compared; looking again in 30 s");
+                },
+                _ = stop.changed() => break,
+            }
+            tokio::select! {
+                () = sleep(TURN) => {}
+                _ = stop.changed() => break,
+            }
+        }
+        if let Err(error) = self.reconcile.sync.store.leave(&self.id).await {
+            warn!(error = %error, "the duty could not be handed on; another process takes it in two minutes");
+        }
+    }
+
+    /// Compares what is due; how many repositories that were.
+    ///
+    /// # Errors
+    /// When the database does not do what is asked.
+    pub async fn turn(&self) -> StoreResult<usize> {
+        let store = &self.reconcile.sync.store;
+        let now = self.reconcile.now();
+        let due: Vec<Standing> = store.drift_ledgers().await?;
+        let due: Vec<(Standing, Walk)> = due
+            .into_iter()
+            .filter_map(|standing| Some((due_after(self.every, &standing, now)?, standing)))
+            .map(|(walk, standing)| (standing, walk))
+            .collect();
+        if due.is_empty() || !store.take_duty(DUTY_NAME, &self.id, now + DUTY, now).await? {
+            return Ok(0);
+        }
+        let repositories = store.repositories().await?;
+        let mut compared = 0;
+        for (standing, walk) in due {
+            let Some(repository) = repositories.iter().find(|r| r.id == standing.repository) else {
+                continue;
+            };
+            let looked = self.under_duty(repository, walk).await?;
+            compared += 1;
+            report(repository, looked);
+        }
+        store.leave(&self.id).await?;
+        Ok(compared)
+    }
+
+    /// One walk, with signs of life for the duty.
+    async fn under_duty(
+        &self,
+        repository: &Repository,
+        walk: Walk,
+    ) -> StoreResult<Result<Report, Failure>> {
+        let mut nobody = |_, _| {};
+        let looking = self.reconcile.look(repository, walk, Doing::Act, &mut nobody);
+        tokio::pin!(looking);
+        loop {
+            tokio::select! {
+                looked = &mut looking => return Ok(looked),
+                () = sleep(RENEW) => {
+                    let now = self.reconcile.now();
+                    self.reconcile.sync.store.take_duty(DUTY_NAME, &self.id, now + DUTY, now).await?;
+                }
+            }
+        }
+    }
+}
+
+fn due_after(every: Duration, standing: &Standing, now: Timestamp) -> Option<Walk> {
+    let every = TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX);
+    let soon = every.min(TimeDelta::from_std(SOON).unwrap_or_default());
+    let is_full_due = standing.ledger.full_at.is_none_or(|at| now - at >= FULL);
+    let Some(tried) = standing.tried_at else { return Some(Walk::Full) };
+    let waits = standing.ledger.last_error.is_some() || standing.mendable > 0;
+    let wait = if waits { soon } else { every };
+    match (now - tried >= wait, is_full_due) {
+        (false, _) => None,
+        (true, true) => Some(Walk::Full),
+        (true, false) => Some(Walk::Changes),
+    }
+}
+
+fn report(repository: &Repository, looked: Result<Report, Failure>) {
+    let name = &repository.name;
+    match looked {
+        Ok(report) if report.is_in_sync() => {
+            info!(repository = %name, "{name} is in sync: both sides were compared");
+        }
+        Ok(report) => {
+            warn!(repository = %name, differing = report.differing, put = report.put,
+                "{name} is not in sync: {} items differ, {} were put in to be mended; see /health", report.differing, report.put);
+        }
+        Err(failure) => {
+            warn!(repository = %name, "{name} could not be compared: {failure}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drift::Ledger;
+    use crate::ids::RepositorySyncId;
+
+    fn at(minute: i64) -> Timestamp {
+        let start: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+        start + TimeDelta::minutes(minute)
+    }
+
+    fn standing(tried: Option<i64>, full: Option<i64>, mendable: u64) -> Standing {
+        Standing {
+            repository: RepositorySyncId(1),
+            ledger: Ledger {
+                repository: "octo/hello".to_owned(),
+                compared: 0,
+                differing: mendable,
+                proven_at: None,
+                full_at: full.map(at),
+                last_error: None,
+            },
+            mendable,
+            tried_at: tried.map(at),
+        }
+    }
+
+    #[test]
+    fn what_changed_is_compared_each_period_everything_each_day_and_what_was_put_in_soon() {
+        let due = |tried, full, mendable, now| {
+            let every = TimeDelta::hours(6).to_std().unwrap();
+            due_after(every, &standing(tried, full, mendable), at(now))
+        };
+        assert_eq!(due(None, None, 0, 0), Some(Walk::Full));
+        assert_eq!(due(Some(0), Some(0), 0, 359), None);
+        assert_eq!(due(Some(0), Some(0), 0, 360), Some(Walk::Changes));
+        assert_eq!(due(Some(1400), Some(0), 0, 1440), None);
+        assert_eq!(due(Some(1080), Some(0), 0, 1440), Some(Walk::Full));
+        assert_eq!(due(Some(0), Some(0), 3, 9), None);
+        assert_eq!(due(Some(0), Some(0), 3, 10), Some(Walk::Changes));
+    }
+}
