@@ -11,9 +11,12 @@
 //! - *Queue stuck*: the oldest due job waits longer than five minutes.
 //! - *Remote away*: another system has not answered for five minutes. Jobs wait for it without using
 //!   up attempts, so none of them would ever say so.
+//! - *Plane's webhook off*: the canary was touched and no webhook followed by its deadline.
 //! - *Quota used up*: a limit of another system was reached in ten of the last sixty minutes.
 //!
 //! Deliberately absent: anything that could only be guessed. An alarm tells what to do next.
+
+use std::time::Duration;
 
 use chrono::TimeDelta;
 
@@ -43,6 +46,8 @@ pub enum Kind {
     Stuck,
     /// Another system does not answer.
     Away,
+    /// Plane's webhook does not come, though something happened.
+    WebhookOff,
     /// Nothing comes any more.
     Silence,
     /// A limit of another system.
@@ -51,8 +56,15 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::Dead, Self::Failures, Self::Stuck, Self::Away, Self::Silence, Self::Quota];
+    pub const ALL: [Self; 7] = [
+        Self::Dead,
+        Self::Failures,
+        Self::Stuck,
+        Self::Away,
+        Self::WebhookOff,
+        Self::Silence,
+        Self::Quota,
+    ];
 
     /// The word that is stored and sent.
     pub fn as_str(self) -> &'static str {
@@ -61,6 +73,7 @@ impl Kind {
             Self::Failures => "failure_rate",
             Self::Stuck => "queue_stuck",
             Self::Away => "remote_away",
+            Self::WebhookOff => "plane_webhook_off",
             Self::Silence => "silence",
             Self::Quota => "quota_used_up",
         }
@@ -110,6 +123,17 @@ pub struct Situation {
     pub quotas: Vec<Quota>,
     /// Other systems that are not asked, since they do not answer.
     pub away: Vec<Away>,
+    /// That Plane's webhooks are missing.
+    pub webhook_missing: Option<WebhookMissing>,
+}
+
+/// Webhooks that do not follow a change.
+#[derive(Debug, Clone, Copy)]
+pub struct WebhookMissing {
+    /// When the change was made.
+    pub since: Timestamp,
+    /// How long was waited for it.
+    pub deadline: Duration,
 }
 
 /// Another system that does not answer.
@@ -200,6 +224,7 @@ pub fn judge(situation: &Situation, now: Timestamp) -> Vec<Alarm> {
     alarms
         .extend(silent.iter().filter(|s| s.place.is_empty() || !whole(s)).map(|s| silence(s, now)));
     alarms.extend(situation.away.iter().filter_map(|away| remote_away(away, now)));
+    alarms.extend(situation.webhook_missing.map(webhook_off));
     alarms.extend(situation.quotas.iter().filter_map(|quota| quota_used_up(quota, now)));
     alarms
 }
@@ -299,6 +324,22 @@ fn stuck(due: Timestamp, workers: Workers, now: Timestamp) -> Option<Alarm> {
         remedy: remedy.to_owned(),
         since: due,
     })
+}
+
+fn webhook_off(missing: WebhookMissing) -> Alarm {
+    let waited = TimeDelta::from_std(missing.deadline).unwrap_or_default();
+    Alarm {
+        kind: Kind::WebhookOff,
+        subject: "plane".to_owned(),
+        title: "Plane’s webhook does not come".to_owned(),
+        detail: format!(
+            "A work item was changed, and no webhook followed within {}. Plane switches a webhook off after some failed tries, and what happens meanwhile is lost: afterwards run jetbridge reconcile",
+            length(waited)
+        ),
+        remedy: "Plane: Workspace settings → Webhooks → this one’s address → switch it on"
+            .to_owned(),
+        since: missing.since,
+    }
 }
 
 fn remote_away(away: &Away, now: Timestamp) -> Option<Alarm> {
@@ -486,6 +527,16 @@ mod tests {
         let alarm = judge(&Situation { dead, ..Situation::default() }, now()).remove(0);
         assert_eq!(alarm.remedy, "jetbridge deliveries replay --status failed");
         assert_eq!(alarm.since, now() - TimeDelta::minutes(9));
+    }
+
+    #[test]
+    fn a_webhook_that_does_not_follow_a_change_is_an_alarm_with_what_to_click() {
+        let missing = WebhookMissing { since: now(), deadline: Duration::from_mins(5) };
+        let alarm =
+            judge(&Situation { webhook_missing: Some(missing), ..Situation::default() }, now())
+                .remove(0);
+        assert_eq!((alarm.kind.as_str(), alarm.subject.as_str()), ("plane_webhook_off", "plane"));
+        assert!(alarm.remedy.contains("Workspace settings → Webhooks"), "{}", alarm.remedy);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub mod clients;
 
 pub mod alarms;
 pub mod board;
+pub mod canary;
 pub mod comments;
 pub mod drift;
 pub mod recovery;

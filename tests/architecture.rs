@@ -99,6 +99,7 @@ fn pure_modules_do_no_io_and_see_no_clock() {
         "src/figures.rs",
         "src/queue/retry.rs",
         "src/quota",
+        "src/canary.rs",
         "src/timeline.rs",
         "src/sync",
         "src/demo/script",

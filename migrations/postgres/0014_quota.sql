@@ -8,3 +8,13 @@ CREATE TABLE ops.quota_accounts (
     state      text NOT NULL,
     updated_at timestamptz NOT NULL
 );
+
+-- The item of a project that is changed to see whether Plane's webhooks still come (src/canary.rs).
+CREATE TABLE ops.plane_canaries (
+    project        text PRIMARY KEY,
+    item           text,
+    touched_at     timestamptz,
+    heard_after_ms bigint,
+    -- The first change that no webhook followed.
+    missing_since  timestamptz
+);

@@ -8,3 +8,13 @@ CREATE TABLE quota_accounts (
     state      TEXT NOT NULL,
     updated_at TEXT NOT NULL
 );
+
+-- The item of a project that is changed to see whether Plane's webhooks still come (src/canary.rs).
+CREATE TABLE plane_canaries (
+    project        TEXT PRIMARY KEY,
+    item           TEXT,
+    touched_at     TEXT,
+    heard_after_ms INTEGER,
+    -- The first change that no webhook followed.
+    missing_since  TEXT
+);

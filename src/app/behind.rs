@@ -66,7 +66,8 @@ impl Behind {
     fn start_working(&self) -> Vec<JoinHandle<()>> {
         let Self { config, state, stopped, .. } = self;
         let WebState { store, clock, metrics, wake, .. } = state;
-        let watch = Watch::new(watcher(config, self.role), store, clock, metrics);
+        let watch =
+            Watch::new(watcher(config, self.role), store, clock, metrics).touching(config.canary);
         if !self.role.works() {
             return vec![tokio::spawn(watch.run(stopped.clone()))];
         }

@@ -5,6 +5,10 @@
 
 use std::time::Duration;
 
+use reqwest::header::{self, HeaderMap};
+
+use crate::clock::Timestamp;
+
 /// Longest answer of an API that is read.
 const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 
@@ -46,6 +50,12 @@ pub(super) async fn read_whole(mut answer: reqwest::Response) -> Result<Vec<u8>,
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// What time it is at whoever answered, in whole seconds.
+pub(super) fn said_at(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = headers.get(header::DATE)?.to_str().ok()?;
+    chrono::DateTime::parse_from_rfc2822(date).ok().map(|at| at.to_utc())
 }
 
 /// What went wrong, without the address, which may hold what is nobody's business.

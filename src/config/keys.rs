@@ -36,6 +36,7 @@ pub(super) struct Layer {
     pub(super) alarm_webhook_url: Set<SecretSetting>,
     pub(super) spool: SpoolLayer,
     pub(super) reconcile: ReconcileLayer,
+    pub(super) canary: CanaryLayer,
     pub(super) repositories: Vec<RepositoryConfig>,
 }
 
@@ -101,6 +102,14 @@ pub(super) struct ReconcileLayer {
     pub(super) every: Set<Period>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct CanaryLayer {
+    pub(super) project: Set<uuid::Uuid>,
+    pub(super) every: Set<HumanDuration>,
+    pub(super) deadline: Set<HumanDuration>,
+}
+
 /// One key that both the file and the environment may set.
 pub struct Key {
     /// In the file, dotted: `plane.webhook_secret`.
@@ -151,6 +160,9 @@ keys! {
     "alarm_webhook_url" "JETBRIDGE_ALARM_WEBHOOK_URL" => alarm_webhook_url;
     "spool.max_bytes" "JETBRIDGE_SPOOL_MAX_BYTES" => spool.max_bytes;
     "reconcile.every" "JETBRIDGE_RECONCILE_EVERY" => reconcile.every;
+    "canary.project" "JETBRIDGE_CANARY_PROJECT" => canary.project;
+    "canary.every" "JETBRIDGE_CANARY_EVERY" => canary.every;
+    "canary.deadline" "JETBRIDGE_CANARY_DEADLINE" => canary.deadline;
 }
 
 /// The keys of one `[[repositories]]`.

@@ -15,7 +15,8 @@ use super::keys::{CONFIG_VARIABLE, KEYS, Layer, OTHER_VARIABLES, PREFIX};
 use super::secret::{SecretError, SecretSetting, Secrets};
 use super::units::HumanDuration;
 use super::values::Setting;
-use super::{Config, GithubConfig, McpServer, PlaneConfig, RetentionConfig};
+use super::{CanaryConfig, Config, GithubConfig, McpServer, PlaneConfig, RetentionConfig};
+use crate::canary::Rhythm;
 use crate::queue::retry::RetryPolicy;
 use crate::store::DatabaseUrl;
 
@@ -30,6 +31,7 @@ const DEFAULT_SPOOL: u64 = 1 << 30;
 const SHORTEST_RECOVER: Duration = Duration::from_mins(1);
 const DEFAULT_RECOVER: Duration = Duration::from_mins(10);
 const DEFAULT_RECONCILE: Duration = Duration::from_hours(6);
+const SHORTEST_CANARY: Duration = Duration::from_mins(1);
 const DEFAULT_GITHUB_API: &str = "https://api.github.com";
 
 /// What the command line says, as texts; it overrides everything else.
@@ -311,6 +313,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         alarm_webhook_url,
         spool,
         reconcile,
+        canary,
         repositories,
     } = layer;
     let listen = listen.0.unwrap_or(DEFAULT_LISTEN);
@@ -350,6 +353,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         alarm_webhook_url: Secrets::none(),
         spool_max_bytes: spool.max_bytes.0.map_or(DEFAULT_SPOOL, |size| size.0),
         reconcile_every: reconcile.every.0.map_or(Some(DEFAULT_RECONCILE), |period| period.0),
+        canary: canary_of(&canary)?,
         repositories,
     };
     Ok(Settings {
@@ -432,6 +436,24 @@ fn recover_every(set: Option<HumanDuration>) -> Result<Duration, ConfigError> {
             HumanDuration(SHORTEST_RECOVER)
         ))),
     }
+}
+
+fn canary_of(canary: &super::keys::CanaryLayer) -> Result<CanaryConfig, ConfigError> {
+    let default = Rhythm::default();
+    let rhythm = Rhythm {
+        every: canary.every.0.map_or(default.every, |every| every.0),
+        deadline: canary.deadline.0.map_or(default.deadline, |deadline| deadline.0),
+    };
+    for (key, given) in [("canary.every", rhythm.every), ("canary.deadline", rhythm.deadline)] {
+        if given < SHORTEST_CANARY {
+            return Err(ConfigError::Conflict(format!(
+                "{key} ({}) must be at least {}: each touch takes some of Plane's requests",
+                HumanDuration(given),
+                HumanDuration(SHORTEST_CANARY)
+            )));
+        }
+    }
+    Ok(CanaryConfig { project: canary.project.0, rhythm })
 }
 
 fn retry_policy(retry: &super::keys::RetryLayer) -> Result<RetryPolicy, ConfigError> {

@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::canary::Rhythm;
 use crate::queue::retry::RetryPolicy;
 use crate::store::DatabaseUrl;
 pub use admin_token::{AdminToken, TokenOrigin, load_or_make_admin_token};
@@ -61,8 +62,19 @@ pub struct Config {
     pub spool_max_bytes: u64,
     /// How often both sides are compared; `None`: only when a person asks.
     pub reconcile_every: Option<Duration>,
+    /// The item that shows whether Plane's webhooks still come.
+    pub canary: CanaryConfig,
     /// `[[repositories]]`, in the file's order.
     pub repositories: Vec<RepositoryConfig>,
+}
+
+/// `canary.*`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CanaryConfig {
+    /// Plane's project in which the item is; without one there is none.
+    pub project: Option<uuid::Uuid>,
+    /// How often it is touched, and how long its webhook may take.
+    pub rhythm: Rhythm,
 }
 
 /// `plane.*`.

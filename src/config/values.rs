@@ -115,6 +115,14 @@ impl Setting for SocketAddr {
     }
 }
 
+impl Setting for uuid::Uuid {
+    const EXPECTED: &'static str = "an id, such as ce59f358-8bb1-44d5-9060-9d2391371abf";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| not(text, Self::EXPECTED))
+    }
+}
+
 /// `http://` or `https://`, a host, perhaps a path; kept without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HttpUrl(pub(super) String);

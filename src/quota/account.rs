@@ -117,6 +117,8 @@ struct InFlight {
     id: u64,
     at: Timestamp,
     kind: Kind,
+    /// How many had been admitted by then.
+    admitted: u64,
 }
 
 /// What is known of the limit.
@@ -150,6 +152,8 @@ pub struct Account {
     minute: Counted,
     /// Of those the ones that Plane surely counted, by when they were asked.
     admitted: Counted,
+    /// How many that were, ever.
+    admitted_ever: u64,
     /// Of Plane's minute, what others used, until then.
     others: Option<(u32, Timestamp)>,
     /// What is left of GitHub's hour, which ends then.
@@ -178,6 +182,7 @@ impl Account {
             said_at: None,
             minute: Counted::default(),
             admitted: Counted::default(),
+            admitted_ever: 0,
             others: None,
             hour: None,
             writes_of_a_minute: Counted::default(),
@@ -204,7 +209,7 @@ impl Account {
         }
         let id = self.next;
         self.next += 1;
-        self.in_flight.push(InFlight { id, at: now, kind });
+        self.in_flight.push(InFlight { id, at: now, kind, admitted: self.admitted_ever });
         if self.remote == Remote::Github {
             let (left, ends) = self.hour.unwrap_or((self.most(), now + HOUR.length));
             self.hour = Some((left.saturating_sub(1), ends));
@@ -217,11 +222,12 @@ impl Account {
 
     /// Takes note of what came of a request.
     pub fn heard(&mut self, pass: Pass, heard: &Heard, pauses: Pauses, now: Timestamp) {
+        let mut ours = 1;
         if let Some(at) = self.in_flight.iter().position(|asked| asked.id == pass.id) {
             let asked = self.in_flight.swap_remove(at);
             self.count(asked.kind, now);
             if heard.said.remaining.is_some() && self.remote == Remote::Plane {
-                self.admitted.add(MINUTE, asked.at, 1);
+                ours = self.admit(asked, now);
             }
         }
         match &heard.came {
@@ -230,12 +236,12 @@ impl Account {
             Came::Answer => {
                 self.breaker.answered(now);
                 self.unsaid = 0;
-                self.take_word(pass, heard.said, now);
+                self.take_word(pass, heard.said, ours, now);
             }
             Came::Limited { wait } => {
                 self.breaker.answered(now);
                 if heard.said.remaining.is_some() {
-                    self.take_word(pass, heard.said, now);
+                    self.take_word(pass, heard.said, ours, now);
                 }
                 let wait = wait.unwrap_or_else(|| {
                     self.unsaid = self.unsaid.saturating_add(1);
@@ -350,8 +356,19 @@ impl Account {
         self.in_flight.iter().map(|asked| weight(asked.kind)).sum()
     }
 
+    /// How many of ours Plane surely counted when it answered this one, itself among them: those
+    /// that were answered before it was asked.
+    fn admit(&mut self, asked: InFlight, now: Timestamp) -> u32 {
+        let since = self.admitted_ever.saturating_sub(asked.admitted);
+        let since = u32::try_from(since).unwrap_or(u32::MAX);
+        let before = self.admitted.within(MINUTE, now).saturating_sub(since);
+        self.admitted.add(MINUTE, asked.at, 1);
+        self.admitted_ever += 1;
+        before + 1
+    }
+
     /// The words of the newest request count; those of one that was asked before it know less.
-    fn take_word(&mut self, pass: Pass, said: Said, now: Timestamp) {
+    fn take_word(&mut self, pass: Pass, said: Said, ours: u32, now: Timestamp) {
         if pass.id < self.word {
             // It was in flight when the word came, which may have counted it as somebody else's.
             self.others = self.others.map(|(others, until)| (others.saturating_sub(1), until));
@@ -367,7 +384,7 @@ impl Account {
         };
         (self.said, self.said_at) = (said, Some(now));
         let counted = self.minute.count(MINUTE, now);
-        self.limit = self.limit_shown(said.most, remaining, now);
+        self.limit = self.limit_shown(said.most, remaining, ours, now);
         match self.remote {
             Remote::Plane => {
                 let used = self.most().saturating_sub(remaining);
@@ -393,9 +410,8 @@ impl Account {
 
     /// Plane does not say how many a window has. It has at least what is left and what of ours it
     /// surely counts; the most that was ever shown is what it has.
-    fn limit_shown(&self, most: Option<u32>, remaining: u32, now: Timestamp) -> Limit {
-        let ours = self.admitted.within(MINUTE, now);
-        let shown = remaining.saturating_add(ours.max(1));
+    fn limit_shown(&self, most: Option<u32>, remaining: u32, ours: u32, now: Timestamp) -> Limit {
+        let shown = remaining.saturating_add(ours);
         match (most, self.limit) {
             (Some(most), _) => Limit::Said { most, at: now },
             (None, Limit::Said { most, at }) if shown < most && now - at < MOST_HOLDS => {

@@ -15,6 +15,7 @@ pub mod audit;
 pub mod backup;
 pub mod board_limits;
 pub mod board_views;
+pub mod canary;
 pub mod cards;
 pub mod changes;
 pub mod claim;

@@ -136,6 +136,10 @@ async fn doctor_says_that_everything_fits_together() {
         "takes the token of sync-bot",
         "the token reads the issues of octo/hello",
         "octo/hello can be kept in step",
+        "octo/hello sends issues, comments and pull requests here",
+        "agrees with GitHub's",
+        "agrees with Plane's",
+        "fix: set WEBHOOK_ALLOWED_IPS=127.0.0.1/32 on Plane's api and worker containers",
     ] {
         assert!(ended.out.contains(line), "{line} is missing in {}", ended.out);
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
 
 mod doctor;
+mod doctor_hooks;
 mod places;
 mod replay;
 mod repositories;

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use jetbridge::sim::github::{SimGitHub, SimGitHubConfig, SimToken};
+use axum::Router;
+use jetbridge::sim::github::{NewHook, SimGitHub, SimGitHubConfig, SimToken};
 use jetbridge::sim::plane::{SimPlane, SimPlaneConfig};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::Place;
+use crate::{Place, serve};
 
 pub const REPOSITORY: &str = "octo/hello";
 pub const TOKEN: &str = "ghp_of_the_service";
@@ -17,6 +18,8 @@ pub struct Sides {
     pub github: SimGitHub,
     pub plane: SimPlane,
     pub project: Uuid,
+    /// Where GitHub's webhook goes to, which takes everything.
+    pub receiver: String,
 }
 
 impl Sides {
@@ -29,18 +32,23 @@ impl Sides {
         let config = SimGitHubConfig { tokens: vec![token], ..SimGitHubConfig::default() };
         let github = SimGitHub::start(config).await.unwrap();
         github.add_repository(REPOSITORY).unwrap();
+        let receiver = serve(Router::new().fallback(|| async { "{}" })).await;
+        let hook = NewHook::to(format!("{receiver}/api/webhooks/github-mcp/"), "typed there");
+        github.add_hook(REPOSITORY, hook).unwrap();
+        github.settled().await;
         let config = SimPlaneConfig::default().with_project("SYNC", "Sync");
         let plane = SimPlane::start(config).await.unwrap();
         let project = plane.project("SYNC").unwrap().id;
-        Self { github, plane, project }
+        Self { github, plane, project, receiver }
     }
 
     /// `jetbridge.toml`; `more` stands in the repository's block.
     pub fn config(&self, more: &str) -> String {
         format!(
-            "[[repositories]]\nname = '{REPOSITORY}'\nplane_project = '{}'\n{more}\n\
+            "public_url = '{}'\n[[repositories]]\nname = '{REPOSITORY}'\nplane_project = '{}'\n{more}\n\
              [plane]\nwebhook_secret = 'plane_wh_x'\napi_url = '{}'\napi_key = '{}'\nworkspace = '{}'\n\
              [github]\nwebhook_secret = 'typed there'\napi_url = '{}'\ntoken = '{TOKEN}'\n",
+            self.receiver,
             self.project,
             self.plane.api_url(),
             self.plane.api_key(),

@@ -6,6 +6,7 @@ mod support;
 
 mod alarms;
 mod browser;
+mod canary;
 mod drift;
 mod figures;
 mod ops;

@@ -66,6 +66,7 @@ impl Running {
             alarm_webhook_url: Secrets::none(),
             reconcile_every: None,
             spool_max_bytes: 0,
+            canary: jetbridge::config::CanaryConfig::default(),
             repositories: Vec::new(),
         };
         let token = Secrets::new([TOKEN.to_owned()]);

@@ -81,8 +81,8 @@ async fn a_backfill_and_a_live_change(kind: Kind) {
     assert!((15..=30).contains(&asked), "half of a minute is left: {asked} of 60");
     assert_eq!(sync.work_off_due().await, 0, "all of them wait");
     // Somebody makes a change now, in an issue that was not carried over yet.
-    classify(&world, "UPDATE work_queue SET class = 0 WHERE id = (SELECT MAX(id) FROM work_queue)")
-        .await;
+    let newest = "SELECT MAX(id) FROM work_queue WHERE stage = 'sync' AND status = 'queued'";
+    classify(&world, &format!("UPDATE work_queue SET class = 0 WHERE id = ({newest})")).await;
     assert_eq!(sync.work_off_due().await, 1, "it does not wait");
     for _ in 0..30 {
         clock.advance(Duration::from_secs(31));

@@ -301,6 +301,7 @@ fn config(
         alarm_webhook_url: Secrets::none(),
         spool_max_bytes: 0,
         reconcile_every: None,
+        canary: jetbridge::config::CanaryConfig::default(),
         repositories: vec![repository(project)],
     }
 }

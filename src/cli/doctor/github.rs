@@ -1,15 +1,23 @@
 //! GitHub's side: the secret of its webhooks, the token, each repository, and the MCP server.
 
-use super::{Finding, Installation, LIMIT, Watched, is_set};
-use crate::clients::github::{Fidelity, GitHub, ReadGitHub};
+use chrono::TimeDelta;
+
+use super::hooks::{self, Arrivals};
+use super::{Finding, Installation, LIMIT, Watched, clocks, is_set};
+use crate::clients::github::{Fidelity, GitHub};
 use crate::clients::github_mcp::GitHubMcp;
 use crate::clients::github_rest::{GitHubRest, RepositoryAccess};
+use crate::clock::Timestamp;
 use crate::config::{McpServer, UnknownRepositories, UnsignedWebhooks};
 
 const SECRET: &str = "github.webhook_secret";
 const TOKEN: &str = "github.token";
 const MCP: &str = "github.mcp";
 const REPOSITORIES: &str = "repositories";
+/// Days before its end from which a token is told of.
+const SOON_ENDING: i64 = 14;
+/// What came since then shows that some webhook sends.
+const ARRIVALS_HOLD: TimeDelta = TimeDelta::days(7);
 
 pub(super) async fn examine(at: &Installation<'_>) -> Vec<Finding> {
     let mut findings = webhook_secret(at);
@@ -91,16 +99,59 @@ fn token(at: &Installation<'_>) -> Option<Finding> {
 }
 
 async fn over_rest(at: &Installation<'_>, rest: &GitHubRest) -> Vec<Finding> {
-    let whose = match rest.who_am_i().await {
-        Ok(account) => account.login,
+    let before = at.clock.now();
+    let facts = match rest.fetch_token_facts().await {
+        Ok(facts) => facts,
         Err(failure) => return vec![Finding::of_error(TOKEN, &failure)],
     };
-    let api_url = &at.config.github.api_url;
-    let mut findings = vec![Finding::ok(TOKEN, format!("{api_url} takes the token of {whose}"))];
+    let (api_url, now) = (&at.config.github.api_url, at.clock.now());
+    let taken = format!("{api_url} takes the token of {}", facts.login);
+    let mut findings = vec![Finding::ok(TOKEN, taken)];
+    findings.extend(clocks::beside("GitHub", facts.said_at, before, now));
+    findings.extend(facts.expires_at.and_then(|end| expiry(end, now)));
+    findings.extend(facts.scopes.as_deref().and_then(scopes));
     for repository in &at.repositories {
-        findings.push(readable(rest, repository).await);
+        let readable = readable(rest, repository).await;
+        let is_there = readable.fix.is_none();
+        findings.push(readable);
+        if is_there {
+            let arrivals = match at.last_seen("github", repository.name.as_str()) {
+                Some(last) if now - last < ARRIVALS_HOLD => Arrivals::Recent,
+                _ => Arrivals::None,
+            };
+            findings.extend(hooks::examine(at.config, rest, &repository.name, arrivals).await);
+        }
     }
     findings
+}
+
+/// A token that has long to go is no news.
+fn expiry(end: Timestamp, now: Timestamp) -> Option<Finding> {
+    let days = (end - now).num_days();
+    if days >= SOON_ENDING {
+        return None;
+    }
+    Some(Finding::warning(
+        TOKEN,
+        format!("ends on {} (in {days} days)", end.format("%-d %b %Y at %H:%M UTC")),
+        "make another one at GitHub under Settings, Developer settings, and set github.token",
+    ))
+}
+
+/// What a classic token says of itself.
+fn scopes(scopes: &[String]) -> Option<Finding> {
+    let has = |scope: &str| scopes.iter().any(|s| s == scope);
+    if has("repo") || has("public_repo") {
+        return None;
+    }
+    Some(Finding::warning(
+        TOKEN,
+        format!(
+            "is a classic one with the scopes “{}”, which show public issues alone",
+            scopes.join(", ")
+        ),
+        "give it the scope repo, or make a fine-grained one with Issues: read and Webhooks: read",
+    ))
 }
 
 async fn readable(rest: &GitHubRest, repository: &Watched) -> Finding {

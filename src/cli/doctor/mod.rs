@@ -3,8 +3,12 @@
 //! It changes nothing: an empty installation stays empty, and an older database is told rather
 //! than brought up to date. What is asked of others is cheap: a few questions for each repository.
 
+mod alarms;
+mod clocks;
 mod github;
+mod hooks;
 mod plane;
+mod reach;
 
 use std::fs::OpenOptions;
 use std::net::IpAddr;
@@ -18,9 +22,10 @@ use uuid::Uuid;
 use super::arguments::Format;
 use super::table::printable;
 use super::{Context, Failed, missing_file, output};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::admin_token::admin_token_file;
 use crate::config::{Config, Direction, RepositoryName, Settings};
+use crate::store::flow::Seen;
 use crate::store::repositories::{Origin, Repository};
 use crate::store::{Store, StoreError};
 use crate::sync::mapping::Mapping;
@@ -109,7 +114,18 @@ struct Installation<'a> {
     /// Without secrets that could not be fetched.
     config: &'a Config,
     repositories: Vec<Watched>,
+    /// When something last came, by source and repository; `None` without a database.
+    seen: Option<Vec<Seen>>,
     clock: &'a Clock,
+}
+
+impl Installation<'_> {
+    /// When something last came from a source, or from a repository.
+    fn last_seen(&self, source: &str, place: &str) -> Option<Timestamp> {
+        let seen = self.seen.iter().flatten();
+        let mut of = seen.filter(|s| s.source == source && s.place.eq_ignore_ascii_case(place));
+        of.next().map(|seen| seen.at)
+    }
 }
 
 async fn examine(context: &Context) -> Vec<Finding> {
@@ -136,12 +152,21 @@ async fn examine(context: &Context) -> Vec<Finding> {
     findings.push(admin_token(&settings, &config.data_dir));
     let (database, stored) = database(&config).await;
     findings.push(database);
+    let (stored, seen) = stored.map_or((Vec::new(), None), |(rows, seen)| (rows, Some(seen)));
     let installation = Installation {
         settings: &settings,
         config: &config,
         repositories: watched(&config, stored),
+        seen,
         clock: &context.clock,
     };
+    let any = if installation.repositories.is_empty() {
+        reach::Repositories::None
+    } else {
+        reach::Repositories::Some
+    };
+    findings.extend(reach::examine(&config, any).await);
+    findings.extend(alarms::examine(&config).await);
     findings.extend(plane::examine(&installation).await);
     findings.extend(github::examine(&installation).await);
     findings
@@ -208,12 +233,7 @@ fn public_url(url: &str) -> Finding {
 }
 
 fn is_loopback(url: &str) -> bool {
-    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = authority.split('/').next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
+    let host = reach::host_of(url);
     host == "localhost"
         || host.ends_with(".localhost")
         || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -260,27 +280,30 @@ fn admin_token(settings: &Settings, data_dir: &Path) -> Finding {
     Finding::ok(CHECK, format!("{} is private", path.display()))
 }
 
-/// Also gives the repositories that it holds.
-async fn database(config: &Config) -> (Finding, Vec<Repository>) {
+/// What the database tells doctor.
+type Stored = (Vec<Repository>, Vec<Seen>);
+
+/// Also gives what it holds.
+async fn database(config: &Config) -> (Finding, Option<Stored>) {
     const CHECK: &str = "database_url";
     let url = &config.database_url;
     if let Some(path) = missing_file(url) {
         let made = format!("{} is made at the first start", path.display());
-        return (Finding::ok(CHECK, made), Vec::new());
+        return (Finding::ok(CHECK, made), None);
     }
     let checked = async {
         let store = Store::open_as_is(url).await?;
-        let repositories = store.repositories().await;
+        let stored = async { Ok((store.repositories().await?, store.last_seen().await?)) }.await;
         store.close().await;
-        repositories
+        stored
     };
     match checked.await {
-        Ok(repositories) => {
+        Ok(stored) => {
             let fine = format!("{url} answers, its tables are up to date");
-            (Finding::ok(CHECK, fine), repositories)
+            (Finding::ok(CHECK, fine), Some(stored))
         }
         Err(error @ (StoreError::NewerSchema { .. } | StoreError::OlderSchema { .. })) => {
-            (Finding::of_error(CHECK, &error), Vec::new())
+            (Finding::of_error(CHECK, &error), None)
         }
         Err(error) => {
             let finding = Finding::problem(
@@ -288,7 +311,7 @@ async fn database(config: &Config) -> (Finding, Vec<Repository>) {
                 format!("{url}: {error}"),
                 "start the database, or set database_url to where it is and to a user who may make tables",
             );
-            (finding, Vec::new())
+            (finding, None)
         }
     }
 }

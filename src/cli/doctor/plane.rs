@@ -1,9 +1,10 @@
 //! Plane's side: the secret of its webhooks, the key, and each project that issues go to.
 
-use super::{Finding, Installation, LIMIT, Watched, is_set};
-use crate::clients::plane::{PlaneClient, ProjectRole};
+use super::{Finding, Installation, LIMIT, Watched, clocks, is_set};
+use crate::clients::plane::{PlaneClient, ProjectRole, Refusal, User};
 use crate::config::Direction;
 use crate::jobs::sync_issue::Projects;
+use crate::sources::plane::ENDPOINT;
 use crate::sync::mapping::Resolved;
 
 const KEY: &str = "plane.api_key";
@@ -12,6 +13,7 @@ const PROJECT: &str = "plane_project";
 
 pub(super) async fn examine(at: &Installation<'_>) -> Vec<Finding> {
     let mut findings = vec![webhook_secret(at)];
+    findings.extend(arrivals(at));
     let client = match client(at) {
         Ok(client) => client,
         Err(finding) => {
@@ -20,9 +22,10 @@ pub(super) async fn examine(at: &Installation<'_>) -> Vec<Finding> {
         }
     };
     if let Some(client) = &client {
-        let whose = whose_key(at, client).await;
+        let (whose, clock) = whose_key(at, client).await;
         let usable = whose.fix.is_none();
         findings.push(whose);
+        findings.extend(clock);
         if !usable {
             return findings;
         }
@@ -74,9 +77,42 @@ fn client(at: &Installation<'_>) -> Result<Option<PlaneClient>, Finding> {
     }
 }
 
-async fn whose_key(at: &Installation<'_>, client: &PlaneClient) -> Finding {
+/// Plane's API does not tell how its webhooks are set up: what came of them does.
+fn arrivals(at: &Installation<'_>) -> Option<Finding> {
+    const CHECK: &str = "plane webhook";
+    at.seen.as_ref()?;
+    if !is_set(at.settings, "plane.webhook_secret") {
+        return None;
+    }
+    let endpoint = format!("{}{ENDPOINT}", at.config.public_url);
+    Some(match at.last_seen("plane", "") {
+        Some(last) => Finding::ok(
+            CHECK,
+            format!("the last one came on {}", last.format("%-d %b %Y at %H:%M UTC")),
+        ),
+        None => Finding::warning(
+            CHECK,
+            "none has come yet",
+            format!(
+                "in Plane open Workspace settings, Webhooks, and add {endpoint} with work items, comments and projects; if it is there, look whether it is switched on"
+            ),
+        ),
+    })
+}
+
+async fn whose_key(at: &Installation<'_>, client: &PlaneClient) -> (Finding, Option<Finding>) {
     let url = at.config.plane.api_url.as_deref().unwrap_or_default();
-    match client.fetch_me().await {
+    let before = at.clock.now();
+    let (me, theirs) = client
+        .fetch_me_and_time()
+        .await
+        .map_or_else(|refusal| (Err(refusal), None), |(me, theirs)| (Ok(me), theirs));
+    let clock = clocks::beside("Plane", theirs, before, at.clock.now());
+    (key_of(at, url, me), clock)
+}
+
+fn key_of(at: &Installation<'_>, url: &str, me: Result<User, Refusal>) -> Finding {
+    match me {
         Ok(me) if at.config.plane.workspace.is_none() => Finding::warning(
             "plane.workspace",
             format!("is not set, though {url} takes the key of {}", me.display_name),

@@ -13,7 +13,8 @@ use serde_json::Value;
 use super::refusal::{Refusal, existing_id, kind_of, refusal, says_gone};
 use super::{Creation, PlaneClient};
 use crate::clients::gate::Stopped;
-use crate::clients::http_client::{NoAnswer, cause, read_whole};
+use crate::clients::http_client::{NoAnswer, cause, read_whole, said_at};
+use crate::clock::Timestamp;
 use crate::quota::{Came, Heard, Kind, Pass, Said, Why};
 
 /// Entries a page: Plane's greatest.
@@ -50,6 +51,8 @@ pub(super) struct Answered {
     body: Vec<u8>,
     /// Requests that are left, where that is said.
     remaining: Option<u32>,
+    /// What time it is at Plane.
+    pub said_at: Option<Timestamp>,
 }
 
 impl Answered {
@@ -218,7 +221,7 @@ impl PlaneClient {
         let wait = wait.map(|wait| wait.max(Duration::from_secs(1)));
         let remaining = number(&headers, "x-ratelimit-remaining");
         let body = read_whole(answer).await.map_err(no_answer)?;
-        Ok(Answered { status, wait, body, remaining })
+        Ok(Answered { status, wait, body, remaining, said_at: said_at(&headers) })
     }
 
     fn http(&self) -> Result<&reqwest::Client, Refusal> {

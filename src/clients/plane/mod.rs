@@ -5,6 +5,7 @@
 //! exist; 429 carries its wait in `Retry-After` alone; nothing is answered without the trailing
 //! slash. When an answer says that the quota is used up, the next question is not asked.
 
+mod canary;
 mod exchange;
 pub mod listing;
 mod read;
@@ -16,7 +17,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::Url;
+use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -239,6 +240,12 @@ impl PlaneClient {
     /// Whose key it is.
     pub async fn fetch_me(&self) -> Result<User, Refusal> {
         self.ask(self.url(&["users", "me"])).await
+    }
+
+    /// Whose key it is, and what time it is at Plane where that is said.
+    pub async fn fetch_me_and_time(&self) -> Result<(User, Option<Timestamp>), Refusal> {
+        let answer = self.exchange(Method::GET, self.url(&["users", "me"]), None).await?;
+        Ok((answer.object()?, answer.said_at))
     }
 
     /// One project.

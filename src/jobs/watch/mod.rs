@@ -11,6 +11,7 @@
 //! - *A process that dies while it tells of an alarm.* The notice is due again a minute later; it
 //!   may arrive twice, never not at all.
 
+mod canary;
 mod situation;
 mod telling;
 
@@ -30,6 +31,7 @@ use crate::clients::github::GitHub;
 use crate::clients::limits::LimitSeen;
 use crate::clients::plane::PlaneClient;
 use crate::clock::{Clock, Timestamp};
+use crate::config::CanaryConfig;
 use crate::figures::{BUCKET, Lags, floor};
 use crate::metrics::{Metrics, Times};
 use crate::store::duties::{Facts, Process};
@@ -42,6 +44,7 @@ const TURN: Duration = Duration::from_secs(10);
 /// How long the duty is held without a sign of life.
 const DUTY: Duration = Duration::from_mins(1);
 const DUTY_NAME: &str = "watch";
+const CANARY_NAME: &str = "canary";
 /// How often figures are merged and forgotten, and rhythms learned.
 const UPKEEP: Duration = Duration::from_mins(10);
 /// After so long figures are kept by the hour.
@@ -81,6 +84,7 @@ pub struct Watch {
     started_at: Timestamp,
     plane: Option<PlaneClient>,
     github: Option<GitHub>,
+    canary: CanaryConfig,
     upkept: Option<Timestamp>,
     rhythms: Vec<Rhythm>,
     recent: VecDeque<([u64; 64], [u64; 64])>,
@@ -105,6 +109,7 @@ impl Watch {
             started_at,
             plane: None,
             github: None,
+            canary: CanaryConfig::default(),
             upkept: None,
             rhythms: Vec::new(),
             recent: VecDeque::new(),
@@ -115,6 +120,12 @@ impl Watch {
     #[must_use]
     pub fn hearing(self, sync: &IssueSync) -> Self {
         Self { plane: sync.plane.clone(), github: sync.github.clone(), ..self }
+    }
+
+    /// Finding out by a canary whether Plane's webhooks come.
+    #[must_use]
+    pub fn touching(self, canary: CanaryConfig) -> Self {
+        Self { canary, ..self }
     }
 
     /// Looks until `stop` says so.
@@ -147,6 +158,7 @@ impl Watch {
         self.say(now).await?;
         self.keep_quotas(now).await?;
         self.copy_accounts(now).await?;
+        self.touch(now).await?;
         if !self.store.take_duty(DUTY_NAME, &self.id, now + DUTY, now).await? {
             return Ok(());
         }
@@ -221,6 +233,18 @@ impl Watch {
         Ok(())
     }
 
+    /// By one of the processes that can ask Plane.
+    async fn touch(&self, now: Timestamp) -> StoreResult<()> {
+        let (Some(plane), Some(project)) = (&self.plane, self.canary.project) else {
+            return Ok(());
+        };
+        if self.store.take_duty(CANARY_NAME, &self.id, now + DUTY, now).await? {
+            let (project, rhythm) = (project.to_string(), self.canary.rhythm);
+            canary::turn(plane, &project, rhythm, &self.store, &self.clock).await?;
+        }
+        Ok(())
+    }
+
     async fn sample(&self, now: Timestamp) -> StoreResult<()> {
         let queue = self.store.queue_stats(now).await?;
         let (minute, oldest) = (floor(now, Duration::from_mins(1)), queue.oldest_due_seconds);
@@ -242,7 +266,7 @@ impl Watch {
     }
 
     async fn judge(&self, now: Timestamp) -> StoreResult<()> {
-        let situation = situation::read(&self.store, &self.rhythms, now).await?;
+        let situation = situation::read(&self.store, &self.rhythms, self.canary, now).await?;
         let alarms = alarms::judge(&situation, now);
         let told = self.watcher.alarms.is_some();
         let notice = |changed, alarm: &_| {

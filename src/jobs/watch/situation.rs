@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::alarms::{Away, Dead, Ends, Quota, Situation, Stream, WINDOW, Workers};
+use crate::alarms::{Away, Dead, Ends, Quota, Situation, Stream, WINDOW, WebhookMissing, Workers};
 use crate::clock::Timestamp;
+use crate::config::CanaryConfig;
 use crate::figures::{BUCKET, Ended, floor};
 use crate::health::GONE_AFTER;
 use crate::quota::Circuit;
@@ -18,6 +19,7 @@ use crate::store::{Store, StoreResult};
 pub(super) async fn read(
     store: &Store,
     rhythms: &[Rhythm],
+    canary: CanaryConfig,
     now: Timestamp,
 ) -> StoreResult<Situation> {
     let seen = store.last_seen().await?;
@@ -35,8 +37,20 @@ pub(super) async fn read(
             .into_iter()
             .map(|q| Quota { client: q.seen.client, minutes: q.minutes_used_up, most: q.seen.most })
             .collect(),
+        webhook_missing: webhook_missing(store, canary).await?,
         away: store.kept_accounts().await?.into_iter().filter_map(away).collect(),
     })
+}
+
+/// Since when Plane's webhooks are missing, as the canary found.
+async fn webhook_missing(
+    store: &Store,
+    canary: CanaryConfig,
+) -> StoreResult<Option<WebhookMissing>> {
+    let Some(project) = canary.project else { return Ok(None) };
+    let kept = store.canary(&project.to_string()).await?;
+    let since = kept.canary.missing_since;
+    Ok(since.map(|since| WebhookMissing { since, deadline: canary.rhythm.deadline }))
 }
 
 /// `None` for what is asked.

@@ -35,6 +35,8 @@ pub struct SimToken {
     pub organization_hooks: Access,
     /// Whether its user may push.
     pub push: PushAccess,
+    /// When it ends, as GitHub says it in a header.
+    pub expires: Option<String>,
 }
 
 impl SimToken {
@@ -47,6 +49,7 @@ impl SimToken {
             webhooks: Access::Write,
             organization_hooks: Access::Write,
             push: PushAccess::Yes,
+            expires: None,
         }
     }
 }

@@ -214,6 +214,11 @@ pub fn normalize(
 ) -> Result<Change, Failure> {
     let event = match event {
         Event::WorkItem(event) => event,
+        Event::Canary => {
+            return Ok(Change::Nothing {
+                reason: "ignored: the canary shows that Plane's webhooks come".to_owned(),
+            });
+        }
         Event::Other { name } => {
             return Ok(Change::Nothing {
                 reason: format!("ignored: {name} is not about a work item's state"),

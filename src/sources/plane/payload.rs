@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use crate::canary;
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::sources::fields::{EXPECTED_ID, Object, id_of, missing, text_of, unexpected};
@@ -18,6 +19,8 @@ use crate::sync::plane::EXTERNAL_SOURCE;
 pub enum Event {
     /// A work item was created, changed or deleted.
     WorkItem(Box<WorkItemEvent>),
+    /// The canary's item, which is on no board.
+    Canary,
     /// Anything else, under the name that Plane gives it.
     Other {
         /// `project.created`, shortened where it is long.
@@ -275,11 +278,21 @@ pub fn parse(json: &[u8]) -> Result<Event, Failure> {
     let action = top.word("action")?;
     match EventName::of(&event, action.as_deref()) {
         EventName { subject: Subject::WorkItem, action: Some(action) } => {
+            if is_canary(&top)? {
+                return Ok(Event::Canary);
+            }
             let (item, found_at) = (read_item(&top, action)?, top.time(FOUND_AT)?);
             Ok(Event::WorkItem(Box::new(WorkItemEvent { action, item, found_at })))
         }
         _ => Ok(Event::Other { name: full_name(&event, action.as_deref()) }),
     }
+}
+
+/// Whether it is about the item that is there for nothing but its webhooks.
+fn is_canary(top: &Object<'_>) -> Result<bool, Failure> {
+    let Some(fields) = top.object("data", ITEM)? else { return Ok(false) };
+    let source = fields.value("external_source").and_then(text_of);
+    Ok(source.is_some_and(|source| source == canary::EXTERNAL_SOURCE))
 }
 
 /// Finds the item: `issue` (contract), `data` (v1, v2), or `previous_attributes` where a deletion

@@ -207,6 +207,11 @@ fn decide(sim: &Inner, method: &Method, uri: &Uri, headers: &HeaderMap, body: &B
             (None, true) => return Answer::message(401, "Bad credentials"),
         }
     };
+    let expires = match &caller {
+        Caller::Known(token) => token.expires.clone(),
+        Caller::Anonymous => None,
+    };
+    let expires = expires.map(|at| ("github-authentication-token-expiration", at));
     let (verdict, limits) = {
         let mut desk = sim.desk();
         let quota = desk.quota(token);
@@ -222,7 +227,7 @@ fn decide(sim: &Inner, method: &Method, uri: &Uri, headers: &HeaderMap, body: &B
             Err(answer) => answer,
         },
     };
-    answer.with_headers(limits)
+    answer.with_headers(limits).with_headers(expires)
 }
 
 /// Takes the request apart.

@@ -127,7 +127,7 @@ impl HealthPage {
     fn alarm_icon(alarm: &RaisedAlarm) -> &'static str {
         match alarm.kind.as_str() {
             "quota_used_up" | "remote_away" => "clock",
-            "silence" => "ignored",
+            "silence" | "plane_webhook_off" => "ignored",
             "dead_jobs" => "dead",
             _ => "failed",
         }

@@ -1,0 +1,184 @@
+//! A repository's webhook at GitHub: whether it is there, switched on, sends what is needed in the
+//! right form, and what was answered to it last.
+
+use super::Finding;
+use crate::clients::github_permissions::{
+    CertificateCheck, HookSecret, HookSettings, HookState, HooksSeen, Sent,
+};
+use crate::clients::github_rest::GitHubRest;
+use crate::config::{Config, RepositoryName, UnsignedWebhooks};
+use crate::sources::github::ENDPOINT;
+
+const CHECK: &str = "github webhook";
+/// What a webhook has to send, in the words of its settings' page.
+const EVENTS: [(&str, &str); 3] =
+    [("issues", "Issues"), ("issue_comment", "Issue comments"), ("pull_request", "Pull requests")];
+
+/// Whether anything came from a repository of late, whoever sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrivals {
+    Recent,
+    None,
+}
+
+pub(super) async fn examine(
+    config: &Config,
+    rest: &GitHubRest,
+    repository: &RepositoryName,
+    arrivals: Arrivals,
+) -> Vec<Finding> {
+    let place = Place { config, repository };
+    let hooks = match rest.fetch_hook_settings(repository).await {
+        Ok(HooksSeen::All(hooks)) => hooks,
+        Ok(HooksSeen::NotShown { needs }) => return vec![place.not_shown(needs.as_deref())],
+        Err(failure) => return vec![Finding::of_error(CHECK, &format!("{repository}: {failure}"))],
+    };
+    let wanted = place.endpoint();
+    let same =
+        |url: &str| url.trim_end_matches('/').eq_ignore_ascii_case(wanted.trim_end_matches('/'));
+    let Some(hook) = hooks.into_iter().find(|hook| same(&hook.url)) else {
+        return vec![place.absent(arrivals)];
+    };
+    let mut findings = place.settings(&hook);
+    match rest.fetch_last_sent(repository, hook.id).await {
+        Ok(sent) => findings.extend(place.answered(&hook, &sent)),
+        Err(failure) => {
+            findings.push(Finding::of_error(CHECK, &format!("{repository}: {failure}")));
+        }
+    }
+    if findings.is_empty() {
+        let message = format!("{repository} sends issues, comments and pull requests here");
+        findings.push(Finding::ok(CHECK, message));
+    }
+    findings
+}
+
+/// Which webhook, for the words.
+struct Place<'a> {
+    config: &'a Config,
+    repository: &'a RepositoryName,
+}
+
+impl Place<'_> {
+    fn endpoint(&self) -> String {
+        format!("{}{ENDPOINT}", self.config.public_url)
+    }
+
+    /// Where its settings are.
+    fn page(&self) -> String {
+        let api = self.config.github.api_url.as_str();
+        let web = match api.strip_suffix("/api/v3") {
+            Some(server) => server,
+            None if api == "https://api.github.com" => "https://github.com",
+            None => api,
+        };
+        format!("{web}/{}/settings/hooks", self.repository)
+    }
+
+    fn problem(&self, message: &str, fix: String) -> Finding {
+        Finding::problem(CHECK, format!("{}: {message}", self.repository), fix)
+    }
+
+    fn warning(&self, message: &str, fix: String) -> Finding {
+        Finding::warning(CHECK, format!("{}: {message}", self.repository), fix)
+    }
+
+    fn not_shown(&self, needs: Option<&str>) -> Finding {
+        let needs = needs.map_or_else(String::new, |needs| format!(" ({needs})"));
+        self.warning(
+            "the token may not look at its webhooks, so they were not checked",
+            format!("give the token the repository permission Webhooks: read{needs}, or a classic one the scope read:repo_hook"),
+        )
+    }
+
+    fn absent(&self, arrivals: Arrivals) -> Finding {
+        let endpoint = self.endpoint();
+        if arrivals == Arrivals::Recent {
+            let message =
+                format!("{}: its webhooks come from its organization or an App", self.repository);
+            return Finding::ok(CHECK, message);
+        }
+        self.problem(
+            &format!("no webhook of it posts to {endpoint}, and nothing has come from it within a week"),
+            format!(
+                "at {}/new set Payload URL {endpoint}, Content type application/json, Secret as in github.webhook_secret, and the events {}",
+                self.page(),
+                EVENTS.map(|(_, name)| name).join(", ")
+            ),
+        )
+    }
+
+    fn settings(&self, hook: &HookSettings) -> Vec<Finding> {
+        let page = format!("{}/{}", self.page(), hook.id);
+        let mut findings = Vec::new();
+        if hook.state == HookState::Off {
+            findings.push(
+                self.problem("its webhook is switched off", format!("at {page} tick Active")),
+            );
+        }
+        let sends = |event: &str| hook.events.iter().any(|e| e == "*" || e == event);
+        let missing: Vec<_> =
+            EVENTS.iter().filter(|(event, _)| !sends(event)).map(|(_, name)| *name).collect();
+        if !missing.is_empty() {
+            findings.push(self.problem(
+                &format!("its webhook does not send {}", missing.join(", ")),
+                format!("at {page} tick {} under individual events", missing.join(", ")),
+            ));
+        }
+        let unsigned = self.config.github.unsigned == UnsignedWebhooks::Accept;
+        if hook.secret == HookSecret::Unset && !unsigned {
+            findings.push(self.problem(
+                "its webhook has no secret, so each delivery is refused with 401",
+                format!("at {page} type the secret of github.webhook_secret"),
+            ));
+        }
+        if hook.content_type != "json" {
+            findings.push(self.warning(
+                "its webhook sends forms, which are longer than JSON and may pass GitHub's limit sooner",
+                format!("at {page} set Content type to application/json"),
+            ));
+        }
+        if hook.certificate == CertificateCheck::Off {
+            findings.push(self.warning(
+                "its webhook does not look at our certificate",
+                format!("at {page} choose Enable SSL verification"),
+            ));
+        }
+        findings
+    }
+
+    /// What the newest deliveries came to. One that was taken ends the search: what was before it
+    /// is mended.
+    fn answered(&self, hook: &HookSettings, sent: &[Sent]) -> Option<Finding> {
+        let last = sent.first()?;
+        let page = format!("{}/{}", self.page(), hook.id);
+        let at = last.delivered_at.format("%-d %b %H:%M UTC");
+        let failed = sent.iter().take_while(|sent| !(200..300).contains(&sent.status_code)).count();
+        let times = match failed {
+            0 => return None,
+            1 => format!("its last delivery ({at})"),
+            many => format!("its last {many} deliveries (until {at})"),
+        };
+        Some(match last.status_code {
+            401 => self.problem(
+                &format!("{times} were refused with 401: the secret there differs from ours"),
+                format!("at {page} type the secret of github.webhook_secret again, then jetbridge recover"),
+            ),
+            404 => self.problem(
+                &format!("{times} were refused with 404: the repository was not configured then"),
+                format!("jetbridge repo add {}, then jetbridge recover", self.repository),
+            ),
+            0 => self.problem(
+                &format!("{times} got no answer ({})", last.status),
+                format!(
+                    "make {} reachable from GitHub, then jetbridge recover",
+                    self.config.public_url
+                ),
+            ),
+            status => self.problem(
+                &format!("{times} were answered {status}"),
+                format!("look at the answer at {page} under Recent Deliveries, then jetbridge recover"),
+            ),
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! What doctor finds at the other side: webhooks, the token, the way to us.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use jetbridge::clock::Clock;
+use jetbridge::sim::github::{Access, NewHook, SimToken};
+
+use crate::places::{REPOSITORY, Sides, TOKEN};
+use crate::{Place, serve};
+
+const WAY: &str = "/api/webhooks/github-mcp/";
+
+/// Configured for a receiver that answers everything with one status.
+async fn answering(sides: &Sides, status: StatusCode) -> (String, Place) {
+    let receiver = serve(Router::new().fallback(move || async move { status })).await;
+    let text = sides.config("").replace(&sides.receiver, &receiver);
+    let place = Place::with_config(&text);
+    place.run(&["migrate"]).done();
+    (receiver, place)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_finds_what_is_wrong_with_a_webhook_and_names_each_fix() {
+    let sides = Sides::start().await;
+    let (receiver, place) = answering(&sides, StatusCode::UNAUTHORIZED).await;
+    let hook = NewHook::to(format!("{receiver}{WAY}"), "another").as_form().for_events(["issues"]);
+    let hook = sides.github.add_hook(REPOSITORY, hook).unwrap();
+    sides.github.settled().await;
+    let ended = place.run(&["doctor"]);
+    assert_eq!(ended.status, 1, "{ended:?}");
+    let page = format!("{}/octo/hello/settings/hooks/{hook}", sides.github.api_url());
+    for line in [
+        "PROBLEM  github webhook: octo/hello: its webhook does not send Issue comments, Pull requests".to_owned(),
+        format!("fix: at {page} tick Issue comments, Pull requests under individual events"),
+        "warning  github webhook: octo/hello: its webhook sends forms".to_owned(),
+        format!("fix: at {page} set Content type to application/json"),
+        "were refused with 401: the secret there differs from ours".to_owned(),
+        format!("fix: at {page} type the secret of github.webhook_secret again"),
+    ] {
+        let line = line.replace("its last delivery", "");
+        assert!(ended.out.contains(&line), "{line} is missing in {}", ended.out);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_finds_a_receiver_that_does_not_take_what_is_sent() {
+    let sides = Sides::start().await;
+    let (receiver, place) = answering(&sides, StatusCode::BAD_GATEWAY).await;
+    let hook = NewHook::to(format!("{receiver}{WAY}"), "typed there");
+    sides.github.add_hook(REPOSITORY, hook).unwrap();
+    sides.github.settled().await;
+    let ended = place.run(&["doctor"]);
+    assert!(ended.out.contains("were answered 502"), "{}", ended.out);
+    assert!(ended.out.contains("under Recent Deliveries"), "{}", ended.out);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_says_what_to_type_where_a_webhook_is_missing() {
+    let sides = Sides::start().await;
+    let (receiver, place) = answering(&sides, StatusCode::OK).await;
+    let ended = place.run(&["doctor"]);
+    assert_eq!(ended.status, 1, "{ended:?}");
+    let missing = format!("no webhook of it posts to {receiver}{WAY}");
+    assert!(ended.out.contains(&missing), "{}", ended.out);
+    let fix = format!(
+        "/octo/hello/settings/hooks/new set Payload URL {receiver}{WAY}, Content type application/json"
+    );
+    assert!(ended.out.contains(&fix), "{}", ended.out);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_tells_of_a_token_that_ends_soon_and_of_what_it_may_not_see() {
+    let end = Clock::System.now() + Duration::from_hours(5 * 24 + 1);
+    let token = SimToken {
+        webhooks: Access::None,
+        expires: Some(end.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        ..SimToken::full(TOKEN, "sync-bot")
+    };
+    let ended = Sides::with_token(token).await.place("").run(&["doctor"]);
+    assert_eq!(ended.status, 0, "{ended:?}");
+    assert!(ended.out.contains("warning  github.token: ends on"), "{}", ended.out);
+    assert!(ended.out.contains("(in 5 days)"), "{}", ended.out);
+    assert!(ended.out.contains("the token may not look at its webhooks"), "{}", ended.out);
+    assert!(
+        ended.out.contains("permission Webhooks: read (repository_hooks=read)"),
+        "{}",
+        ended.out
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_finds_an_alarm_address_that_nobody_answers_at() {
+    let sides = Sides::start().await;
+    let with = |url: &str| {
+        Place::with_config(&format!("alarm_webhook_url = '{url}'\n{}", sides.config("")))
+    };
+    let fine = with(&format!("{}/hooks/very-secret", sides.receiver)).run(&["doctor"]);
+    assert!(fine.out.contains("alarm_webhook_url: 127.0.0.1:"), "{}", fine.out);
+    assert!(fine.out.contains("can be reached; nothing was sent"), "{}", fine.out);
+    let gone = with("http://127.0.0.1:1/hooks/very-secret").run(&["doctor"]);
+    assert_eq!(gone.status, 1, "{gone:?}");
+    assert!(
+        gone.out.contains("PROBLEM  alarm_webhook_url: 127.0.0.1:1 can't be reached"),
+        "{}",
+        gone.out
+    );
+    assert!(!gone.out.contains("very-secret") && !fine.out.contains("very-secret"));
+}
