@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jetbridge::canary::{EXTERNAL_SOURCE, Rhythm, TITLE};
 use jetbridge::clients::plane::PlaneClient;
+use jetbridge::clients::plane::listing::Order;
 use jetbridge::config::{CanaryConfig, Secrets};
 use jetbridge::jobs::sync_issue::{IssueSync, Mappings, Projects};
 use jetbridge::jobs::watch::Watch;
@@ -15,16 +16,17 @@ use crate::site::Site;
 use crate::support::plane::Delivery;
 
 /// A Plane that sends no webhook, and one that looks after its canary.
-async fn watched(site: &Site) -> (SimPlane, Watch) {
+async fn watched(site: &Site) -> (SimPlane, PlaneClient, Watch) {
     let plane =
         SimPlane::start(SimPlaneConfig::default().with_project("SYNC", "Sync")).await.unwrap();
     let (key, limit) = (Secrets::new([plane.api_key()]), Duration::from_secs(10));
     let client =
         PlaneClient::new(&plane.api_url(), &plane.workspace(), &key, limit).unwrap().unwrap();
+    let client = client.with_clock(site.app.clock.clone());
     let sync = IssueSync {
         store: site.app.store.clone(),
         clock: site.app.clock.clone(),
-        plane: Some(client.with_clock(site.app.clock.clone())),
+        plane: Some(client.clone()),
         github: None,
         projects: Projects::new(site.app.clock.clone()),
         mappings: Mappings::default(),
@@ -32,7 +34,7 @@ async fn watched(site: &Site) -> (SimPlane, Watch) {
     let rhythm = Rhythm { every: Duration::from_mins(15), deadline: Duration::from_mins(5) };
     let config = CanaryConfig { project: Some(plane.project("SYNC").unwrap().id), rhythm };
     let watch = site.watch(None).hearing(&sync).touching(config);
-    (plane, watch)
+    (plane, client, watch)
 }
 
 async fn alarms(site: &Site) -> Vec<String> {
@@ -42,10 +44,13 @@ async fn alarms(site: &Site) -> Vec<String> {
 on_both_databases! {
     async fn a_webhook_that_plane_switched_off_is_found_out_and_so_is_its_return(database: TestDatabase) {
         let site = Site::new(database).await;
-        let (plane, mut watch) = watched(&site).await;
+        let (plane, client, mut watch) = watched(&site).await;
         watch.turn().await.unwrap();
         let item = plane.items().remove(0);
         assert_eq!((item.name.as_str(), item.external.source.as_deref()), (TITLE, Some(EXTERNAL_SOURCE)));
+        let project = item.project.to_string();
+        let listed = client.list_items(&project, Order::Made, 0).await.unwrap();
+        assert_eq!(listed.items.len(), 0, "whoever compares both sides does not see it");
         let touched = plane.writes().len();
         site.app.clock.advance(Duration::from_secs(299));
         watch.turn().await.unwrap();
@@ -66,7 +71,7 @@ on_both_databases! {
 
     async fn while_webhooks_come_by_themselves_nothing_is_touched(database: TestDatabase) {
         let site = Site::new(database).await;
-        let (plane, mut watch) = watched(&site).await;
+        let (plane, _, mut watch) = watched(&site).await;
         for n in 0..5 {
             site.send_issue(&format!("70164c5e-0000-4000-8000-00000000000{n}"), "Crash").await;
             watch.turn().await.unwrap();

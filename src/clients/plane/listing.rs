@@ -77,7 +77,8 @@ impl PlaneClient {
             .append_pair("per_page", &PER_PAGE.to_string())
             .append_pair("cursor", &format!("{PER_PAGE}:{page}:0"));
         let answer: Answer = self.ask(url).await?;
-        let items = answer.results.into_iter().map(listed).collect::<Result<_, _>>()?;
+        let results = answer.results.into_iter().filter(|raw| !is_canary(raw));
+        let items = results.map(listed).collect::<Result<_, _>>()?;
         Ok(Page { items, total: answer.total_results, more: answer.next_page_results })
     }
 
@@ -92,6 +93,17 @@ impl PlaneClient {
         let answer = self.exchange(reqwest::Method::GET, url, None).await?;
         answer.object_if_there::<Box<RawValue>>()?.map(listed).transpose()
     }
+}
+
+/// The canary's item is on no board, so nobody misses it there.
+fn is_canary(raw: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Entry {
+        external_source: Option<String>,
+    }
+    let entry = serde_json::from_str::<Entry>(raw.get());
+    entry
+        .is_ok_and(|entry| entry.external_source.as_deref() == Some(crate::canary::EXTERNAL_SOURCE))
 }
 
 fn listed(raw: Box<RawValue>) -> Result<ListedItem, Refusal> {
