@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jetbridge::drift::Position;
 use jetbridge::figures::Ended;
 use jetbridge::metrics::{Asked, Attempt, EndedAs, OfKind, OfSource, Received, Remote};
 use jetbridge::quota::Account;
@@ -26,7 +27,11 @@ async fn exposed() -> Exposed {
         used_up: false,
         seen_at: now,
     };
-    site.app.store.put_quota(&quota, now).await.unwrap();
+    let store = &site.app.store;
+    store.put_quota(&quota, now).await.unwrap();
+    let compared = store.repositories().await.unwrap()[0].id;
+    store.keep_drift_position(compared, &Position::default(), &[]).await.unwrap();
+    store.end_drift_walk(compared, &[], None, now).await.unwrap();
     let (metrics, source, outcome) = (&site.app.metrics, "plane", "done");
     metrics.received.get_or_create(&Received { source, outcome }).inc();
     metrics.attempts.get_or_create(&Attempt { source, outcome }).inc();
