@@ -6,6 +6,7 @@
 
 mod arguments;
 mod audit;
+mod backfill;
 mod backup;
 mod completions;
 mod deliveries;
@@ -147,6 +148,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), Failed> {
         Command::Token(TokenCommand::Revoke(arguments)) => {
             block_on(tokens::revoke(&arguments, context))
         }
+        Command::Backfill(arguments) => block_on(backfill::run(&arguments, context)),
         Command::Recover(arguments) => block_on(recover::run(&arguments, context)),
         Command::Reconcile(arguments) => block_on(reconcile::run(&arguments, context)),
         Command::Rebuild(arguments) => block_on(rebuild::run(&arguments, context)),

@@ -90,6 +90,8 @@ pub enum Redelivery {
 pub struct RepositoryFacts {
     /// GitHub's id of it.
     pub id: u64,
+    /// What it is called now.
+    pub name: RepositoryName,
     /// The organization that owns it; none where a person does.
     pub organization: Option<String>,
 }
@@ -143,6 +145,7 @@ impl From<DeliveryPayload> for Attempt {
 #[derive(Deserialize)]
 struct RepositoryPayload {
     id: u64,
+    full_name: String,
     owner: OwnerPayload,
 }
 
@@ -160,7 +163,7 @@ impl GitHubRest {
         if host == "api.github.com" || host.ends_with(".ghe.com") { KEPT } else { KEPT_BY_A_SERVER }
     }
 
-    /// A repository's id and owner; `None` where GitHub shows none of that name.
+    /// A repository's id, name and owner; `None` where GitHub shows none of that name.
     ///
     /// # Errors
     /// When GitHub can't be asked; the text says what to do.
@@ -172,6 +175,7 @@ impl GitHubRest {
         match self.ask::<RepositoryPayload>(self.url(&["repos", owner, repository])).await {
             Ok((found, _)) => Ok(Some(RepositoryFacts {
                 id: found.id,
+                name: found.full_name.parse().unwrap_or_else(|_| name.clone()),
                 organization: (found.owner.kind == "Organization").then_some(found.owner.login),
             })),
             Err(Refusal::NotFound) => Ok(None),

@@ -96,6 +96,8 @@ struct Answer {
 pub(super) struct Page<T> {
     pub(super) entries: Vec<T>,
     pub(super) next: Option<Url>,
+    /// The last page's, where there is another one.
+    pub(super) last: Option<Url>,
 }
 
 impl GitHubRest {
@@ -234,11 +236,9 @@ impl GitHubRest {
 
     pub(super) async fn ask_page<T: DeserializeOwned>(&self, url: Url) -> Result<Page<T>, Refusal> {
         let (entries, headers) = self.ask(url).await?;
-        let next = match next_page(&headers) {
-            Some(next) => Some(self.own(&next)?),
-            None => None,
-        };
-        Ok(Page { entries, next })
+        let place = |rel| linked(&headers, rel).map(|place| self.own(&place)).transpose();
+        let (next, last) = (place("next")?, place("last")?);
+        Ok(Page { entries, next, last })
     }
 
     /// An address that GitHub gave, if the token may go there.
@@ -446,11 +446,11 @@ fn wait(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// `rel="next"` of a `Link` header.
-fn next_page(headers: &HeaderMap) -> Option<String> {
-    let entries = text(headers, "link")?.split(',');
-    let mut next = entries.filter(|entry| entry.contains("rel=\"next\""));
-    let (_, rest) = next.next()?.split_once('<')?;
+/// Where a `Link` header says that a page is: `next`, `last`.
+fn linked(headers: &HeaderMap, rel: &str) -> Option<String> {
+    let mut entries = text(headers, "link")?.split(',');
+    let rel = format!("rel=\"{rel}\"");
+    let (_, rest) = entries.find(|entry| entry.contains(&rel))?.split_once('<')?;
     rest.split_once('>').map(|(url, _)| url.to_owned())
 }
 

@@ -8,6 +8,7 @@ pub mod gate;
 pub mod github;
 pub mod github_hooks;
 pub mod github_mcp;
+pub mod github_old_issues;
 pub mod github_permissions;
 pub mod github_rest;
 pub mod github_webhook;

@@ -1,5 +1,6 @@
 //! What is done in the background: fetch → plan → apply, each step in its place.
 
+pub mod backfill;
 pub mod directory;
 pub mod process_delivery;
 pub mod rebuild;

@@ -12,6 +12,7 @@ pub mod alarms;
 pub mod announcements;
 pub mod api_tokens;
 pub mod audit;
+pub mod backfills;
 pub mod backup;
 pub mod board_limits;
 pub mod board_views;

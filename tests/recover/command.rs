@@ -28,7 +28,7 @@ impl Service {
         github.add_repository(REPOSITORY).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let config = format!(
-            "[[repositories]]\nname = '{REPOSITORY}'\n[github]\napi_url = '{}'\ntoken = '{TOKEN}'\n[recover]\nevery = '{every}'\n",
+            "[[repositories]]\nname = '{REPOSITORY}'\n[github]\napi_url = '{}'\ntoken = '{TOKEN}'\n[recover]\nevery = '{every}'\n[reconcile]\nevery = '0'\n",
             github.api_url()
         );
         std::fs::write(folder.path().join("jetbridge.toml"), config).unwrap();
@@ -118,4 +118,23 @@ async fn a_service_that_was_away_finds_at_its_start_what_was_sent_meanwhile() {
     let served = Served::start_with(&database(&folder), folder.path(), &[], &environment);
     let service = Service { github, served, hook, folder };
     eventually("the lost ones arrive", || async { service.arrived() == 2 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_backfill_fetches_what_was_there_before_and_says_what_it_came_to() {
+    let service = Service::start("0s").await;
+    service.lose(3).await;
+    service.github.hold_webhooks();
+    service.github.acting_as("ada").comment(REPOSITORY, 2, "Seen.").unwrap();
+    let (status, out, err) = service.run(&["backfill", REPOSITORY]).await;
+    assert_eq!((status, err.as_str()), (0, ""), "{out}");
+    assert_eq!(out, "octo/app: 3 issues and pull requests, 1 comments\n");
+    let (_, listed, _) = service.run(&["work-items", "list"]).await;
+    assert_eq!(listed.matches("A bug").count(), 3, "{listed}");
+    let (status, out, _) = service.run(&["backfill", REPOSITORY, "--json"]).await;
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((status, &told["issues"], &told["failed"]), (0, &3.into(), &0.into()));
+    let (status, _, err) = service.run(&["backfill", "octo/other"]).await;
+    assert_eq!(status, 1);
+    assert!(err.contains("octo/other is not configured: jetbridge repo add octo/other"), "{err}");
 }

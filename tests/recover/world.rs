@@ -117,7 +117,7 @@ impl World {
         self.github.add_webhook_faults(faults.iter().copied());
         let ada = self.github.acting_as("ada");
         for at in 0..faults.len() {
-            ada.open_issue(REPOSITORY, &NewIssue::titled(&format!("Issue {at}"))).unwrap();
+            ada.open_issue(REPOSITORY, &NewIssue::titled(format!("Issue {at}"))).unwrap();
         }
         self.arrive().await;
     }

@@ -1,5 +1,6 @@
 //! What may be typed, as clap reads it. The texts here are the help.
 
+mod backfill;
 mod comparing;
 mod demo;
 mod keeping;
@@ -20,6 +21,7 @@ use crate::config::{HumanDuration, Overrides};
 use crate::sources::{Origin, Source};
 use crate::store::deliveries::DeliveryStatus;
 use crate::work_items::{StateGroup, System};
+pub(super) use backfill::BackfillArguments;
 pub(super) use comparing::ReconcileArguments;
 pub(super) use demo::DemoArguments;
 pub(super) use keeping::{
@@ -105,6 +107,8 @@ pub(super) enum Command {
     Token(TokenCommand),
     /// Bring one issue and its comments in step with Plane now
     Sync(SyncArguments),
+    /// Fetch issues, pull requests and comments from before the connection
+    Backfill(BackfillArguments),
     /// Have GitHub send again what never arrived (serve does it too)
     Recover(RecoverArguments),
     /// Compare both sides with what is known here, and mend what differs

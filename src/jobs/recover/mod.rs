@@ -28,6 +28,7 @@ use crate::clients::github_rest::GitHubRest;
 use crate::clock::{Clock, Timestamp};
 use crate::config::RepositoryName;
 use crate::ids::DeliveryId;
+use crate::quota::Class;
 use crate::recovery::{Asked, Attempt, Gap, Here, HookOwner, MOST_ASKS, judge};
 use crate::sources::github::ENDPOINT;
 use crate::store::recovery::{GivenUp, RecoverPlace, Request, RequestEnd};
@@ -115,7 +116,7 @@ impl Recover {
     /// For a service whose pages the outside reaches at `public_url`.
     pub fn new(store: &Store, clock: &Clock, github: GitHubRest, public_url: &str) -> Self {
         let endpoint = format!("{}{ENDPOINT}", public_url.trim_end_matches('/'));
-        let kept = github.keeps_deliveries();
+        let (kept, github) = (github.keeps_deliveries(), github.in_class(Class::Replay));
         Self { store: store.clone(), clock: clock.clone(), github, endpoint, kept }
     }
 

@@ -96,14 +96,17 @@ async fn list(
     let health = web.store.repository_health(None).await?;
     let projects = Projects::read(web).await;
     let now = web.clock.now();
-    let cards = web.store.repositories().await?.into_iter().map(|repository| {
+    let mut cards = Vec::new();
+    for repository in web.store.repositories().await? {
         let health = health.get(&repository.id).cloned().unwrap_or_default();
-        Card::new(&repository, &health, web, &projects, now)
-    });
+        let backfill = backfill(web, &repository).await?;
+        let card = Card::new(&repository, &health, web, &projects, now);
+        cards.push(Card { backfill, ..card });
+    }
     let status = form.status();
     let page = ListPage {
         frame: Frame::read(web, Section::Repositories, caller).await?,
-        cards: cards.collect(),
+        cards,
         form,
         projects,
         hook: Hook::of(web),
@@ -228,7 +231,15 @@ async fn card(
 ) -> Result<Card, Problem> {
     let mut health = web.store.repository_health(Some(repository.id)).await?;
     let health = health.remove(&repository.id).unwrap_or_default();
-    Ok(Card::new(repository, &health, web, projects, web.clock.now()))
+    let backfill = backfill(web, repository).await?;
+    Ok(Card { backfill, ..Card::new(repository, &health, web, projects, web.clock.now()) })
+}
+
+async fn backfill(web: &WebState, repository: &Repository) -> Result<Option<String>, Problem> {
+    let all = web.store.backfills().await?;
+    let Some(row) = all.iter().find(|row| row.repository == repository.id) else { return Ok(None) };
+    let counts = web.store.backfill_counts(repository.id).await?;
+    Ok(Some(words::backfill(row, counts, &repository.name, web.clock.now())))
 }
 
 async fn known(web: &WebState, owner: &str, name: &str) -> Result<Repository, Problem> {

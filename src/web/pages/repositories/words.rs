@@ -1,11 +1,14 @@
 //! A repository and its health in words.
 
+use chrono::TimeDelta;
+
 use super::super::spans::{exact, when};
 use super::{Projects, WebState, spans};
 use crate::board::cut;
 use crate::clock::Timestamp;
 use crate::config::{Direction, RepositoryName};
 use crate::drift::Ledger;
+use crate::store::backfills::{BackfillCounts, BackfillRow};
 use crate::store::repositories::{Origin, Repository};
 use crate::store::repository_health::RepositoryHealth;
 use crate::sync::plan::LinkStatus;
@@ -39,6 +42,8 @@ pub(super) struct Card {
     pub(super) deliveries_link: String,
     pub(super) replay_link: String,
     pub(super) added: String,
+    /// How far issues from before the connection have been fetched.
+    pub(super) backfill: Option<String>,
 }
 
 /// The last error, and what to do about it.
@@ -89,9 +94,43 @@ impl Card {
             deliveries_link: filter("/deliveries", None),
             replay_link: filter("/deliveries/replay", Some("failed")),
             added: when(repository.created_at, now),
+            backfill: None,
             name: name.to_string(),
         }
     }
+}
+
+/// Older than this nobody moves it.
+const MOVES: TimeDelta = TimeDelta::minutes(2);
+
+/// How far a backfill is, and what to do where it stands still.
+pub(super) fn backfill(
+    row: &BackfillRow,
+    counts: BackfillCounts,
+    name: &RepositoryName,
+    now: Timestamp,
+) -> String {
+    let count = |n: u64| spans::grouped(i64::try_from(n).unwrap_or(i64::MAX));
+    let of = row.total.filter(|total| row.walked_at.is_none() && *total >= counts.issues);
+    let of = of.map_or_else(String::new, |total| format!(" of {}", count(total)));
+    let issues = count(counts.issues);
+    let mut said =
+        format!("{issues}{of} issues and pull requests, {} comments", count(counts.comments));
+    for (number, word) in [(counts.waiting, "wait"), (counts.failed, "failed")] {
+        if number > 0 {
+            said += &format!(", {} {word}", count(number));
+        }
+    }
+    let on = match (row.walked_at, &row.problem) {
+        (Some(at), _) if counts.failed == 0 => {
+            return format!("{said}; all fetched {}", when(at, now));
+        }
+        (Some(_), _) => "tries them again".to_owned(),
+        (None, Some(problem)) => format!("goes on when this is mended: {}", cut(problem, 300)),
+        (None, None) if counts.waiting > 0 || now - row.moved_at < MOVES => return said,
+        (None, None) => "goes on".to_owned(),
+    };
+    format!("{said}; jetbridge backfill {name} {on}")
 }
 
 /// Where a repository's page is. A name holds nothing that an address would have to escape.
@@ -178,6 +217,44 @@ fn trouble(health: &RepositoryHealth) -> Option<Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_backfill_says_how_far_it_is_and_what_makes_it_go_on() {
+        let at = |minute: i64| {
+            "2026-11-22T01:00:00Z".parse::<Timestamp>().unwrap() + TimeDelta::minutes(minute)
+        };
+        let mut row = BackfillRow {
+            repository: crate::ids::RepositorySyncId(1),
+            started_at: at(0),
+            moved_at: at(0),
+            since: None,
+            page: 1,
+            total: Some(10),
+            walked_at: None,
+            problem: None,
+        };
+        let mut counts = BackfillCounts { issues: 4, comments: 2, waiting: 1, failed: 0 };
+        let name = "octo/app".parse().unwrap();
+        let said = |row: &BackfillRow, counts, minute| backfill(row, counts, &name, at(minute));
+        let far = "4 of 10 issues and pull requests, 2 comments, 1 wait";
+        assert_eq!(said(&row, counts, 1), far);
+        counts.waiting = 0;
+        let far = "4 of 10 issues and pull requests, 2 comments";
+        assert_eq!(said(&row, counts, 9), format!("{far}; jetbridge backfill octo/app goes on"));
+        row.problem = Some("no token".to_owned());
+        let mended = "jetbridge backfill octo/app goes on when this is mended: no token";
+        assert_eq!(said(&row, counts, 9), format!("{far}; {mended}"));
+        (row.problem, row.walked_at) = (None, Some(at(2)));
+        assert!(
+            said(&row, counts, 9)
+                .starts_with("4 issues and pull requests, 2 comments; all fetched ")
+        );
+        counts.failed = 3;
+        assert!(
+            said(&row, counts, 9)
+                .ends_with("3 failed; jetbridge backfill octo/app tries them again")
+        );
+    }
 
     #[test]
     fn the_worst_is_what_is_said() {

@@ -1,0 +1,167 @@
+//! Issues from before the connection: all of them, once each, whatever is killed on the way.
+
+use std::time::Duration;
+
+use jetbridge::clients::github_rest::GitHubRest;
+use jetbridge::clock::Clock;
+use jetbridge::config::Secrets;
+use jetbridge::jobs::backfill::{Backfill, Begin, MOST_WAITING, Step};
+use jetbridge::sim::github::{CloseReason, NewIssue, RequestFault};
+use jetbridge::store::backfills::BackfillCounts;
+
+use crate::support::databases::{Kind, by_hand};
+use crate::support::process::eventually;
+use crate::world::{Asking, REPOSITORY, TOKEN, World};
+
+/// Issues of years, none of which was told by a webhook: every third with two comments, every fourth
+/// closed, every tenth a pull request. How many comments there are.
+async fn live_for_years(world: &World, issues: u64) -> u64 {
+    world.github.hold_webhooks();
+    let (ada, grace) = (world.github.acting_as("ada"), world.github.acting_as("grace"));
+    let mut comments = 0;
+    for number in 1..=issues {
+        let title = format!("Issue {number}");
+        let new = NewIssue::titled(&title).with_body("As it *was*.").with_labels(["old"]);
+        if number % 10 == 0 {
+            ada.open_pull_request(REPOSITORY, &new, &format!("branch-{number}")).unwrap();
+        } else {
+            ada.open_issue(REPOSITORY, &new).unwrap();
+        }
+        if number % 3 == 0 {
+            grace.comment(REPOSITORY, number, "Seen.").unwrap();
+            ada.comment(REPOSITORY, number, "Thanks.").unwrap();
+            comments += 2;
+        }
+        if number % 4 == 0 && number % 10 != 0 {
+            ada.close(REPOSITORY, number, CloseReason::Completed).unwrap();
+        }
+        // Several of them have one second, and so have whole pages at the beginning.
+        if number > 120 && number % 4 == 0 {
+            world.github_clock.advance(Duration::from_secs(1));
+        }
+    }
+    world.github.release_webhooks(|_| Vec::new());
+    world.github.settled().await;
+    comments
+}
+
+fn rest(world: &World) -> GitHubRest {
+    let tokens = Secrets::new([TOKEN.to_owned()]);
+    let limit = Duration::from_secs(5);
+    GitHubRest::new(&world.github.api_url(), &tokens, Clock::System, limit).unwrap().unwrap()
+}
+
+async fn begin(world: &World, begin: Begin) -> Backfill {
+    let name = REPOSITORY.parse().unwrap();
+    let repository = world.store.find_repository(&name, None).await.unwrap().unwrap();
+    Backfill::begin(&world.store, &Clock::System, &rest(world), repository, begin).await.unwrap()
+}
+
+/// To its end; what became of it.
+async fn to_the_end(mut backfill: Backfill) -> BackfillCounts {
+    loop {
+        match backfill.step().await.unwrap() {
+            Step::Done => return backfill.counts().await.unwrap(),
+            Step::Moved => {}
+            Step::Waits | Step::Quota(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+async fn killed_five_times(kind: Kind, issues: u64) {
+    let mut world = World::with_slow_github(kind, Asking::Rest).await;
+    let comments = live_for_years(&world, issues).await;
+    let begun = std::time::Instant::now();
+    let part = usize::try_from(issues).unwrap() / 12;
+    for kill in 1..=5 {
+        let asked = world.github.requests().len();
+        let running = tokio::spawn(to_the_end(begin(&world, Begin::WhereItWas).await));
+        eventually("some of it is fetched", || async {
+            running.is_finished() || world.github.requests().len() > asked + part * kill
+        })
+        .await;
+        assert!(!running.is_finished(), "the {kill}. time it is killed in its midst");
+        running.abort();
+        let _ = running.await;
+        if kill % 2 == 0 {
+            world.stop().await;
+            world.start().await;
+        }
+    }
+    let counts = to_the_end(begin(&world, Begin::WhereItWas).await).await;
+    assert_eq!((counts.issues, counts.comments, counts.failed), (issues, comments, 0));
+    world.settle().await;
+    world.assert_equal();
+    let refused = |status| [Some(403), Some(429)].contains(&status);
+    assert!(!world.github.requests().iter().any(|r| refused(r.status)), "within the quota");
+    let (writes, asked) = (world.writes(), world.github.requests().len());
+    let took = begun.elapsed().as_secs();
+    println!(
+        "{issues} issues, {comments} comments: {took} s, {asked} requests to GitHub, {writes} writes to Plane"
+    );
+    let again = to_the_end(begin(&world, Begin::TheBeginning).await).await;
+    world.settle().await;
+    assert_eq!((again, world.writes()), (counts, writes), "a second one finds nothing new");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backfill_that_is_killed_five_times_is_complete_and_has_each_once_on_sqlite() {
+    killed_five_times(Kind::Sqlite, 150).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backfill_that_is_killed_five_times_is_complete_and_has_each_once_on_postgresql() {
+    killed_five_times(Kind::Postgres, 150).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement of some minutes, run by hand"]
+async fn a_backfill_of_500_issues_that_is_killed_five_times_is_complete() {
+    killed_five_times(Kind::Postgres, 500).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_is_put_in_than_may_wait() {
+    let mut world = World::with_slow_github(Kind::Sqlite, Asking::Rest).await;
+    live_for_years(&world, 450).await;
+    world.receive_only().await;
+    let mut backfill = begin(&world, Begin::WhereItWas).await;
+    assert_eq!(backfill.total(), Some(450));
+    while backfill.step().await.unwrap() == Step::Moved {}
+    let waiting = backfill.counts().await.unwrap().waiting;
+    assert!((MOST_WAITING..MOST_WAITING + 300).contains(&waiting), "{waiting}");
+    assert_eq!(backfill.step().await.unwrap(), Step::Waits);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_failed_is_counted_and_tried_again_by_the_next_run() {
+    let world = World::with_slow_github(Kind::Sqlite, Asking::Rest).await;
+    live_for_years(&world, 4).await;
+    to_the_end(begin(&world, Begin::WhereItWas).await).await;
+    by_hand(
+        world.database_text(),
+        "UPDATE github_webhook_events SET status = 'failed' WHERE event_type = 'issue_comment';
+         UPDATE work_queue SET status = 'dead' WHERE delivery_id IN
+            (SELECT delivery_id FROM github_webhook_events WHERE event_type = 'issue_comment')",
+    )
+    .await;
+    let begun = begin(&world, Begin::WhereItWas).await;
+    assert_eq!(begun.counts().await.unwrap().failed, 0, "they are queued again");
+    assert_eq!(to_the_end(begun).await.failed, 0);
+    world.settle().await;
+    world.assert_equal();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_that_is_used_up_is_waited_for_and_not_asked_again() {
+    let world = World::with_slow_github(Kind::Sqlite, Asking::Rest).await;
+    live_for_years(&world, 3).await;
+    let mut backfill = begin(&world, Begin::WhereItWas).await;
+    let limit = RequestFault::PrimaryLimit { resets_in: Duration::from_hours(1) };
+    world.github.add_request_faults([limit]);
+    let Step::Quota(wait) = backfill.step().await.unwrap() else { panic!("nothing is left") };
+    assert!(wait > Duration::from_mins(50), "{wait:?}");
+    let asked = world.github.requests().len();
+    assert!(matches!(backfill.step().await.unwrap(), Step::Quota(_)));
+    assert_eq!(world.github.requests().len(), asked, "it does not even ask");
+}
