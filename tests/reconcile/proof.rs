@@ -39,7 +39,8 @@ fn act(world: &World, dice: &mut Dice) {
     let (number, which) = (issue.number, dice.below(1000));
     match dice.below(11) {
         0 => {
-            drop(person.open_issue(REPOSITORY, &NewIssue::titled(format!("New {which}"))).unwrap())
+            let issue = NewIssue::titled(format!("New {which}"));
+            person.open_issue(REPOSITORY, &issue).unwrap();
         }
         1 => person.retitle(REPOSITORY, number, &format!("Title {which}")).unwrap(),
         2 => person.rewrite(REPOSITORY, number, &format!("Text {which}")).unwrap(),
@@ -47,7 +48,9 @@ fn act(world: &World, dice: &mut Dice) {
         4 => person.reopen(REPOSITORY, number).unwrap(),
         5 => person.label(REPOSITORY, number, &format!("label {}", which % 5)).unwrap(),
         6 => person.assign(REPOSITORY, number, people[0]).unwrap(),
-        7 | 8 => drop(person.comment(REPOSITORY, number, &format!("Comment {which}")).unwrap()),
+        7 | 8 => {
+            person.comment(REPOSITORY, number, &format!("Comment {which}")).unwrap();
+        }
         9 => {
             let comments = world.github.comments(REPOSITORY, number).unwrap();
             match comments.first() {
