@@ -85,7 +85,7 @@ on_both_databases! {
         let app = TestApp::new(database).await;
         let (now, finding) = (app.clock.now(), finding(&app, Origin::Reconcile).await);
         let one = found_issue(&finding, "Found");
-        let later = Finding { at: now + std::time::Duration::from_secs(60), origin: Origin::Backfill, ..finding.clone() };
+        let later = Finding { at: now + std::time::Duration::from_mins(1), origin: Origin::Backfill, ..finding.clone() };
         let put = app.store.put_found(&[one.clone(), one.clone()], now).await.unwrap();
         assert_eq!(put, PutFound { new: 1, again: 0, waiting: 0 });
         let put = app.store.put_found(&[found_issue(&later, "Found")], now).await.unwrap();

@@ -22,7 +22,7 @@ const ISSUES: u64 = 20;
 /// More than fit on one of the pages that are asked for.
 const PAGES: u64 = 130;
 
-async fn open_issues(world: &World, count: u64) {
+fn open_issues(world: &World, count: u64) {
     let ada = world.github.acting_as("ada");
     for number in 1..=count {
         let issue = NewIssue::titled(format!("Issue {number}")).with_body("text");
@@ -36,24 +36,29 @@ fn act(world: &World, dice: &mut Dice) {
     let person = world.github.acting_as(people[usize::try_from(dice.below(2)).unwrap()]);
     let open = world.github.issues(REPOSITORY).unwrap();
     let issue = &open[usize::try_from(dice.below(open.len() as u64)).unwrap()];
-    let (number, word) = (issue.number, dice.below(1000));
+    let (number, which) = (issue.number, dice.below(1000));
     match dice.below(11) {
-        0 => drop(person.open_issue(REPOSITORY, &NewIssue::titled(format!("New {word}"))).unwrap()),
-        1 => person.retitle(REPOSITORY, number, &format!("Title {word}")).unwrap(),
-        2 => person.rewrite(REPOSITORY, number, &format!("Text {word}")).unwrap(),
+        0 => {
+            let issue = NewIssue::titled(format!("New {which}"));
+            person.open_issue(REPOSITORY, &issue).unwrap();
+        }
+        1 => person.retitle(REPOSITORY, number, &format!("Title {which}")).unwrap(),
+        2 => person.rewrite(REPOSITORY, number, &format!("Text {which}")).unwrap(),
         3 => person.close(REPOSITORY, number, CloseReason::Completed).unwrap(),
         4 => person.reopen(REPOSITORY, number).unwrap(),
-        5 => person.label(REPOSITORY, number, &format!("label {}", word % 5)).unwrap(),
+        5 => person.label(REPOSITORY, number, &format!("label {}", which % 5)).unwrap(),
         6 => person.assign(REPOSITORY, number, people[0]).unwrap(),
-        7 | 8 => drop(person.comment(REPOSITORY, number, &format!("Comment {word}")).unwrap()),
+        7 | 8 => {
+            person.comment(REPOSITORY, number, &format!("Comment {which}")).unwrap();
+        }
         9 => {
             let comments = world.github.comments(REPOSITORY, number).unwrap();
             match comments.first() {
-                Some(first) if word % 2 == 0 => {
-                    person.delete_comment(REPOSITORY, first.id).unwrap()
+                Some(first) if which % 2 == 0 => {
+                    person.delete_comment(REPOSITORY, first.id).unwrap();
                 }
                 Some(first) => {
-                    person.edit_comment(REPOSITORY, first.id, &format!("Edit {word}")).unwrap()
+                    person.edit_comment(REPOSITORY, first.id, &format!("Edit {which}")).unwrap();
                 }
                 None => {}
             }
@@ -82,7 +87,7 @@ async fn assert_one_run_is_enough(world: &World) {
 
 async fn with_a_fifth_of_the_webhooks_lost(kind: Kind, seed: u64) {
     let world = World::new(kind, Asking::Rest).await;
-    open_issues(&world, ISSUES).await;
+    open_issues(&world, ISSUES);
     world.settle().await;
     let mut dice = Dice::new(seed);
     let fates: Vec<_> = (0..400)
@@ -115,7 +120,7 @@ async fn with_a_fifth_of_the_webhooks_lost_one_run_makes_both_sides_equal_on_pos
 #[tokio::test]
 async fn after_an_outage_of_which_nothing_came_one_run_makes_both_sides_equal() {
     let mut world = World::new(Kind::Sqlite, Asking::Rest).await;
-    open_issues(&world, 12).await;
+    open_issues(&world, 12);
     world.settle().await;
     world.stop().await;
     let mut dice = Dice::new(5);
@@ -136,7 +141,7 @@ async fn after_an_outage_of_which_nothing_came_one_run_makes_both_sides_equal() 
 #[tokio::test]
 async fn while_quotas_are_used_up_it_waits_and_comes_to_its_end() {
     let world = World::new(Kind::Sqlite, Asking::Rest).await;
-    open_issues(&world, 6).await;
+    open_issues(&world, 6);
     world.settle().await;
     lose(&world, 30);
     let mut dice = Dice::new(11);
@@ -161,7 +166,7 @@ async fn while_quotas_are_used_up_it_waits_and_comes_to_its_end() {
 #[tokio::test]
 async fn a_side_that_stays_away_is_told_in_the_ledger_and_the_next_run_goes_on() {
     let world = World::new(Kind::Sqlite, Asking::Rest).await;
-    open_issues(&world, 3).await;
+    open_issues(&world, 3);
     world.settle().await;
     lose(&world, 1);
     world.github.acting_as("ada").retitle(REPOSITORY, 1, "Renamed").unwrap();
@@ -176,7 +181,7 @@ async fn a_side_that_stays_away_is_told_in_the_ledger_and_the_next_run_goes_on()
 #[tokio::test]
 async fn pages_that_shift_while_they_are_walked_lose_nothing() {
     let world = World::new(Kind::Sqlite, Asking::Rest).await;
-    open_issues(&world, PAGES).await;
+    open_issues(&world, PAGES);
     let ada = world.plane.person("ada").unwrap();
     world.settle().await;
     lose(&world, 1000);
@@ -189,7 +194,7 @@ async fn pages_that_shift_while_they_are_walked_lose_nothing() {
         .map(|n| ada.create_item(world.project, &format!("Plane {n}"), "<p></p>").unwrap())
         .collect();
     let (job, repository) = (job(&world), repository(&world).await);
-    let mut pages = 0;
+    let (mut pages, mut moved) = (0, only_in_plane.iter());
     // With each page that was read, what stands on it and before it moves.
     let mut shift = |_, _| {
         pages += 1;
@@ -197,9 +202,9 @@ async fn pages_that_shift_while_they_are_walked_lose_nothing() {
         let number = (pages * 13) % PAGES + 1;
         github.retitle(REPOSITORY, number, &format!("Shifted {pages}")).unwrap();
         if pages <= 3 {
-            ada.delete_item(only_in_plane[pages as usize]).unwrap();
+            ada.delete_item(*moved.next().unwrap()).unwrap();
         }
-        ada.edit_title(only_in_plane[40 + pages as usize], "Moved").unwrap();
+        ada.edit_title(*moved.next().unwrap(), "Moved").unwrap();
     };
     job.look(&repository, Walk::Full, Doing::Act, &mut shift).await.unwrap();
     assert!(pages >= 5, "there were pages to shift: {pages}");
@@ -214,7 +219,7 @@ async fn pages_that_shift_while_they_are_walked_lose_nothing() {
 #[tokio::test]
 async fn a_walk_that_was_cut_short_goes_on_where_it_was() {
     let world = World::new(Kind::Sqlite, Asking::Rest).await;
-    open_issues(&world, PAGES).await;
+    open_issues(&world, PAGES);
     world.settle().await;
     lose(&world, 1);
     world.github.acting_as("ada").retitle(REPOSITORY, 1, "Renamed").unwrap();
@@ -247,7 +252,7 @@ async fn a_walk_that_was_cut_short_goes_on_where_it_was() {
 #[tokio::test]
 async fn what_did_not_change_on_github_costs_no_quota() {
     let world = World::new(Kind::Sqlite, Asking::Rest).await;
-    open_issues(&world, 3).await;
+    open_issues(&world, 3);
     world.settle().await;
     for _ in 0..2 {
         reconcile(&world, Walk::Changes).await;

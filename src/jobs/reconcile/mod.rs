@@ -37,6 +37,7 @@ use crate::clients::github_rest::GitHubRest;
 use crate::clock::Timestamp;
 use crate::drift::Walk;
 use crate::failure::Failure;
+use crate::quota::Class;
 use crate::store::StoreError;
 use crate::store::announcements::Topic;
 use crate::store::repositories::Repository;
@@ -79,8 +80,9 @@ pub struct Reconcile {
 pub type Progress<'a> = &'a mut (dyn FnMut(u64, u64) + Send);
 
 impl Reconcile {
-    /// With the usual waits.
+    /// With the usual waits, asking both sides behind live changes and replays.
     pub fn new(sync: IssueSync, address: PlaneAddress) -> Self {
+        let sync = sync.in_class(Class::Reconcile);
         Self { sync, address, apart: APART, patience: PATIENCE }
     }
 
