@@ -2,7 +2,9 @@
 
 use jetbridge::drift::{Walk, Why};
 use jetbridge::jobs::reconcile::Doing;
+use jetbridge::recovery::Gap;
 use jetbridge::sim::github::NewIssue;
+use jetbridge::store::recovery::RecoverPlace;
 use jetbridge::work_items::System;
 
 use crate::ground::{
@@ -87,6 +89,42 @@ async fn what_was_put_in_stays_in_the_ledger_until_it_is_proved_mended() {
     let report = look(&world, Walk::Changes, Doing::Act).await.unwrap();
     assert!(report.is_in_sync(), "{report:#?}");
     assert_mended(&world).await;
+}
+
+async fn the_gap(world: &World) -> Option<Gap> {
+    world.store.recover_places().await.unwrap()[0].gap
+}
+
+async fn only_a_whole_comparison_closes_the_gap(kind: Kind) {
+    let world = a_world(kind).await;
+    let at = |text: &str| text.parse().unwrap();
+    let gap = Gap { from: at("2026-11-15T00:00:00Z"), until: at("2026-11-19T00:00:00Z") };
+    let place = RecoverPlace {
+        repository: REPOSITORY.parse().unwrap(),
+        looked_at: at("2026-11-22T00:00:00Z"),
+        covered_until: None,
+        missing: 0,
+        asked: 0,
+        gap: Some(gap),
+        problem: None,
+    };
+    world.store.put_recover_place(&place).await.unwrap();
+    reconcile(&world, Walk::Changes).await;
+    assert_eq!(the_gap(&world).await, Some(gap));
+    look(&world, Walk::Full, Doing::Preview).await.unwrap();
+    assert_eq!(the_gap(&world).await, Some(gap), "a preview closes nothing");
+    reconcile(&world, Walk::Full).await;
+    assert_eq!(the_gap(&world).await, None);
+}
+
+#[tokio::test]
+async fn a_time_that_github_no_longer_tells_of_is_closed_by_a_whole_comparison_on_sqlite() {
+    only_a_whole_comparison_closes_the_gap(Kind::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_time_that_github_no_longer_tells_of_is_closed_by_a_whole_comparison_on_postgresql() {
+    only_a_whole_comparison_closes_the_gap(Kind::Postgres).await;
 }
 
 async fn what_was_deleted_without_a_word_is_found(kind: Kind) {

@@ -224,7 +224,13 @@ impl<'a> Walker<'a> {
         store.keep_drift_position(id, &self.position, &[]).await.map_err(|e| stored(&e))?;
         let full = (self.way.walk == Walk::Full).then_some(now);
         let ended = store.end_drift_walk(id, &self.projects(), full, now).await;
-        ended.map_err(|e| stored(&e))
+        ended.map_err(|e| stored(&e))?;
+        if self.way.walk == Walk::Full {
+            // What GitHub no longer tells of lies days back, before this walk began.
+            let closed = store.close_recover_gap(&self.repository.name, now).await;
+            closed.map_err(|e| stored(&e))?;
+        }
+        Ok(())
     }
 
     /// GitHub's mark of a list, where nothing of it has to be looked at again.
