@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::sync::watch;
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use super::{Doing, Reconcile, Report};
@@ -46,7 +46,7 @@ impl Schedule {
     /// Compares until `stop` says so; a walk that is cut short goes on later.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         if let Err(failure) = self.reconcile.rest() {
-            info!("the two sides are not compared: {failure}");
+            debug!("the two sides are not compared: {failure}");
             return;
         }
         while !*stop.borrow() {
