@@ -83,6 +83,7 @@
   // ── cards ────────────────────────────────────────────────────────────────────────────────────────
   const changed = new Map(); // item → until when a card of it that appears is new
   const moved = new Map(); // card → until when it is shown as moved
+  const early = new Map(); // item → what a card of it did before the stream has told of the item
   const columnOf = (card) => card.closest("[data-cell]")?.dataset.key ?? "";
   const itemOf = (card) => decodeURIComponent(card.id.slice("card-".length));
   const cards = (root) => [...root.querySelectorAll("[id^='card-']")];
@@ -91,14 +92,15 @@
     const before = new Map(cards(document).map((card) => [card.id, columnOf(card)]));
     const until = Date.now() + fresh;
     const count = { moved: 0, new: 0, gone: 0 };
-    const early = []; // what came or went before the stream has told of it
+    const notYet = (id, what) => early.set(itemOf({ id }), { what, id, until: Date.now() + calm });
+    early.forEach((of, item) => { if (of.until < Date.now()) early.delete(item); });
     drop(moved);
     drop(changed);
     for (const card of cards(page)) {
       const was = before.get(card.id);
       before.delete(card.id);
       if (was === undefined && changed.has(itemOf(card))) { count.new += 1; moved.set(card.id, until); }
-      else if (was === undefined) early.push([itemOf(card), { what: "new", id: card.id }]);
+      else if (was === undefined) notYet(card.id, "new");
       else if (was !== undefined && was !== columnOf(card)) { count.moved += 1; moved.set(card.id, until); }
       if (moved.has(card.id)) card.closest(".card")?.classList.add("card-moved");
     }
@@ -107,9 +109,9 @@
     for (const id of before.keys()) {
       if (further.has(id)) continue;
       if (changed.has(itemOf({ id }))) count.gone += 1;
-      else early.push([itemOf({ id }), { what: "gone", id }]);
+      else notYet(id, "gone");
     }
-    return { count, early: new Map(early) };
+    return count;
   };
 
   // ── said once, for those who hear the page ───────────────────────────────────────────────────────
@@ -132,13 +134,16 @@
   };
 
   const tellOfAhead = (refs) => {
-    if (!ahead || ahead.until < Date.now()) return;
-    const { count, early } = ahead;
-    for (const { what, id } of refs.map((ref) => early.get(ref)).filter(Boolean)) {
-      count[what] += 1;
-      if (what === "new") moved.set(id, Date.now() + fresh);
-    }
+    const now = Date.now();
+    const come = refs.map((ref) => early.get(ref)).filter((of) => of?.until >= now);
+    refs.forEach((ref) => early.delete(ref));
+    if (!come.length && !(ahead?.until >= now)) return;
+    const count = ahead?.until >= now ? ahead.count : { moved: 0, new: 0, gone: 0 };
     ahead = null;
+    for (const { what, id } of come) {
+      count[what] += 1;
+      if (what === "new") moved.set(id, now + fresh);
+    }
     tell(count);
   };
 
@@ -180,7 +185,7 @@
     told = false;
     const page = await fetchPage(here()).catch((error) => { told ||= wasTold; throw error; });
     if (page.querySelector("main")?.dataset.page !== main()?.dataset.page) return location.reload();
-    const { count, early } = markMoved(page);
+    const count = markMoved(page);
     const reshaped = [...document.querySelectorAll("[data-shape]")].filter((part) => isReshaped(page, part));
     let differs = takeOver(page, reshaped);
     // What was taken over as a whole is not asked for again: its new nodes have left the fetched page.
@@ -192,7 +197,7 @@
     }
     if (!differs) return;
     if (wasTold || told) tell(count);
-    else ahead = { count, early, until: Date.now() + calm };
+    else ahead = { count, until: Date.now() + calm };
   };
 
   let due = Infinity;

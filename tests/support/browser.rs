@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -21,6 +21,31 @@ pub struct Browser {
     _profile: TempDir,
 }
 
+type Lines = std::iter::MapWhile<
+    std::io::Lines<BufReader<ChildStdout>>,
+    fn(std::io::Result<String>) -> Option<String>,
+>;
+
+/// The driver with what it prints and its port; `None` where somebody else took the port that it
+/// had chosen.
+fn start_driver() -> Option<(Child, Lines, u16)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver is not installed: run ./test, or apt-get install chromium chromium-driver");
+    let printed = BufReader::new(driver.stdout.take().expect("piped"));
+    let mut lines: Lines = printed.lines().map_while(Result::ok);
+    let port = lines.find_map(|line| {
+        line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok()
+    });
+    if port.is_none() {
+        drop(driver.wait());
+    }
+    Some((driver, lines, port?))
+}
+
 impl Browser {
     /// Opens a window of this size.
     ///
@@ -28,18 +53,10 @@ impl Browser {
     /// When Chromium or its driver is not installed: a test that needs them must not pass
     /// without them.
     pub async fn open(width: u32, height: u32) -> Self {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver is not installed: run ./test, or apt-get install chromium chromium-driver");
-        let mut lines =
-            BufReader::new(driver.stdout.take().expect("piped")).lines().map_while(Result::ok);
-        let port: u16 = lines
-            .find_map(|line| {
-                line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok()
-            })
+        let (driver, lines, port) = std::iter::repeat_with(start_driver)
+            .take(5)
+            .flatten()
+            .next()
             .expect("the driver's port");
         std::thread::spawn(move || lines.for_each(drop));
         let profile = tempfile::tempdir().expect("a folder");
