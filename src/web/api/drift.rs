@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use super::Address;
 use super::parameters::Parameters;
+use super::repositories::{named, not_configured};
 use crate::clock::Timestamp;
-use crate::config::RepositoryName;
 use crate::drift::{self, DriftItem};
 use crate::web::error::{Problem, ProblemBody};
 use crate::web::state::WebState;
@@ -110,16 +110,12 @@ pub(in crate::web) async fn show(
     uri: Uri,
 ) -> Result<Json<Drift>, Problem> {
     Parameters::parse(uri.query())?.finish("none")?;
-    let unknown = || {
-        Problem::not_found(
-            "No repository of that name is configured: GET /api/v1/repositories lists them.",
-        )
-    };
-    let name: RepositoryName = format!("{owner}/{name}").parse().map_err(|_| unknown())?;
-    let repository = state.store.find_repository(&name, None).await?.ok_or_else(unknown)?;
+    let name = named(&owner, &name)?;
+    let found = state.store.find_repository(&name, None).await?;
+    let repository = found.ok_or_else(not_configured)?;
     let ledgers = state.store.drift_ledgers().await?;
     let standing = ledgers.into_iter().find(|l| l.repository == repository.id);
-    let ledger = standing.ok_or_else(unknown)?.ledger.into();
+    let ledger = standing.ok_or_else(not_configured)?.ledger.into();
     let items = state.store.drift_items(repository.id, MOST_ITEMS).await?;
     Ok(Json(Drift { ledger, items: items.into_iter().map(DifferingItem::from).collect() }))
 }

@@ -239,7 +239,7 @@ pub(in crate::web) async fn remove(
     }
 }
 
-fn named(owner: &str, name: &str) -> Result<RepositoryName, Problem> {
+pub(super) fn named(owner: &str, name: &str) -> Result<RepositoryName, Problem> {
     format!("{owner}/{name}").parse().map_err(|_| not_configured())
 }
 
@@ -257,7 +257,7 @@ async fn changeable(state: &WebState, name: &RepositoryName) -> Result<(), Probl
     ))
 }
 
-fn not_configured() -> Problem {
+pub(super) fn not_configured() -> Problem {
     Problem::not_found(
         "No repository of that name is configured: GET /api/v1/repositories lists them.",
     )
