@@ -45,6 +45,7 @@ pub mod health;
 
 pub mod live;
 
+pub mod people;
 pub mod replay;
 
 pub mod web;

@@ -9,7 +9,8 @@ use crate::clients::github_rest::GitHubRest;
 use crate::clients::plane::PlaneClient;
 use crate::clock::Clock;
 use crate::config::{Config, PlaneConfig};
-use crate::jobs::sync_issue::{IssueSync, Mappings, Projects};
+use crate::jobs::settings::CurrentSettings;
+use crate::jobs::sync_issue::{IssueSync, Projects};
 use crate::quota::{Pauses, Remote};
 use crate::store::Store;
 
@@ -21,7 +22,7 @@ pub fn issue_sync(config: &Config, store: &Store, clock: &Clock) -> IssueSync {
         plane: plane(config, store, clock),
         github: github(config, store, clock),
         projects: Projects::new(clock.clone()),
-        mappings: Mappings::new(&config.repositories),
+        settings: CurrentSettings::new(store.clone(), clock.clone()),
     }
 }
 

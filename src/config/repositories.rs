@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 /// `owner/name` at GitHub, which takes no notice of case.
@@ -132,6 +132,45 @@ pub struct RepositoryConfig {
     /// At most this many requests a minute.
     #[serde(default)]
     pub rate_limit: Option<NonZeroU32>,
+}
+
+/// How a repository is kept in step: what its `[[repositories]]` says beside name, project and
+/// direction.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RepositorySettings {
+    /// An expression that an event must meet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// Rules in their order, as written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<toml::Table>,
+    /// GitHub's words to Plane's state names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub states: BTreeMap<String, String>,
+    /// GitHub's label names to Plane's.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// GitHub logins to Plane's display names or addresses.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub users: BTreeMap<String, String>,
+    /// At most this many requests a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<NonZeroU32>,
+}
+
+impl RepositoryConfig {
+    /// How it is kept in step.
+    pub fn settings(&self) -> RepositorySettings {
+        RepositorySettings {
+            filter: self.filter.clone(),
+            rules: self.rules.clone(),
+            states: self.states.clone(),
+            labels: self.labels.clone(),
+            users: self.users.clone(),
+            rate_limit: self.rate_limit,
+        }
+    }
 }
 
 fn project_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {

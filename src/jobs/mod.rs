@@ -7,5 +7,6 @@ pub mod rebuild;
 pub mod reconcile;
 pub mod recover;
 pub mod retention;
+pub mod settings;
 pub mod sync_issue;
 pub mod watch;

@@ -6,6 +6,7 @@
 //! repository that has no row, which is the receiver's decision.
 
 use sqlx::FromRow;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::time::At;
@@ -137,10 +138,10 @@ const ADD: &str = columns!(
 );
 /// What the configuration says overrides what the row said, but for what was learned.
 const PUT_CONFIGURED: &str =
-    "INSERT INTO repository_syncs (repository, plane_project, direction, origin, created_at)
-     VALUES ($1, $2, $3, 'config', $4)
-     ON CONFLICT (lower(repository)) DO UPDATE SET
-        plane_project = excluded.plane_project, direction = excluded.direction, origin = 'config'";
+    "INSERT INTO repository_syncs (repository, plane_project, direction, origin, created_at, settings)
+     VALUES ($1, $2, $3, 'config', $4, $5)
+     ON CONFLICT (lower(repository)) DO UPDATE SET plane_project = excluded.plane_project,
+        direction = excluded.direction, settings = excluded.settings, origin = 'config'";
 const UPDATE: &str = columns!(
     "UPDATE repository_syncs SET
         plane_project = CASE WHEN $2 = 1 THEN $3 ELSE plane_project END, direction = COALESCE($4, direction),
@@ -219,6 +220,7 @@ impl Store {
                 .bind(repository.plane_project.map(|id| id.to_string()))
                 .bind(repository.direction.as_str())
                 .bind(At(now))
+                .bind(Json(repository.settings()))
                 .execute(pool)
                 .await
                 .map(drop))?;

@@ -5,14 +5,14 @@
 //! ones there are; nothing takes its place in silence. Deliberately absent: when any of it is
 //! written (`plan` decides).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::github::{IssueLabel, IssueState};
+use super::github::{Account, IssueLabel, IssueState};
 use super::plan::Finding;
 use super::plane::{Member, Project, ProjectState};
-use crate::config::RepositoryConfig;
+use crate::config::RepositorySettings;
 use crate::work_items::StateGroup;
 
 /// The keys that `states` may have.
@@ -27,16 +27,20 @@ pub struct Mapping {
     pub states: BTreeMap<String, String>,
     /// GitHub's label names to Plane's.
     pub labels: BTreeMap<String, String>,
-    /// GitHub logins to display names, full names or addresses in Plane.
+    /// GitHub logins to display names, full names, addresses or ids in Plane; [`NOBODY`] for those
+    /// who are not carried over.
     pub users: BTreeMap<String, String>,
 }
 
-impl From<&RepositoryConfig> for Mapping {
-    fn from(config: &RepositoryConfig) -> Self {
+/// Whom `users` maps an account to that is nobody in Plane, on purpose.
+pub const NOBODY: &str = "";
+
+impl From<&RepositorySettings> for Mapping {
+    fn from(settings: &RepositorySettings) -> Self {
         Self {
-            states: config.states.clone(),
-            labels: config.labels.clone(),
-            users: config.users.clone(),
+            states: settings.states.clone(),
+            labels: settings.labels.clone(),
+            users: settings.users.clone(),
         }
     }
 }
@@ -134,14 +138,19 @@ impl<'a> Resolved<'a> {
         found.map_or(id, |member| &member.display_name).to_owned()
     }
 
-    /// Who a GitHub login is in Plane: by the map, or whose address or name is the login.
+    /// Who a GitHub login is in Plane: by the map, or whose address or name is the login; `None`
+    /// for one that the map says is nobody.
     ///
     /// # Errors
-    /// When nobody is, or when several people are.
-    pub fn member(&self, login: &str) -> Result<&'a Member, Finding> {
+    /// When nobody fits, or when several people do.
+    pub fn member(&self, login: &str) -> Result<Option<&'a Member>, Finding> {
         let configured = value_of(&self.mapping.users, login);
         let wanted = configured.unwrap_or(login);
-        let ways: [fn(&Member) -> Option<&str>; 3] = [
+        if configured == Some(NOBODY) {
+            return Ok(None);
+        }
+        let ways: [fn(&Member) -> Option<&str>; 4] = [
+            |member| Some(&member.id),
             |member| member.email.as_deref(),
             |member| Some(&member.display_name),
             |member| Some(&member.full_name),
@@ -154,7 +163,7 @@ impl<'a> Resolved<'a> {
                 .filter(|m| way(m).is_some_and(|name| same(name, wanted)));
             match (fitting.next(), fitting.next()) {
                 (None, _) => {}
-                (Some(one), None) => return Ok(one),
+                (Some(one), None) => return Ok(Some(one)),
                 (Some(_), Some(_)) => {
                     return Err(Finding::SeveralMembers {
                         login: login.to_owned(),
@@ -167,6 +176,17 @@ impl<'a> Resolved<'a> {
             Some(name) => Finding::NoSuchMember { login: login.to_owned(), name: name.to_owned() },
             None => Finding::UnmappedUser { login: login.to_owned() },
         })
+    }
+
+    /// The logins among these, in lower case, about whom nothing says who they are in Plane.
+    pub fn unmapped(&self, accounts: &[Account]) -> BTreeSet<String> {
+        let is_unmapped = |account: &&Account| {
+            matches!(
+                self.member(&account.login),
+                Err(Finding::UnmappedUser { .. } | Finding::SeveralMembers { .. })
+            )
+        };
+        accounts.iter().filter(is_unmapped).map(|account| account.login.to_lowercase()).collect()
     }
 
     /// What is wrong with the configuration itself, whether or not an issue needs it now.

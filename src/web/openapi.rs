@@ -11,7 +11,7 @@ use utoipa::openapi::{OpenApi as Document, RefOr};
 use utoipa::{Modify, OpenApi};
 
 use super::api::{
-    audit, deliveries, drift, health, live, replay, repositories, stats, tokens, work_items,
+    audit, deliveries, drift, health, live, people, replay, repositories, stats, tokens, work_items,
 };
 use super::error::{Problem, ProblemKind};
 use super::for_programs;
@@ -40,6 +40,9 @@ use super::state::WebState;
         repositories::change,
         repositories::remove,
         drift::show,
+        people::list,
+        people::decide,
+        people::forget,
         stats::show,
         health::show,
         tokens::list,

@@ -1,5 +1,6 @@
 //! What every page and every API answer is made from.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -59,10 +60,15 @@ pub struct Setup {
     pub plane: Option<PlaneClient>,
     /// When they were asked for last, and what each is called.
     pub projects: Mutex<Option<(Timestamp, Vec<ProjectName>)>>,
+    /// By project: when its members were asked for last, and who they are.
+    pub members: Mutex<HashMap<String, (Timestamp, Vec<MemberName>)>>,
 }
 
 /// A project's id, and what people call it.
 pub type ProjectName = (String, String);
+
+/// A user's id, and what people call them.
+pub type MemberName = (String, String);
 
 impl Setup {
     /// The names of `[[repositories]]`.

@@ -134,6 +134,7 @@ async fn the_documentation_lists_exactly_the_routes() {
     assert_eq!(
         listed,
         [
+            "delete /api/v1/people/{login}",
             "delete /api/v1/repositories/{owner}/{name}",
             "delete /api/v1/tokens/{id}",
             "get /api/v1/audit",
@@ -141,6 +142,7 @@ async fn the_documentation_lists_exactly_the_routes() {
             "get /api/v1/deliveries/{source}/{delivery_id}",
             "get /api/v1/health",
             "get /api/v1/live",
+            "get /api/v1/people",
             "get /api/v1/repositories",
             "get /api/v1/repositories/{owner}/{name}",
             "get /api/v1/repositories/{owner}/{name}/drift",
@@ -153,6 +155,7 @@ async fn the_documentation_lists_exactly_the_routes() {
             "patch /api/v1/repositories/{owner}/{name}",
             "post /api/v1/deliveries/replay",
             "post /api/v1/deliveries/{source}/{delivery_id}/replay",
+            "post /api/v1/people",
             "post /api/v1/repositories",
             "post /api/v1/tokens",
         ]
@@ -163,6 +166,7 @@ async fn the_documentation_lists_exactly_the_routes() {
             .replace("{ref}", "plane:x")
             .replace("{source}", "plane")
             .replace("{owner}/{name}", "octo-org/nobody")
+            .replace("{login}", "nobody")
             .replace("{delivery_id}", "x")
             .replace("{id}", "x");
         for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {

@@ -6,7 +6,8 @@ use jetbridge::canary::{EXTERNAL_SOURCE, Rhythm, TITLE};
 use jetbridge::clients::plane::PlaneClient;
 use jetbridge::clients::plane::listing::Order;
 use jetbridge::config::{CanaryConfig, Secrets};
-use jetbridge::jobs::sync_issue::{IssueSync, Mappings, Projects};
+use jetbridge::jobs::settings::CurrentSettings;
+use jetbridge::jobs::sync_issue::{IssueSync, Projects};
 use jetbridge::jobs::watch::Watch;
 use jetbridge::sim::plane::{SimPlane, SimPlaneConfig};
 use jetbridge::store::deliveries::DeliveryFilter;
@@ -29,7 +30,7 @@ async fn watched(site: &Site) -> (SimPlane, PlaneClient, Watch) {
         plane: Some(client.clone()),
         github: None,
         projects: Projects::new(site.app.clock.clone()),
-        mappings: Mappings::default(),
+        settings: CurrentSettings::new(site.app.store.clone(), site.app.clock.clone()),
     };
     let rhythm = Rhythm { every: Duration::from_mins(15), deadline: Duration::from_mins(5) };
     let config = CanaryConfig { project: Some(plane.project("SYNC").unwrap().id), rhythm };

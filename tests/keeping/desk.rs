@@ -12,7 +12,8 @@ use jetbridge::config::Secrets;
 use jetbridge::jobs::directory::Directory;
 use jetbridge::jobs::process_delivery::{PlaneAddress, Processor};
 use jetbridge::jobs::rebuild::{Mode, Rebuild, Report};
-use jetbridge::jobs::sync_issue::{IssueSync, Mappings, Projects};
+use jetbridge::jobs::settings::CurrentSettings;
+use jetbridge::jobs::sync_issue::{IssueSync, Projects};
 use jetbridge::metrics::Metrics;
 use jetbridge::queue::Wake;
 use jetbridge::queue::retry::RetryPolicy;
@@ -160,7 +161,7 @@ impl Desk {
             plane: None,
             github: None,
             projects: Projects::new(clock.clone()),
-            mappings: Mappings::default(),
+            settings: CurrentSettings::new(store.clone(), clock.clone()),
         };
         let client = match looks_up {
             Lookup::Off => None,

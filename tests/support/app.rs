@@ -13,7 +13,8 @@ use jetbridge::config::{RepositoryConfig, Secrets, UnknownRepositories, Unsigned
 use jetbridge::inbox::Inbox;
 use jetbridge::jobs::directory::Directory;
 use jetbridge::jobs::process_delivery::{PlaneAddress, Processor};
-use jetbridge::jobs::sync_issue::{IssueSync, Mappings, Projects};
+use jetbridge::jobs::settings::CurrentSettings;
+use jetbridge::jobs::sync_issue::{IssueSync, Projects};
 use jetbridge::live::Live;
 use jetbridge::metrics::Metrics;
 use jetbridge::queue::Wake;
@@ -158,7 +159,7 @@ impl TestApp {
             plane: None,
             github: None,
             projects: Projects::new(clock.clone()),
-            mappings: Mappings::default(),
+            settings: CurrentSettings::new(store.clone(), clock.clone()),
         };
         let processor = Processor {
             store: store.clone(),

@@ -14,6 +14,7 @@ mod echo;
 mod kills;
 mod order;
 mod outages;
+mod people;
 mod quota;
 mod rules;
 mod sharing;

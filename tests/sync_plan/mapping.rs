@@ -92,7 +92,7 @@ fn people_go_by_the_map_then_by_address_or_name() {
     mapping.users.insert("octocat".to_owned(), "GRACE@example.com".to_owned());
     mapping.users.insert("gone".to_owned(), "nobody@example.com".to_owned());
     let resolved = Resolved::new(&mapping, &project);
-    let id = |login| resolved.member(login).map(|member| member.id.as_str());
+    let id = |login| resolved.member(login).map(|member| member.unwrap().id.as_str());
     assert_eq!(id("ADA"), Ok("u-ada"));
     assert_eq!(id("Octocat"), Ok("u-grace"));
     assert_eq!(id("hopper"), Ok("u-hopper"));

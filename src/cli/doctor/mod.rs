@@ -202,7 +202,7 @@ fn watched(config: &Config, stored: Vec<Repository>) -> Vec<Watched> {
             name: configured.name.clone(),
             project: configured.plane_project,
             direction: configured.direction,
-            mapping: Mapping::from(configured),
+            mapping: Mapping::from(&configured.settings()),
         })
         .collect();
     for row in stored {

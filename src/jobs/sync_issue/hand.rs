@@ -160,6 +160,7 @@ impl<'a> Hand<'a> {
         let comment_links =
             self.sync.store.comment_links(self.link.id).await.map_err(|e| stored(&e))?;
         let project = self.project().await?;
+        self.note_unmapped(issue, &project).await?;
         let rendered = rendered(issue);
         // A person who asks wants to see Plane put right, whatever we remember of it.
         let asked = when_gone == WhenGone::Recreate;
@@ -174,6 +175,14 @@ impl<'a> Hand<'a> {
         self.link.github_arrival = present.arrival;
         self.link.last_error = None;
         self.save(&[], &[]).await
+    }
+
+    /// So that people see whose assignments are not carried over, and say who they are.
+    async fn note_unmapped(&self, issue: &Issue, project: &Project) -> Result<(), Failure> {
+        let mapping = Resolved::new(&self.mapping, project);
+        let unmapped = mapping.unmapped(&issue.assignees);
+        let noted = self.sync.store.note_unmapped(self.link.id, &unmapped, self.sync.clock.now());
+        noted.await.map_err(|e| stored(&e))
     }
 
     /// Whether Plane need not even be asked: planned against what it last answered, there is

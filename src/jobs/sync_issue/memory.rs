@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use super::IssueSync;
 use super::asking::refused;
 use super::hand::{merged, remembered_item, rendered};
+use super::{IssueSync, stored};
 use crate::config::RepositoryName;
 use crate::failure::Failure;
+use crate::jobs::settings::Followed;
 use crate::store::links::IssueLink;
 use crate::sync::github::Issue;
 use crate::sync::mapping::{Mapping, Resolved};
@@ -34,7 +35,9 @@ impl IssueSync {
     ) -> Result<Option<Memory>, Failure> {
         let Some(plane) = &self.plane else { return Ok(None) };
         let project = self.projects.project(plane, project).await.map_err(|r| refused(&r))?;
-        Ok(Some(Memory { mapping: self.mappings.of(repository), project }))
+        let Followed { mapping, .. } =
+            self.settings.of(repository).await.map_err(|e| stored(&e))?;
+        Ok(Some(Memory { mapping, project }))
     }
 }
 

@@ -34,7 +34,6 @@ mod report;
 mod sides;
 mod writes;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -43,14 +42,13 @@ use crate::clients::gate::Stopped;
 use crate::clients::github::GitHub;
 use crate::clients::plane::PlaneClient;
 use crate::clock::Clock;
-use crate::config::{RepositoryConfig, RepositoryName};
 use crate::failure::Failure;
 use crate::ids::Lease;
+use crate::jobs::settings::{CurrentSettings, Followed};
 use crate::metrics::Metrics;
 use crate::quota::Class;
 use crate::store::links::{Held, IssueLink, LinkKey};
 use crate::store::{Store, StoreError};
-use crate::sync::mapping::Mapping;
 use crate::sync::plan::WhenGone;
 
 use asking::refused;
@@ -81,8 +79,8 @@ pub struct IssueSync {
     pub github: Option<GitHub>,
     /// Plane's states, labels and members.
     pub projects: Projects,
-    /// Whose words mean what, by repository.
-    pub mappings: Mappings,
+    /// How each repository is kept in step.
+    pub settings: CurrentSettings,
 }
 
 impl IssueSync {
@@ -131,7 +129,8 @@ impl IssueSync {
         };
         let (link, lease) = self.held(&key).await?;
         let id = link.id;
-        let mapping = self.mappings.of(&target.repository.name);
+        let Followed { mapping, .. } =
+            self.settings.of(&target.repository.name).await.map_err(|e| stored(&e))?;
         let mut hand = Hand::new(self, plane, mapping, link, lease, attempt);
         let done = Box::pin(hand.bring_in_step(target, told, when_gone)).await;
         if let Err(failure) = &done {
@@ -182,23 +181,6 @@ impl IssueSync {
                 wait: BUSY,
             }),
         }
-    }
-}
-
-/// The configured mappings. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct Mappings(Arc<[(RepositoryName, Mapping)]>);
-
-impl Mappings {
-    /// As `[[repositories]]` says.
-    pub fn new(configured: &[RepositoryConfig]) -> Self {
-        Self(configured.iter().map(|c| (c.name.clone(), Mapping::from(c))).collect())
-    }
-
-    /// A repository's own, or the one that goes by likeness alone.
-    pub fn of(&self, repository: &RepositoryName) -> Mapping {
-        let found = self.0.iter().find(|(name, _)| name == repository);
-        found.map(|(_, mapping)| mapping.clone()).unwrap_or_default()
     }
 }
 

@@ -186,7 +186,8 @@ impl<'a> Draft<'a> {
         let mut wanted = Vec::with_capacity(sides.issue.assignees.len());
         for account in &sides.issue.assignees {
             let target = match sides.mapping.member(&account.login) {
-                Ok(member) => Target::Known(member.id.clone()),
+                Ok(Some(member)) => Target::Known(member.id.clone()),
+                Ok(None) => Target::Nobody,
                 Err(finding) => {
                     self.findings.push(finding);
                     Target::Nobody

@@ -12,7 +12,7 @@ use crate::sync::github::IssueState;
 pub enum Finding {
     /// Nobody in the project goes by this login.
     #[error(
-        "nobody in Plane's project goes by GitHub's “{login}”: name them in the repository's users"
+        "nobody in Plane's project goes by GitHub's “{login}”: say who it is on the page People or in the repository's users"
     )]
     UnmappedUser { login: String },
     /// `users` names somebody who is not a member.

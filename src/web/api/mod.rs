@@ -14,6 +14,7 @@ pub(super) mod drift;
 pub(super) mod health;
 pub(super) mod live;
 mod parameters;
+pub(super) mod people;
 mod remotes;
 pub(super) mod replay;
 pub(super) mod repositories;
@@ -46,6 +47,7 @@ pub fn viewer() -> Routes {
         .get("/api/v1/repositories", repositories::list)
         .get("/api/v1/repositories/{owner}/{name}", repositories::show)
         .get("/api/v1/repositories/{owner}/{name}/drift", drift::show)
+        .get("/api/v1/people", people::list)
         .get("/api/v1/live", live::follow)
         .get("/api/v1/stats", stats::show)
         .get("/api/v1/health", health::show)
@@ -67,6 +69,8 @@ pub fn admin() -> Routes {
         .get("/api/v1/tokens", tokens::list)
         .post("/api/v1/tokens", "make a token", tokens::make)
         .delete("/api/v1/tokens/{id}", "revoke a token", tokens::revoke)
+        .post("/api/v1/people", "say who a person is in Plane", people::decide)
+        .delete("/api/v1/people/{login}", "forget who a person is in Plane", people::forget)
         .post("/api/v1/repositories", "add a repository", repositories::add)
         .patch("/api/v1/repositories/{owner}/{name}", "change a repository", repositories::change)
         .delete("/api/v1/repositories/{owner}/{name}", "remove a repository", repositories::remove)

@@ -17,6 +17,7 @@ mod delivery;
 mod health;
 mod json_text;
 mod live;
+mod people;
 mod query;
 mod repositories;
 mod spans;
@@ -50,6 +51,7 @@ pub fn viewer() -> Routes {
         .get("/health", health::show)
         .get("/repositories", repositories::show)
         .get("/repositories/{owner}/{name}", repositories::show_one)
+        .get("/people", people::show)
         .get("/deliveries/{source}/{id}", delivery::show)
         .get("/access", access::show)
         .post("/access/sessions/end", "sign out everywhere", access::end_own)
@@ -77,6 +79,8 @@ pub fn admin() -> Routes {
         .post("/repositories/{owner}/{name}", "change a repository", repositories::change)
         .get("/repositories/{owner}/{name}/remove", repositories::ask_to_remove)
         .post("/repositories/{owner}/{name}/remove", "remove a repository", repositories::remove)
+        .post("/people", "say who a person is in Plane", people::decide)
+        .post("/people/forget", "forget who a person is in Plane", people::forget)
         .post("/boards/limits", "set the board's limits", boards::set_limits)
 }
 

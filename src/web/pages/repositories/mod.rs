@@ -37,6 +37,8 @@ struct ListPage {
     form: Form,
     projects: Projects,
     hook: Hook,
+    /// GitHub's assignees about whom nobody has decided.
+    unmapped: usize,
     done: Option<String>,
 }
 
@@ -104,7 +106,12 @@ async fn list(
         cards.push(Card { backfill, ..card });
     }
     let status = form.status();
+    let decided = web.store.people().await?;
+    let is_decided = |login: &str| decided.iter().any(|person| person.login == login);
+    let unmapped = web.store.unmapped_people().await?;
+    let unmapped = unmapped.iter().filter(|person| !is_decided(&person.login)).count();
     let page = ListPage {
+        unmapped,
         frame: Frame::read(web, Section::Repositories, caller).await?,
         cards,
         form,

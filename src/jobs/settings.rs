@@ -1,0 +1,125 @@
+//! How each repository is kept in step at this moment: what the configuration or a person put into
+//! its row, and who GitHub's accounts are in Plane.
+//!
+//! Read from the database at most every few seconds, so that what is changed through one process
+//! soon counts in all of them, and a burst of syncs asks once. Deliberately absent: changing it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::clock::{Clock, Timestamp};
+use crate::config::{RepositoryName, RepositorySettings};
+use crate::store::people::{Counterpart, KnownPerson};
+use crate::store::{Store, StoreResult};
+use crate::sync::mapping::{Mapping, NOBODY};
+
+/// How long what was read counts.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// The settings of all repositories, as one process sees them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct CurrentSettings {
+    store: Store,
+    clock: Clock,
+    known: Arc<Mutex<Option<Read>>>,
+}
+
+/// When it was read, and what.
+type Read = (Timestamp, Arc<Known>);
+
+/// All settings and decisions at one moment.
+#[derive(Debug, Default)]
+struct Known {
+    repositories: Vec<(RepositoryName, RepositorySettings)>,
+    people: Vec<KnownPerson>,
+}
+
+/// One repository's.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Followed {
+    /// As they were put.
+    pub settings: RepositorySettings,
+    /// Whose words mean what. What the repository's own `users` say of an account counts before
+    /// what was decided about it for all repositories.
+    pub mapping: Mapping,
+}
+
+impl CurrentSettings {
+    /// Nothing is read yet.
+    pub fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock, known: Arc::default() }
+    }
+
+    /// How a repository is kept in step; one without settings goes by likeness alone.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn of(&self, repository: &RepositoryName) -> StoreResult<Followed> {
+        let known = self.known().await?;
+        let found = known.repositories.iter().find(|(name, _)| name == repository);
+        let settings = found.map(|(_, settings)| settings.clone()).unwrap_or_default();
+        let mapping = mapping(&settings, &known.people);
+        Ok(Followed { settings, mapping })
+    }
+
+    /// Reads anew next time: somebody in this process changed something.
+    pub fn forget(&self) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    async fn known(&self) -> StoreResult<Arc<Known>> {
+        let now = self.clock.now();
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_fresh = |at: Timestamp| (now - at).to_std().is_ok_and(|age| age < FRESH);
+        if let Some((_, known)) = known.filter(|(at, _)| is_fresh(*at)) {
+            return Ok(known);
+        }
+        let read = Arc::new(Known {
+            repositories: self.store.repository_settings().await?,
+            people: self.store.people().await?,
+        });
+        let kept = Some((now, Arc::clone(&read)));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+        Ok(read)
+    }
+}
+
+fn mapping(settings: &RepositorySettings, people: &[KnownPerson]) -> Mapping {
+    let decided = people.iter().map(|person| {
+        let member = match &person.counterpart {
+            Counterpart::Member { id, .. } => id.clone(),
+            Counterpart::Nobody => NOBODY.to_owned(),
+        };
+        (person.login.clone(), member)
+    });
+    let own = settings.users.iter().map(|(login, name)| (login.to_lowercase(), name.clone()));
+    let users: BTreeMap<_, _> = decided.chain(own).collect();
+    Mapping { users, ..Mapping::from(settings) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repositorys_own_users_count_before_what_was_decided_for_all() {
+        let person = |login: &str, counterpart| KnownPerson {
+            login: login.to_owned(),
+            counterpart,
+            decided_by: "admin".to_owned(),
+            decided_at: "2026-11-22T02:00:00Z".parse().unwrap(),
+        };
+        let member = |id: &str| Counterpart::Member { id: id.to_owned(), name: id.to_owned() };
+        let people = [
+            person("ada", member("1")),
+            person("bob", member("2")),
+            person("ci", Counterpart::Nobody),
+        ];
+        let users = BTreeMap::from([("Ada".to_owned(), "Ada Lovelace".to_owned())]);
+        let settings = RepositorySettings { users, ..RepositorySettings::default() };
+        let mapping = mapping(&settings, &people);
+        let users: Vec<_> = mapping.users.iter().map(|(l, m)| (l.as_str(), m.as_str())).collect();
+        assert_eq!(users, [("ada", "Ada Lovelace"), ("bob", "2"), ("ci", NOBODY)]);
+    }
+}

@@ -1,0 +1,79 @@
+//! GitHub's assignees who are not known in Plane: shown until somebody says who they are.
+
+use jetbridge::clock::Clock;
+use jetbridge::people::{Login, decide};
+use jetbridge::sim::github::NewIssue;
+use jetbridge::store::people::Counterpart;
+
+use crate::support::databases::Kind;
+use crate::world::{Asking, REPOSITORY, World};
+
+async fn unmapped(world: &World) -> Vec<(String, i64)> {
+    let people = world.store.unmapped_people().await.unwrap();
+    people.into_iter().map(|person| (person.login, person.issues)).collect()
+}
+
+fn member(world: &World, name: &str) -> Counterpart {
+    let id = world.plane.user(name).unwrap().id.to_string();
+    Counterpart::Member { id, name: name.to_owned() }
+}
+
+/// Three issues of a stranger, one of them ada's as well.
+async fn with_strangers(kind: Kind) -> World {
+    let world = World::new(kind, Asking::Rest).await;
+    let ada = world.github.acting_as("ada");
+    for people in [vec!["Octocat"], vec!["Octocat", "ada"], vec!["Octocat", "ci-bot"]] {
+        ada.open_issue(REPOSITORY, &NewIssue::titled("Whose?").assigned_to(people)).unwrap();
+    }
+    world.settle().await;
+    world
+}
+
+async fn a_stranger_is_listed_until_it_is_said_who_it_is(kind: Kind) {
+    let world = with_strangers(kind).await;
+    assert_eq!(unmapped(&world).await, [("octocat".to_owned(), 3), ("ci-bot".to_owned(), 1)]);
+    let assigned = |number| world.assignees_of(&world.twin(&world.issue(number)));
+    assert!(assigned(1).is_empty() && assigned(2).contains("ada"));
+
+    let octocat: Login = "@OctoCat".parse().unwrap();
+    let grace = member(&world, "grace");
+    let queued = decide(&world.store, &Clock::System, &octocat, &grace, "admin").await.unwrap();
+    assert_eq!(queued, 3);
+    world.settle().await;
+    for number in 1..=3 {
+        assert!(assigned(number).contains("grace"), "{number}");
+    }
+    assert!(assigned(2).contains("ada"), "nobody is taken off");
+    assert_eq!(unmapped(&world).await, [("ci-bot".to_owned(), 1)]);
+
+    let ci: Login = "ci-bot".parse().unwrap();
+    decide(&world.store, &Clock::System, &ci, &Counterpart::Nobody, "admin").await.unwrap();
+    world.settle().await;
+    assert!(unmapped(&world).await.is_empty());
+    assert_eq!(assigned(3).len(), 1, "nobody stands for the bot");
+    let writes = world.writes();
+    decide(&world.store, &Clock::System, &octocat, &grace, "admin").await.unwrap();
+    world.settle().await;
+    assert_eq!(world.writes(), writes, "the same once more writes nothing");
+}
+
+#[tokio::test]
+async fn a_stranger_is_listed_until_it_is_said_who_it_is_on_sqlite() {
+    a_stranger_is_listed_until_it_is_said_who_it_is(Kind::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_stranger_is_listed_until_it_is_said_who_it_is_on_postgresql() {
+    a_stranger_is_listed_until_it_is_said_who_it_is(Kind::Postgres).await;
+}
+
+#[tokio::test]
+async fn who_is_unassigned_waits_no_longer() {
+    let world = with_strangers(Kind::Sqlite).await;
+    let ada = world.github.acting_as("ada");
+    for number in 1..=3 {
+        ada.unassign(REPOSITORY, number, "Octocat").unwrap();
+    }
+    world.settle().await;
+    assert_eq!(unmapped(&world).await, [("ci-bot".to_owned(), 1)]);
+}
