@@ -21,3 +21,10 @@ CREATE TABLE ops.unmapped_assignees (
     PRIMARY KEY (issue_link, login)
 );
 CREATE INDEX unmapped_assignees_login ON ops.unmapped_assignees (login);
+
+-- Counts up with every change of settings and people: whoever read them before reads them again.
+CREATE TABLE ops.settings_revision (
+    id       bigint PRIMARY KEY CHECK (id = 1),
+    revision bigint NOT NULL
+);
+INSERT INTO ops.settings_revision (id, revision) VALUES (1, 0);

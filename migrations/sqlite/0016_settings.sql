@@ -21,3 +21,10 @@ CREATE TABLE unmapped_assignees (
     PRIMARY KEY (issue_link, login)
 );
 CREATE INDEX unmapped_assignees_login ON unmapped_assignees (login);
+
+-- Counts up with every change of settings and people: whoever read them before reads them again.
+CREATE TABLE settings_revision (
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    revision INTEGER NOT NULL
+);
+INSERT INTO settings_revision (id, revision) VALUES (1, 0);

@@ -1,8 +1,9 @@
 //! How each repository is kept in step at this moment: what the configuration or a person put into
 //! its row, and who GitHub's accounts are in Plane.
 //!
-//! Read from the database at most every few seconds, so that what is changed through one process
-//! soon counts in all of them, and a burst of syncs asks once. Deliberately absent: changing it.
+//! A copy is kept as long as the database's revision of them is the same: what was changed through
+//! any process counts for the next sync in all of them, and a burst of syncs asks for one number
+//! each. Deliberately absent: changing it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +15,8 @@ use crate::store::people::{Counterpart, KnownPerson};
 use crate::store::{Store, StoreResult};
 use crate::sync::mapping::{Mapping, NOBODY};
 
-/// How long what was read counts.
-const FRESH: Duration = Duration::from_secs(2);
+/// A copy is read again after this time, should somebody have died between a change and its count.
+const FRESH: Duration = Duration::from_secs(30);
 
 /// The settings of all repositories, as one process sees them. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -29,8 +30,9 @@ pub struct CurrentSettings {
 type Read = (Timestamp, Arc<Known>);
 
 /// All settings and decisions at one moment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Known {
+    revision: i64,
     repositories: Vec<(RepositoryName, RepositorySettings)>,
     people: Vec<KnownPerson>,
 }
@@ -63,19 +65,17 @@ impl CurrentSettings {
         Ok(Followed { settings, mapping })
     }
 
-    /// Reads anew next time: somebody in this process changed something.
-    pub fn forget(&self) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
     async fn known(&self) -> StoreResult<Arc<Known>> {
-        let now = self.clock.now();
+        let (now, revision) = (self.clock.now(), self.store.settings_revision().await?);
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let is_fresh = |at: Timestamp| (now - at).to_std().is_ok_and(|age| age < FRESH);
-        if let Some((_, known)) = known.filter(|(at, _)| is_fresh(*at)) {
+        let is_good = |(at, known): &Read| {
+            known.revision == revision && (now - *at).to_std().is_ok_and(|age| age < FRESH)
+        };
+        if let Some((_, known)) = known.filter(is_good) {
             return Ok(known);
         }
         let read = Arc::new(Known {
+            revision,
             repositories: self.store.repository_settings().await?,
             people: self.store.people().await?,
         });

@@ -117,7 +117,7 @@ impl Store {
         };
         on_writer!(self, pool => sqlx::query(PUT).bind(login.to_lowercase()).bind(id).bind(name)
             .bind(by).bind(At(now)).execute(pool).await.map(drop))?;
-        Ok(())
+        self.settings_changed().await
     }
 
     /// Forgets a decision, and says whether there was one.
@@ -125,6 +125,7 @@ impl Store {
         const FORGET: &str = "DELETE FROM people WHERE login = $1";
         let forgotten = on_writer!(self, pool => sqlx::query(FORGET).bind(login.to_lowercase())
             .execute(pool).await?.rows_affected());
+        self.settings_changed().await?;
         Ok(forgotten > 0)
     }
 

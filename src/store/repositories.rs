@@ -225,6 +225,9 @@ impl Store {
                 .await
                 .map(drop))?;
         }
+        if !configured.is_empty() {
+            self.settings_changed().await?;
+        }
         let names: Vec<&str> = configured.iter().map(|c| c.name.as_str()).collect();
         self.rehouse_cards(&names).await
     }

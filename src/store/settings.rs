@@ -1,5 +1,8 @@
 //! How repositories are kept in step: the `settings` of their rows, as the configuration file or a
 //! person put them there. What they mean is decided where they are used.
+//!
+//! A revision counts their changes and those of people, so that whoever keeps a copy sees at once
+//! whether it is still good.
 
 use sqlx::types::Json;
 
@@ -33,6 +36,20 @@ impl Store {
             "UPDATE repository_syncs SET settings = $2 WHERE lower(repository) = lower($1)";
         let put = on_writer!(self, pool => sqlx::query(PUT).bind(name.as_str()).bind(Json(settings))
             .execute(pool).await?.rows_affected());
+        self.settings_changed().await?;
         Ok(put > 0)
+    }
+
+    /// How often settings or people have changed.
+    pub async fn settings_revision(&self) -> StoreResult<i64> {
+        const NOW: &str = "SELECT revision FROM settings_revision WHERE id = 1";
+        Ok(on_reader!(self, pool => sqlx::query_scalar(NOW).fetch_one(pool).await?))
+    }
+
+    /// Settings or people were changed.
+    pub(super) async fn settings_changed(&self) -> StoreResult<()> {
+        const COUNT: &str = "UPDATE settings_revision SET revision = revision + 1 WHERE id = 1";
+        on_writer!(self, pool => sqlx::query(COUNT).execute(pool).await.map(drop))?;
+        Ok(())
     }
 }
