@@ -192,12 +192,16 @@
     const isDone = (part) => isHeld(part) || reshaped.some((whole) => whole.contains(part));
     const parts = [...document.querySelectorAll("[data-live]")].filter((part) => !isDone(part));
     differs = takeOver(page, parts.filter((part) => !part.dataset.live)) || differs;
+    // What the page itself brought is told even if one of its parts can't be had.
+    let failed = null;
     for (const part of parts.filter((part) => part.dataset.live && part.isConnected)) {
-      differs = takeOver(await fetchPage(part.dataset.live), [part]) || differs;
+      const own = await fetchPage(part.dataset.live).catch((error) => { failed = error; });
+      if (failed) break;
+      differs = takeOver(own, [part]) || differs;
     }
-    if (!differs) return;
-    if (wasTold || told) tell(count);
-    else ahead = { count, until: Date.now() + calm };
+    if (differs && (wasTold || told)) tell(count);
+    else if (differs) ahead = { count, until: Date.now() + calm };
+    if (failed) throw failed;
   };
 
   let due = Infinity;

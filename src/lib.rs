@@ -45,6 +45,7 @@ pub mod health;
 
 pub mod live;
 
+pub mod apply;
 pub mod people;
 pub mod replay;
 

@@ -13,6 +13,7 @@ use chrono::TimeDelta;
 use crate::clock::{Clock, Timestamp};
 use crate::config::RepositoryName;
 use crate::ids::{DeliveryId, RepositorySyncId};
+use crate::jobs::rebuild::{Forecast, forecast};
 use crate::sources::Source;
 use crate::store::deliveries::{Delivery, DeliveryCursor, DeliveryFilter, DeliveryStatus};
 use crate::store::replays::{ReplayFate, ReplayGroup, ReplayedBatch};
@@ -23,7 +24,9 @@ const BATCH: usize = 500;
 /// A preview counts no further, for each source.
 pub const MOST_COUNTED: i64 = 100_000;
 /// Deliveries that a preview shows.
-const SAMPLES: i64 = 5;
+const SAMPLES: usize = 5;
+/// Deliveries that it reads, to say what they would change.
+const READ: i64 = 300;
 
 /// Which deliveries are to run again.
 #[derive(Debug, Clone)]
@@ -56,17 +59,29 @@ impl Selection {
         &self.filter
     }
 
-    /// What a replay would reach; nothing is changed.
+    /// How many deliveries a replay would queue, as far as they are counted.
     ///
     /// # Errors
     /// When the database can't be read.
-    pub async fn preview(&self, store: &Store) -> StoreResult<Preview> {
+    pub async fn count(&self, store: &Store) -> StoreResult<i64> {
+        let groups = store.replay_groups(&self.filter, self.after.as_ref(), MOST_COUNTED).await?;
+        let queued = groups.iter().filter(|group| group.fate == ReplayFate::Queued);
+        Ok(queued.map(|group| group.count).sum())
+    }
+
+    /// What a replay would reach and change; nothing is changed.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn preview(&self, store: &Store, clock: &Clock) -> StoreResult<Preview> {
         let groups = store.replay_groups(&self.filter, self.after.as_ref(), MOST_COUNTED).await?;
         let repositories = store.repositories().await?;
         let names: BTreeMap<RepositorySyncId, RepositoryName> =
             repositories.into_iter().map(|r| (r.id, r.name)).collect();
-        let samples = store.deliveries(&self.filter, self.after.as_ref(), SAMPLES).await?;
-        Ok(Preview::of(&groups, &names, samples))
+        let newest = store.deliveries(&self.filter, self.after.as_ref(), READ).await?;
+        let forecast = forecast(store, clock, &newest).await?;
+        let samples = newest.into_iter().take(SAMPLES).collect();
+        Ok(Preview { forecast, ..Preview::of(&groups, &names, samples) })
     }
 }
 
@@ -87,6 +102,8 @@ pub struct Preview {
     pub extent: Counted,
     /// The newest few of all that match.
     pub samples: Vec<Delivery>,
+    /// What the newest of them would change on the board.
+    pub forecast: Forecast,
 }
 
 /// How far was counted.
@@ -141,6 +158,7 @@ impl Preview {
                 Counted::All
             },
             samples,
+            forecast: Forecast::default(),
         }
     }
 }

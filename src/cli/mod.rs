@@ -4,6 +4,7 @@
 //! error is one line on standard error that says what to do. No secret is a flag: flags can be
 //! read by anybody who can list processes.
 
+mod apply;
 mod arguments;
 mod audit;
 mod backfill;
@@ -148,6 +149,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), Failed> {
         Command::Token(TokenCommand::Revoke(arguments)) => {
             block_on(tokens::revoke(&arguments, context))
         }
+        Command::Apply(arguments) => block_on(apply::run(&arguments, context)),
         Command::Backfill(arguments) => block_on(backfill::run(&arguments, context)),
         Command::Recover(arguments) => block_on(recover::run(&arguments, context)),
         Command::Reconcile(arguments) => block_on(reconcile::run(&arguments, context)),

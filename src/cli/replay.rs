@@ -9,15 +9,17 @@ use super::progress::Bar;
 use super::table::printable;
 use super::{Context, Failed, output};
 use crate::access::Outcome;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::config::RepositoryName;
 use crate::ids::{DeliveryId, WorkItemRef};
+use crate::jobs::rebuild::{Forecast, ForeseenItem};
 use crate::replay::{Counted, Preview, Progress, Selection, replay};
 use crate::sources::Source;
 use crate::store::Store;
 use crate::store::announcements::Topic;
 use crate::store::deliveries::{DeliveryFilter, DeliveryStatus};
 use crate::store::jobs::Replayed;
+use crate::work_items::FieldChange;
 
 const COMMAND: &str = "deliveries replay";
 
@@ -33,7 +35,7 @@ pub(super) async fn run(arguments: &ReplayArguments, context: &Context) -> Resul
     let selection = Selection::new(filter(arguments, now), now);
     let store = context.open_store().await?;
     let done = if arguments.dry_run {
-        preview(&store, &selection, arguments.listing.format()).await
+        preview(&store, &context.clock, &selection, arguments.listing.format()).await
     } else {
         all(&store, &selection, arguments.listing.format(), context).await
     };
@@ -95,10 +97,54 @@ struct PreviewJson<'a> {
     more: bool,
     by_status: Vec<(&'static str, i64)>,
     by_repository: Vec<(&'static str, Option<&'a str>, i64)>,
+    forecast: ForecastJson<'a>,
 }
 
-async fn preview(store: &Store, selection: &Selection, format: Format) -> Result<(), Failed> {
-    let preview = selection.preview(store).await?;
+/// What the newest of them would change on the board.
+#[derive(Serialize)]
+struct ForecastJson<'a> {
+    read: u64,
+    known: u64,
+    failing: u64,
+    changing: u64,
+    items: Vec<ForeseenJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct ForeseenJson<'a> {
+    r#ref: &'a str,
+    key: Option<&'a str>,
+    title: Option<&'a str>,
+    new: bool,
+    changes: &'a [FieldChange],
+}
+
+impl<'a> From<&'a Forecast> for ForecastJson<'a> {
+    fn from(forecast: &'a Forecast) -> Self {
+        let item = |foreseen: &'a ForeseenItem| ForeseenJson {
+            r#ref: foreseen.item.as_str(),
+            key: foreseen.key.as_deref(),
+            title: foreseen.title.as_deref(),
+            new: foreseen.new,
+            changes: &foreseen.changes,
+        };
+        Self {
+            read: forecast.read,
+            known: forecast.known,
+            failing: forecast.failing,
+            changing: forecast.changing,
+            items: forecast.items.iter().map(item).collect(),
+        }
+    }
+}
+
+async fn preview(
+    store: &Store,
+    clock: &Clock,
+    selection: &Selection,
+    format: Format,
+) -> Result<(), Failed> {
+    let preview = selection.preview(store, clock).await?;
     match format {
         Format::Json => output::print_json(&PreviewJson {
             preview: true,
@@ -114,6 +160,7 @@ async fn preview(store: &Store, selection: &Selection, format: Format) -> Result
                     (source.as_str(), name.as_ref().map(RepositoryName::as_str), *count)
                 })
                 .collect(),
+            forecast: ForecastJson::from(&preview.forecast),
         }),
         Format::Table => output::print(&in_words(&preview)),
     }
@@ -136,6 +183,28 @@ fn in_words(preview: &Preview) -> String {
         text +=
             &format!("{} would be left alone: their bodies are no longer kept\n", preview.dropped);
     }
+    text + &foreseen(&preview.forecast)
+}
+
+/// What the newest would change, an item a line.
+fn foreseen(forecast: &Forecast) -> String {
+    let Forecast { read, known, failing, changing, .. } = forecast;
+    if *read == 0 {
+        return String::new();
+    }
+    let mut text = format!(
+        "the newest {read} of them, read now: {changing} items would change, {known} tell what is known already, {failing} can't be read\n"
+    );
+    for item in &forecast.items {
+        let name = item.key.as_deref().unwrap_or(item.item.as_str());
+        let what = if item.new { "is new" } else { "differs in" };
+        let fields: Vec<_> = item.changes.iter().map(|change| change.field.as_str()).collect();
+        let fields = if item.new { String::new() } else { format!(" {}", fields.join(", ")) };
+        text += &format!("  {} {what}{}\n", printable(name), printable(&fields));
+    }
+    for (source, id, why) in &forecast.reasons {
+        text += &format!("  {source} {}: {}\n", printable(id.as_str()), printable(why));
+    }
     text
 }
 
@@ -155,7 +224,7 @@ async fn all(
 ) -> Result<(), Failed> {
     let mut progress = Progress::default();
     let mut bar = Bar::new("queued again");
-    let total = if bar.is_shown() { selection.preview(store).await?.queued } else { 0 };
+    let total = if bar.is_shown() { selection.count(store).await? } else { 0 };
     let total = u64::try_from(total).unwrap_or(0);
     let tell = |progress: &Progress| bar.at(progress.queued, total);
     let ended = replay(store, &context.clock, selection, usize::MAX, &mut progress, tell).await;

@@ -65,6 +65,14 @@ impl CurrentSettings {
         Ok(Followed { settings, mapping })
     }
 
+    /// Whose words mean what where a repository has these settings.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn mapping(&self, settings: &RepositorySettings) -> StoreResult<Mapping> {
+        Ok(mapping(settings, &self.known().await?.people))
+    }
+
     async fn known(&self) -> StoreResult<Arc<Known>> {
         let (now, revision) = (self.clock.now(), self.store.settings_revision().await?);
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();

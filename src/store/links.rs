@@ -78,6 +78,11 @@ impl IssueLink {
         Some(Link { item, base: self.base.clone() })
     }
 
+    /// The issue's own item.
+    pub fn issue_ref(&self) -> WorkItemRef {
+        github_ref(self.key.github_issue)
+    }
+
     /// The same work item on the other side than `item`.
     pub fn twin_of(&self, item: &WorkItemRef) -> Option<WorkItemRef> {
         let (github, plane) = (github_ref(self.key.github_issue), self.item.as_ref()?);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::links::{IssueLink, Row, columns, github_id};
 use super::rows::{Statement, to_json};
-use super::{Database, Store, StoreResult, unreadable};
+use super::{Database, Store, StoreResult, on_reader, unreadable};
+use crate::config::RepositoryName;
 use crate::ids::RepositorySyncId;
 use crate::sync::plan::{CommentStanding, LinkStatus};
 
@@ -48,6 +49,25 @@ impl Store {
                 sqlx::query_as(OF.sqlite).bind(issues).bind(plane_project).fetch_all(reader).await?
             }
         };
+        rows.into_iter().map(IssueLink::try_from).collect()
+    }
+
+    /// Links of a repository's issues with a project whose work items are made, the newest first.
+    pub async fn links_of_repository(
+        &self,
+        repository: &RepositoryName,
+        plane_project: &str,
+        limit: i64,
+    ) -> StoreResult<Vec<IssueLink>> {
+        const OF: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM issue_links WHERE repository_sync =
+                (SELECT id FROM repository_syncs WHERE lower(repository) = lower($1))
+             AND plane_project = $2 AND plane_item_id IS NOT NULL ORDER BY id DESC LIMIT $3"
+        );
+        let rows: Vec<Row> = on_reader!(self, pool => sqlx::query_as(OF)
+            .bind(repository.as_str()).bind(plane_project).bind(limit).fetch_all(pool).await?);
         rows.into_iter().map(IssueLink::try_from).collect()
     }
 

@@ -9,6 +9,7 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::settings::SETTINGS_CHANGED;
 use super::time::At;
 use super::{Database, Store, StoreError, StoreResult, on_reader, on_writer, unreadable};
 use crate::clock::Timestamp;
@@ -136,12 +137,12 @@ const ADD: &str = columns!(
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING ",
     ""
 );
-/// What the configuration says overrides what the row said, but for what was learned.
-const PUT_CONFIGURED: &str =
+/// What is told overrides what the row said, but for what was learned.
+const PUT: &str =
     "INSERT INTO repository_syncs (repository, plane_project, direction, origin, created_at, settings)
-     VALUES ($1, $2, $3, 'config', $4, $5)
+     VALUES ($1, $2, $3, $6, $4, $5)
      ON CONFLICT (lower(repository)) DO UPDATE SET plane_project = excluded.plane_project,
-        direction = excluded.direction, settings = excluded.settings, origin = 'config'";
+        direction = excluded.direction, settings = excluded.settings, origin = excluded.origin";
 const UPDATE: &str = columns!(
     "UPDATE repository_syncs SET
         plane_project = CASE WHEN $2 = 1 THEN $3 ELSE plane_project END, direction = COALESCE($4, direction),
@@ -214,21 +215,48 @@ impl Store {
         configured: &[RepositoryConfig],
         now: Timestamp,
     ) -> StoreResult<()> {
-        for repository in configured {
-            on_writer!(self, pool => sqlx::query(PUT_CONFIGURED)
-                .bind(repository.name.as_str())
-                .bind(repository.plane_project.map(|id| id.to_string()))
-                .bind(repository.direction.as_str())
-                .bind(At(now))
-                .bind(Json(repository.settings()))
-                .execute(pool)
-                .await
-                .map(drop))?;
+        let configured: Vec<_> = configured.iter().collect();
+        self.apply_repositories(&configured, Origin::Config, &[], now).await
+    }
+
+    /// Puts repositories in place as they are told, and removes others, all of it or nothing.
+    pub async fn apply_repositories(
+        &self,
+        puts: &[&RepositoryConfig],
+        origin: Origin,
+        removes: &[&RepositoryName],
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        if puts.is_empty() && removes.is_empty() {
+            return Ok(());
         }
-        if !configured.is_empty() {
-            self.settings_changed().await?;
+        macro_rules! apply {
+            ($transaction:expr) => {{
+                let mut transaction = $transaction;
+                for put in puts {
+                    sqlx::query(PUT)
+                        .bind(put.name.as_str())
+                        .bind(put.plane_project.map(|id| id.to_string()))
+                        .bind(put.direction.as_str())
+                        .bind(At(now))
+                        .bind(Json(put.settings()))
+                        .bind(origin.as_str())
+                        .execute(&mut *transaction)
+                        .await?;
+                }
+                for name in removes {
+                    sqlx::query(REMOVE).bind(name.as_str()).execute(&mut *transaction).await?;
+                }
+                sqlx::query(SETTINGS_CHANGED).execute(&mut *transaction).await?;
+                transaction.commit().await?;
+            }};
         }
-        let names: Vec<&str> = configured.iter().map(|c| c.name.as_str()).collect();
+        match &self.database {
+            Database::Postgres(pool) => apply!(pool.begin().await?),
+            Database::Sqlite { writer, .. } => apply!(writer.begin_with("BEGIN IMMEDIATE").await?),
+        }
+        let names = puts.iter().map(|put| put.name.as_str());
+        let names: Vec<_> = names.chain(removes.iter().map(|name| name.as_str())).collect();
         self.rehouse_cards(&names).await
     }
 

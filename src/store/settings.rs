@@ -9,6 +9,10 @@ use sqlx::types::Json;
 use super::{Store, StoreResult, on_reader, on_writer, unreadable};
 use crate::config::{RepositoryName, RepositorySettings};
 
+/// Settings or people were changed.
+pub(super) const SETTINGS_CHANGED: &str =
+    "UPDATE settings_revision SET revision = revision + 1 WHERE id = 1";
+
 impl Store {
     /// The settings of all repositories that have any.
     pub async fn repository_settings(
@@ -48,8 +52,7 @@ impl Store {
 
     /// Settings or people were changed.
     pub(super) async fn settings_changed(&self) -> StoreResult<()> {
-        const COUNT: &str = "UPDATE settings_revision SET revision = revision + 1 WHERE id = 1";
-        on_writer!(self, pool => sqlx::query(COUNT).execute(pool).await.map(drop))?;
+        on_writer!(self, pool => sqlx::query(SETTINGS_CHANGED).execute(pool).await.map(drop))?;
         Ok(())
     }
 }

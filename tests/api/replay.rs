@@ -103,6 +103,40 @@ on_both_databases! {
         assert_eq!(all.json()["queued"], 1);
     }
 
+    async fn a_preview_says_what_would_change_and_that_is_what_changes(database: TestDatabase) {
+        let site = Site::new(database).await;
+        let told = |id, title, at| issue_delivery(id, title, TODO, at);
+        site.app.post(&told("a", "Before", "2026-11-22T01:00:00Z")).await;
+        site.app.post(&told("b", "Stays", "2026-11-22T01:00:00Z")).await;
+        site.app.run_jobs().await;
+        // These wait: a new title in two steps, an old one that comes late, an item that is not
+        // there yet, and one that nobody can read.
+        site.app.post(&told("a", "Between", "2026-11-22T02:00:00Z")).await;
+        site.app.post(&told("a", "After", "2026-11-22T03:00:00Z")).await;
+        site.app.post(&told("b", "Older", "2026-11-22T00:30:00Z")).await;
+        site.app.post(&told("c", "New", "2026-11-22T01:00:00Z")).await;
+        site.app.post(&Delivery::new(r#"{"event":"issue","action":"updated","data":{"id":7}}"#)).await;
+        let asked = r#"{"preview": true, "status": "received"}"#;
+        let forecast = site.post("/api/v1/deliveries/replay", asked).await.json()["forecast"].clone();
+        let counts = ["read", "failing", "changing"].map(|name| forecast[name].as_u64().unwrap());
+        assert_eq!(counts, [5, 1, 2], "{forecast}");
+        assert!(forecast["known"].as_u64().unwrap() >= 1, "the late one tells nothing new: {forecast}");
+        let items = forecast["items"].as_array().unwrap();
+        assert_eq!((&items[0]["ref"], &items[0]["new"]), (&json!("plane:a"), &json!(false)));
+        let title = items[0]["changes"].as_array().unwrap().iter().find(|c| c["field"] == "title");
+        assert_eq!(title.unwrap(), &json!({"field": "title", "from": "Before", "to": "After"}));
+        assert_eq!((&items[1]["ref"], &items[1]["new"]), (&json!("plane:c"), &json!(true)));
+
+        site.app.run_jobs().await;
+        for (item, title) in [("a", "After"), ("b", "Stays"), ("c", "New")] {
+            let shown = site.get(&format!("/api/v1/work-items/plane:{item}")).await.json();
+            assert_eq!(shown["title"], title);
+        }
+        let asked = r#"{"preview": true, "status": "processed"}"#;
+        let forecast = site.post("/api/v1/deliveries/replay", asked).await.json()["forecast"].clone();
+        assert_eq!((&forecast["changing"], &forecast["read"]), (&json!(0), &json!(6)), "{forecast}");
+    }
+
     async fn a_replay_of_many_goes_on_where_it_was_left_off_and_meets_each_once(database: TestDatabase) {
         let site = Site::new(database).await;
         for i in 0..5 {

@@ -264,9 +264,9 @@ async fn a_card_of_a_further_part_is_told_of_as_moved_only_when_it_changes_its_c
     })
     .await;
     eventually("the word", || async { said(page).await.contains("1 moved") }).await;
-    let shown =
-        "return document.getElementById('card-plane%3Aitem-4').closest('.card-moved') !== null";
-    assert_eq!(script(page, shown).await, true);
+    let shown = "const all = [...document.querySelectorAll('[id=\"card-plane%3Aitem-4\"]')];
+        return all.length === 1 && all[0].closest('.card-moved') !== null";
+    eventually("one card, shown as moved", || async { script(page, shown).await == true }).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The binary as an operator meets it: exit status, one-line errors, nothing else on either stream.
 #![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
 
+mod apply;
 mod doctor;
 mod doctor_hooks;
 mod places;

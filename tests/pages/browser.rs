@@ -1,10 +1,14 @@
 //! Deliveries, an item's page and repositories in a real browser: opened, replayed, added.
 
+use fantoccini::Locator;
+use jetbridge::sim::plane::{SimPlane, SimPlaneConfig};
+use serde_json::json;
+
 use crate::support::browser::Browser;
 use crate::support::databases::{Kind, TestDatabase};
+use crate::support::github::{GithubDelivery, issue};
 use crate::support::plane::{Delivery, issue_delivery};
 use crate::support::process::{Served, eventually};
-use fantoccini::Locator;
 
 const ID: &str = "70169388-cbf7-4386-8a01-efcb5aa00b5b";
 
@@ -78,4 +82,53 @@ async fn a_timeline_is_opened_a_dead_delivery_replayed_and_a_repository_added() 
     let console = browser.console().await;
     let loud: Vec<_> = console.iter().filter(|line| !line.contains("400 (Bad Request)")).collect();
     assert!(loud.is_empty(), "the console is quiet but for the refused form: {loud:?}");
+}
+
+#[tokio::test]
+async fn a_stranger_is_mapped_with_one_click() {
+    let plane = SimPlaneConfig::default().with_project("SYNC", "Sync");
+    let plane = SimPlane::start(plane).await.unwrap();
+    let project = plane.project("SYNC").unwrap().id;
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let config = format!("[[repositories]]\nname = 'octo/hello'\nplane_project = '{project}'\n");
+    std::fs::write(database.folder.path().join("jetbridge.toml"), config).unwrap();
+    let (url, workspace, key) = (plane.api_url(), plane.workspace(), plane.api_key());
+    let environment = [
+        ("JETBRIDGE_PLANE_API_URL", url.as_str()),
+        ("JETBRIDGE_PLANE_WORKSPACE", workspace.as_str()),
+        ("JETBRIDGE_PLANE_API_KEY", key.as_str()),
+    ];
+    let served = Served::start_with(&database.text, database.folder.path(), &[], &environment);
+    let browser = Browser::open(1440, 900).await;
+    browser.sign_in(&served).await;
+    let mut thing = issue(7, "Whose is it?", "open", "2026-11-22T01:00:00Z");
+    thing["assignees"] = json!([{"login": "OctoCat", "id": 583_231}]);
+    let repository = json!({"id": 42, "name": "hello", "full_name": "octo/hello"});
+    let body = json!({"action": "opened", "issue": thing, "repository": repository}).to_string();
+    let delivery = GithubDelivery::new("issues", body);
+    assert_eq!(served.connect().await.post_github(&delivery).await.unwrap().status, 202);
+
+    eventually("the stranger", || async {
+        browser.go(&served, "/repositories").await;
+        browser.text_of("main").await.contains("People 1")
+    })
+    .await;
+    browser.press("a[href='/people']").await;
+    says(&browser, "octocat").await;
+    browser.picture("people").await;
+    browser.press("select[name=member] option:nth-child(3)").await;
+    let chosen = browser.text_of("select[name=member] option:checked").await;
+    browser.press("main form button").await;
+    says(&browser, "The issue that waited for it is brought in step now.").await;
+    says(&browser, "Everybody who is assigned has a counterpart.").await;
+    says(&browser, &format!("octocat {chosen}")).await;
+    browser.picture("people-mapped").await;
+    let member = plane.user(&chosen).unwrap().id;
+    eventually("the assignment", || async {
+        plane.items().iter().any(|item| item.assignees.contains(&member))
+    })
+    .await;
+    browser.resize(390, 844).await;
+    browser.picture("people-phone").await;
+    assert_eq!(browser.console().await, Vec::<String>::new(), "the console is quiet");
 }

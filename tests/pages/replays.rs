@@ -66,6 +66,18 @@ on_both_databases! {
 }
 
 #[tokio::test]
+async fn a_preview_shows_what_would_change_escaped() {
+    let site = Site::on_sqlite().await;
+    site.receive(&issue_delivery("a", "Before", TODO, "2026-11-22T01:00:00Z")).await;
+    let waiting = issue_delivery("a", "<b>After</b>", TODO, "2026-11-22T02:00:00Z");
+    assert_eq!(site.app.post(&waiting).await.status, StatusCode::OK);
+    let page = site.see("/deliveries/replay?status=received").await;
+    assert!(page.contains("Read now, they would change one item"), "{page}");
+    assert!(page.contains("<del dir=\"auto\">Before</del>"), "{page}");
+    assert!(page.contains("<ins dir=\"auto\">&#60;b&#62;After&#60;/b&#62;</ins>"), "{page}");
+}
+
+#[tokio::test]
 async fn a_preview_of_nothing_offers_no_button() {
     let site = Site::on_sqlite().await;
     let page = site.see("/deliveries/replay?status=failed&event=none").await;

@@ -1,6 +1,10 @@
 //! GitHub's assignees who are not known in Plane: shown until somebody says who they are.
 
+use std::collections::BTreeMap;
+
+use jetbridge::app::outside::issue_sync;
 use jetbridge::clock::Clock;
+use jetbridge::config::{RepositoryName, RepositorySettings};
 use jetbridge::people::{Login, decide};
 use jetbridge::sim::github::NewIssue;
 use jetbridge::store::people::Counterpart;
@@ -65,6 +69,51 @@ async fn a_stranger_is_listed_until_it_is_said_who_it_is_on_sqlite() {
 #[tokio::test]
 async fn a_stranger_is_listed_until_it_is_said_who_it_is_on_postgresql() {
     a_stranger_is_listed_until_it_is_said_who_it_is(Kind::Postgres).await;
+}
+
+async fn a_changed_mapping_says_what_it_would_write(kind: Kind) {
+    let world = with_strangers(kind).await;
+    let ada = world.github.acting_as("ada");
+    for number in 1..=3 {
+        ada.comment(REPOSITORY, number, "Nothing that a mapping is about").unwrap();
+    }
+    world.settle().await;
+    let name: RepositoryName = REPOSITORY.parse().unwrap();
+    let sync = issue_sync(&world.config, &world.store, &Clock::System);
+    let users = BTreeMap::from([("octocat".to_owned(), "grace".to_owned())]);
+    let (before, after) =
+        (RepositorySettings::default(), RepositorySettings { users, ..Default::default() });
+    let writes = world.writes();
+    let project = world.project.to_string();
+    let foreseen = sync.foresee(&name, &project, &before, &after).await.unwrap().unwrap();
+    assert_eq!((foreseen.links, foreseen.changing), (3, 3), "{foreseen:?}");
+    let (key, told) = &foreseen.samples[0];
+    assert!(key.starts_with("octo/hello#"), "{key}");
+    assert_eq!(told, &["change the work item's assignees"]);
+    assert_eq!(world.writes(), writes, "nothing is written by it");
+    let same = sync.foresee(&name, &project, &before, &before).await.unwrap().unwrap();
+    assert_eq!((same.links, same.changing), (3, 0));
+
+    assert!(world.store.put_repository_settings(&name, &after).await.unwrap());
+    for number in 1..=3 {
+        ada.comment(REPOSITORY, number, "Something happens").unwrap();
+    }
+    world.settle().await;
+    for number in 1..=3 {
+        assert!(world.assignees_of(&world.twin(&world.issue(number))).contains("grace"));
+    }
+    let done = sync.foresee(&name, &project, &before, &after).await.unwrap().unwrap();
+    assert_eq!(done.changing, 0, "what was foreseen is what was written");
+}
+
+#[tokio::test]
+async fn a_changed_mapping_says_what_it_would_write_and_that_is_what_is_written_on_sqlite() {
+    a_changed_mapping_says_what_it_would_write(Kind::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_changed_mapping_says_what_it_would_write_and_that_is_what_is_written_on_postgresql() {
+    a_changed_mapping_says_what_it_would_write(Kind::Postgres).await;
 }
 
 #[tokio::test]

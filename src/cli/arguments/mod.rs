@@ -1,5 +1,6 @@
 //! What may be typed, as clap reads it. The texts here are the help.
 
+mod apply;
 mod backfill;
 mod comparing;
 mod demo;
@@ -21,6 +22,7 @@ use crate::config::{HumanDuration, Overrides};
 use crate::sources::{Origin, Source};
 use crate::store::deliveries::DeliveryStatus;
 use crate::work_items::{StateGroup, System};
+pub(super) use apply::ApplyArguments;
 pub(super) use backfill::BackfillArguments;
 pub(super) use comparing::ReconcileArguments;
 pub(super) use demo::DemoArguments;
@@ -102,6 +104,8 @@ pub(super) enum Command {
     /// Say which repositories are configured
     #[command(subcommand)]
     Repo(RepoCommand),
+    /// Put repositories in place as a file says, and show the difference
+    Apply(ApplyArguments),
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(TokenCommand),

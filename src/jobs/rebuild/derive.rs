@@ -131,11 +131,7 @@ impl Derivation {
     /// Joins what a delivery tells, once for each reading of it.
     pub(super) fn read(&mut self, delivery: &Readable, read_with: &[ReadWith]) {
         let key = (delivery.source, delivery.delivery_id.clone());
-        let readings: Result<Vec<Told>, Failure> = match delivery.source {
-            Source::Plane => read_with.iter().map(|with| read_plane(delivery, with)).collect(),
-            Source::Github => read_github(delivery).map(|told| vec![told]),
-        };
-        let readings = match readings {
+        let readings = match read_delivery(delivery, read_with) {
             Ok(readings) => readings,
             Err(failure) => {
                 self.told.insert(key, Err(failure.to_string()));
@@ -198,6 +194,17 @@ impl Derived {
         if let CommentDecision::Apply { comment, .. } = comments::decide(known, change, now) {
             self.comments.insert(change.said.comment.clone(), *comment);
         }
+    }
+}
+
+/// What a delivery tells, once for each reading of it.
+pub(super) fn read_delivery(
+    delivery: &Readable,
+    read_with: &[ReadWith],
+) -> Result<Vec<Told>, Failure> {
+    match delivery.source {
+        Source::Plane => read_with.iter().map(|with| read_plane(delivery, with)).collect(),
+        Source::Github => read_github(delivery).map(|told| vec![told]),
     }
 }
 

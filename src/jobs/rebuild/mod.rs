@@ -18,6 +18,7 @@
 
 mod compare;
 mod derive;
+mod forecast;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,7 @@ use crate::store::rebuild::{Applied, Body, Inspection};
 use crate::store::{Store, StoreResult};
 use compare::compare;
 use derive::Derivation;
+pub use forecast::{Forecast, ForeseenItem, forecast};
 pub use report::{ColumnDifference, Difference, Kind, Report};
 
 /// Items that are derived together.

@@ -42,6 +42,10 @@ impl IssueSync {
 }
 
 impl Memory {
+    pub(super) fn new(mapping: Mapping, project: Arc<Project>) -> Self {
+        Self { mapping, project }
+    }
+
     /// What is left to be written, one line each; nothing where both sides are in step.
     pub fn outstanding(&self, issue: &Issue, link: &IssueLink) -> Vec<String> {
         let Some(known) = link.link() else { return Vec::new() };

@@ -27,6 +27,7 @@
 
 mod asking;
 mod comments;
+mod foresee;
 mod hand;
 mod memory;
 mod projects;
@@ -52,6 +53,7 @@ use crate::store::{Store, StoreError};
 use crate::sync::plan::WhenGone;
 
 use asking::refused;
+pub use foresee::Foreseen;
 use hand::Hand;
 pub use memory::Memory;
 pub use projects::Projects;

@@ -12,8 +12,10 @@ use utoipa::{IntoParams, ToSchema};
 use super::body::read_body;
 use super::deliveries::{self, FILTER_PARAMETERS, filter, unknown_delivery};
 use super::parameters::Parameters;
+use super::timeline::FieldChange;
 use super::{Address, cursor};
 use crate::ids::DeliveryId;
+use crate::jobs::rebuild::{self, Forecast};
 use crate::replay::{Counted, Preview, Progress, Selection, replay};
 use crate::sources::Source;
 use crate::store::deliveries::{DeliveryCursor, DeliveryStatus};
@@ -72,6 +74,62 @@ pub(in crate::web) struct ReplayPreview {
     by_repository: Vec<RepositoryCount>,
     /// The newest five of all that match.
     samples: Vec<deliveries::Delivery>,
+    /// What the newest 300 of them, or as many as 4 MiB of bodies of each source hold, would change.
+    forecast: ForecastBody,
+}
+
+/// What deliveries would change on the board if they were read now. What would be written to the
+/// other side is decided when they run.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Forecast)]
+pub(in crate::web) struct ForecastBody {
+    /// Deliveries that were read for it.
+    read: u64,
+    /// Those of them that tell what is known already.
+    known: u64,
+    /// Those that can’t be read, and would fail again.
+    failing: u64,
+    /// Items that would be new or differ.
+    changing: u64,
+    /// The first ten of these.
+    items: Vec<ForeseenItem>,
+}
+
+/// An item that would be new or differ.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web) struct ForeseenItem {
+    /// Its `work_item_ref`.
+    #[serde(rename = "ref")]
+    item: String,
+    /// Its key, where it has one.
+    #[schema(required)]
+    key: Option<String>,
+    /// Its title afterwards.
+    #[schema(required)]
+    title: Option<String>,
+    /// Whether it is not there yet.
+    new: bool,
+    /// What would differ.
+    changes: Vec<FieldChange>,
+}
+
+impl From<Forecast> for ForecastBody {
+    fn from(forecast: Forecast) -> Self {
+        let item = |foreseen: rebuild::ForeseenItem| ForeseenItem {
+            item: foreseen.item.to_string(),
+            key: foreseen.key,
+            title: foreseen.title,
+            new: foreseen.new,
+            changes: foreseen.changes.into_iter().map(FieldChange::from).collect(),
+        };
+        Self {
+            read: forecast.read,
+            known: forecast.known,
+            failing: forecast.failing,
+            changing: forecast.changing,
+            items: forecast.items.into_iter().map(item).collect(),
+        }
+    }
 }
 
 /// How many stand there.
@@ -114,6 +172,7 @@ impl ReplayPreview {
             by_status: preview.by_status.into_iter().map(status).collect(),
             by_repository: preview.by_origin.into_iter().map(origin).collect(),
             samples: preview.samples.into_iter().map(Into::into).collect(),
+            forecast: preview.forecast.into(),
         }
     }
 }
@@ -232,7 +291,7 @@ pub(in crate::web) async fn matching(
         .map(|(received_at, id)| DeliveryCursor { received_at, delivery_id: DeliveryId::new(id) });
     let selection = Selection::new(filter, state.clock.now()).after(after);
     if preview {
-        let preview = selection.preview(&state.store).await?;
+        let preview = selection.preview(&state.store, &state.clock).await?;
         return Ok(Json(ReplayPreview::new(preview, &selection)).into_response());
     }
     let mut progress = Progress::default();

@@ -83,13 +83,14 @@ pub(in crate::web) struct FieldChange {
     to: serde_json::Value,
 }
 
+impl From<crate::work_items::FieldChange> for FieldChange {
+    fn from(change: crate::work_items::FieldChange) -> Self {
+        Self { field: change.field, from: change.from, to: change.to }
+    }
+}
+
 impl From<timeline::TimelineEntry> for TimelineEntry {
     fn from(entry: timeline::TimelineEntry) -> Self {
-        let change = |c: crate::work_items::FieldChange| FieldChange {
-            field: c.field,
-            from: c.from,
-            to: c.to,
-        };
         Self {
             work_item_ref: entry.item.map(|item| item.to_string()),
             source: entry.source.as_str(),
@@ -98,7 +99,7 @@ impl From<timeline::TimelineEntry> for TimelineEntry {
             at: entry.at,
             outcome: entry.outcome.as_str(),
             reason: entry.reason,
-            changes: entry.changes.into_iter().map(change).collect(),
+            changes: entry.changes.into_iter().map(FieldChange::from).collect(),
             writes: Vec::new(),
         }
     }

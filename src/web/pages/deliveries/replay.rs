@@ -12,11 +12,13 @@ use axum::response::{Html, Redirect};
 
 use super::super::query::Params;
 use super::super::spans;
+use super::super::work_item::{Difference, address, difference};
 use super::rows::{Row, keys};
 use super::{BESIDE, CURSOR, Frame, Mark, Problem, Section, WebState, cursor, done, render};
 use super::{exact_field, filter, named};
 use crate::access::Caller;
 use crate::clock::Timestamp;
+use crate::jobs::rebuild::ForeseenItem;
 use crate::replay::{Counted, Preview, Progress, Selection, replay};
 use crate::store::deliveries::DeliveryFilter;
 use crate::web::api::body::read_body;
@@ -36,6 +38,8 @@ struct ReplayPage {
     frame: Frame,
     preview: Preview,
     rows: Vec<Row>,
+    /// What the newest would change.
+    foreseen: Vec<Foreseen>,
     /// Names and values of the form's hidden fields.
     fields: Vec<(String, String)>,
     /// The selection in words.
@@ -44,7 +48,38 @@ struct ReplayPage {
     done: Option<String>,
 }
 
+/// An item that would change.
+struct Foreseen {
+    address: String,
+    name: String,
+    title: String,
+    new: bool,
+    changes: Vec<Difference>,
+}
+
+impl From<&ForeseenItem> for Foreseen {
+    fn from(item: &ForeseenItem) -> Self {
+        let name = item.key.clone().unwrap_or_else(|| item.item.to_string());
+        Self {
+            address: address(&item.item),
+            name,
+            title: item.title.clone().unwrap_or_default(),
+            new: item.new,
+            changes: item.changes.iter().map(difference).collect(),
+        }
+    }
+}
+
 impl ReplayPage {
+    /// What was read to say what would change: `the newest 300`, or all of them.
+    fn read_words(&self) -> String {
+        let read = i64::try_from(self.preview.forecast.read).unwrap_or(i64::MAX);
+        if read >= self.preview.queued {
+            return "Read now, they would change".to_owned();
+        }
+        format!("Read now, the newest {} of them would change", spans::grouped(read))
+    }
+
     /// `12`, or `at least 100 000`.
     fn many(&self) -> String {
         let count = spans::grouped(self.preview.queued);
@@ -152,13 +187,14 @@ pub(in super::super) async fn preview(
 ) -> Result<Html<String>, Problem> {
     let now = web.clock.now();
     let asked = Asked::read(query.unwrap_or_default().as_bytes(), now)?;
-    let preview = asked.selection.preview(&web.store).await?;
+    let preview = asked.selection.preview(&web.store, &web.clock).await?;
     let keys = keys(&web.store, &preview.samples).await?;
     let bare = BESIDE.map(|name| (name, None));
     let list = [(CHOSEN, None), ("until", None)];
     let bare: Vec<(&str, Option<&str>)> = bare.into_iter().chain(list).collect();
     render(&ReplayPage {
         frame: Frame::read(&web, Section::Deliveries, caller).await?,
+        foreseen: preview.forecast.items.iter().map(Foreseen::from).collect(),
         rows: preview.samples.iter().map(|d| Row::new(d, &keys, &Params::default(), now)).collect(),
         words: asked.words(),
         back: asked.params.link("/deliveries", &bare),

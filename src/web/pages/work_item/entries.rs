@@ -99,7 +99,7 @@ fn field_name(field: &str) -> String {
     }
 }
 
-pub(super) fn difference(change: &FieldChange) -> Difference {
+pub(in super::super) fn difference(change: &FieldChange) -> Difference {
     Difference { field: field_name(&change.field), from: said(&change.from), to: said(&change.to) }
 }
 

@@ -23,7 +23,7 @@ use crate::sync::plan::{CommentLink, CommentStanding, LinkStatus};
 use crate::timeline::EntryOutcome;
 use crate::work_items::{Person, Snapshot, System, WorkItem};
 use causes::{Day, days};
-pub(super) use entries::Entry;
+pub(super) use entries::{Difference, Entry, difference};
 use pulls::Pulls;
 use sides::Sides;
 
@@ -299,7 +299,8 @@ pub(super) async fn show_timeline(Path(item): Path<String>) -> Redirect {
     Redirect::to(&format!("{}#timeline", address(&WorkItemRef::new(item))))
 }
 
-fn address(item: &WorkItemRef) -> String {
+/// Where an item's page is.
+pub(super) fn address(item: &WorkItemRef) -> String {
     let item = askama::filters::urlencode_strict(item.as_str()).map(|i| i.to_string());
     format!("/work-items/{}", item.unwrap_or_default())
 }
