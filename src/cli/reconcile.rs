@@ -37,7 +37,7 @@ pub(super) async fn run(arguments: &ReconcileArguments, context: &Context) -> Re
     let plane = &config.plane;
     let address =
         PlaneAddress { workspace: plane.workspace.clone(), web_url: plane.web_url.clone() };
-    let job = Reconcile::new(sync, address);
+    let job = Reconcile::new(sync, address).with_missing(arguments.missing());
     let done = compare(&job, &store, arguments, context).await;
     if let Some(github) = github {
         github.shut_down().await;
@@ -194,6 +194,9 @@ fn said(report: &Report, doing: Doing) -> String {
         let verb = if doing == Doing::Act { "were" } else { "would be" };
         text += &format!("  {} deliveries {verb} put in to mend that\n", report.put);
     }
+    if let Some(why) = &report.held_back {
+        text += &format!("  {}\n", printable(why));
+    }
     if report.older > 0 {
         text += &format!(
             "  {} items are from before the repository was connected: jetbridge backfill {} brings them\n",
@@ -217,6 +220,7 @@ mod tests {
             reasons: vec![Why::NoTwin],
             told_at: None,
             since: "2026-11-22T02:00:00Z".parse().unwrap(),
+            put_at: None,
         };
         let report = Report {
             repository: "octo/hello".to_owned(),

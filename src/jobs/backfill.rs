@@ -20,19 +20,19 @@ use crate::clients::github_rest::GitHubRest;
 use crate::clients::github_rest::listing::{ListedIssue, Place};
 use crate::clock::{Clock, Timestamp};
 use crate::failure::Failure;
+use crate::jobs::reconcile::another;
 use crate::quota::Class;
 use crate::replay::{Progress as Replayed, Selection, replay};
 use crate::sources::github::found::{Finding, LaneOf};
 use crate::sources::{Origin, Source, Verified};
 use crate::store::backfills::{BackfillCounts, BackfillRow};
 use crate::store::deliveries::{DeliveryFilter, DeliveryStatus};
+use crate::store::found::Again;
 use crate::store::repositories::Repository;
 use crate::store::{Store, StoreError};
 
 /// Found deliveries that may wait before the next page is put in.
 pub const MOST_WAITING: u64 = 200;
-/// Deliveries in one commit.
-const BATCH: usize = 100;
 
 /// Why it does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -182,6 +182,9 @@ impl Backfill {
                 self.repository.name
             ))));
         };
+        if let Some(known) = self.repository.github_id.filter(|known| *known != there.id) {
+            return Err(Halted::GitHub(another(&self.repository.name, known, there.id)));
+        }
         let finding = Finding {
             origin: Origin::Backfill,
             at: self.clock.now(),
@@ -189,14 +192,11 @@ impl Backfill {
             repository_id: there.id,
             row: self.repository.id,
         };
-        let place = Place { since: self.row.since, page: self.row.page, etag: None };
+        let place = Place::since(self.row.since).page(self.row.page);
         let part = self.github.list_issues(&there.name, &place).await?;
         for issue in &part.entries {
             let found = self.found(&finding, issue).await?;
-            for batch in found.chunks(BATCH) {
-                let batch: Vec<&Verified> = batch.iter().collect();
-                self.store.insert_deliveries(&batch, self.clock.now()).await?;
-            }
+            self.store.put_found(&found, Again::Dropped, self.clock.now()).await?;
         }
         let now: Timestamp = self.clock.now();
         self.row.moved_at = now;

@@ -24,6 +24,7 @@ on_both_databases! {
             reasons: vec![Why::Unknown, Why::NoTwin],
             told_at: Some(now),
             since: now,
+            put_at: None,
         };
         store.keep_drift_position(repository.id, &Position::default(), &[]).await.unwrap();
         store.put_drift(repository.id, &[], &[item], now).await.unwrap();

@@ -9,6 +9,7 @@ mod support;
 mod world;
 
 mod command;
+mod deletions;
 mod found;
 mod ground;
 mod ledger;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Doing, Reconcile, Report};
 use crate::clock::Timestamp;
-use crate::drift::Walk;
+use crate::drift::{Pauses, Walk};
 use crate::failure::Failure;
 use crate::store::StoreResult;
 use crate::store::drift::Standing;
@@ -40,6 +40,7 @@ pub struct Schedule {
 impl Schedule {
     /// What changed is compared each `every`.
     pub fn new(reconcile: Reconcile, every: Duration) -> Self {
+        let reconcile = Reconcile { again: pauses(every), ..reconcile };
         Self { reconcile, every, id: Uuid::now_v7().to_string() }
     }
 
@@ -118,17 +119,22 @@ impl Schedule {
 }
 
 fn due_after(every: Duration, standing: &Standing, now: Timestamp) -> Option<Walk> {
-    let every = TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX);
-    let soon = every.min(TimeDelta::from_std(SOON).unwrap_or_default());
+    let pauses = pauses(every);
     let is_full_due = standing.ledger.full_at.is_none_or(|at| now - at >= FULL);
     let Some(tried) = standing.tried_at else { return Some(Walk::Full) };
-    let waits = standing.ledger.last_error.is_some() || standing.mendable > 0;
-    let wait = if waits { soon } else { every };
+    // Both, a failure and what was put in, are looked at soon, and then ever more rarely.
+    let lasts = standing.failing_since.max(standing.newest);
+    let wait = lasts.map_or(pauses.longest, |since| pauses.after(tried - since));
     match (now - tried >= wait, is_full_due) {
         (false, _) => None,
         (true, true) => Some(Walk::Full),
         (true, false) => Some(Walk::Changes),
     }
+}
+
+fn pauses(every: Duration) -> Pauses {
+    let longest = TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX);
+    Pauses { first: TimeDelta::from_std(SOON).unwrap_or_default(), longest }
 }
 
 fn report(repository: &Repository, looked: Result<Report, Failure>) {
@@ -158,7 +164,9 @@ mod tests {
         start + TimeDelta::minutes(minute)
     }
 
-    fn standing(tried: Option<i64>, full: Option<i64>, mendable: u64) -> Standing {
+    /// `newest` is since when something is to be mended.
+    fn standing(tried: Option<i64>, full: Option<i64>, newest: Option<i64>) -> Standing {
+        let mendable = u64::from(newest.is_some());
         Standing {
             repository: RepositorySyncId(1),
             ledger: Ledger {
@@ -170,22 +178,46 @@ mod tests {
                 last_error: None,
             },
             mendable,
+            newest: newest.map(at),
             tried_at: tried.map(at),
+            failing_since: None,
         }
     }
 
     #[test]
     fn what_changed_is_compared_each_period_everything_each_day_and_what_was_put_in_soon() {
-        let due = |tried, full, mendable, now| {
+        let due = |tried, full, newest, now| {
             let every = TimeDelta::hours(6).to_std().unwrap();
-            due_after(every, &standing(tried, full, mendable), at(now))
+            due_after(every, &standing(tried, full, newest), at(now))
         };
-        assert_eq!(due(None, None, 0, 0), Some(Walk::Full));
-        assert_eq!(due(Some(0), Some(0), 0, 359), None);
-        assert_eq!(due(Some(0), Some(0), 0, 360), Some(Walk::Changes));
-        assert_eq!(due(Some(1400), Some(0), 0, 1440), None);
-        assert_eq!(due(Some(1080), Some(0), 0, 1440), Some(Walk::Full));
-        assert_eq!(due(Some(0), Some(0), 3, 9), None);
-        assert_eq!(due(Some(0), Some(0), 3, 10), Some(Walk::Changes));
+        assert_eq!(due(None, None, None, 0), Some(Walk::Full));
+        assert_eq!(due(Some(0), Some(0), None, 359), None);
+        assert_eq!(due(Some(0), Some(0), None, 360), Some(Walk::Changes));
+        assert_eq!(due(Some(1400), Some(0), None, 1440), None);
+        assert_eq!(due(Some(1080), Some(0), None, 1440), Some(Walk::Full));
+        assert_eq!(due(Some(0), Some(0), Some(0), 9), None);
+        assert_eq!(due(Some(0), Some(0), Some(0), 10), Some(Walk::Changes));
+    }
+
+    #[test]
+    fn what_is_not_mended_and_what_fails_is_looked_at_ever_more_rarely() {
+        let every = TimeDelta::hours(6).to_std().unwrap();
+        let looks = |standing: &dyn Fn(i64) -> Standing| {
+            let (mut tried, mut pauses) = (0, Vec::new());
+            for _ in 0..8 {
+                let next = (tried..10_000)
+                    .find(|now| due_after(every, &standing(tried), at(*now)).is_some());
+                pauses.push(next.unwrap() - tried);
+                tried = next.unwrap();
+            }
+            pauses
+        };
+        let pauses = [10, 10, 20, 40, 80, 160, 320, 360];
+        assert_eq!(looks(&|tried| standing(Some(tried), Some(tried), Some(0))), pauses);
+        let failing = |tried| Standing {
+            failing_since: Some(at(0)),
+            ..standing(Some(tried), Some(tried), None)
+        };
+        assert_eq!(looks(&failing), pauses);
     }
 }

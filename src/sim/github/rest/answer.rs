@@ -188,6 +188,7 @@ pub(super) fn refusal(sim: &Inner, error: &SimError, rest: &str) -> Answer {
             moved(format!("/repositories/{repository}/issues/{number}{tail}"))
         }
         SimError::Deleted => Answer::message(410, "This issue was deleted"),
+        SimError::IssuesOff => Answer::message(410, "Issues are disabled for this repo"),
         SimError::Invalid { resource, field, code } => Answer::new(
             422,
             json!({

@@ -29,7 +29,7 @@ pub(super) fn route(
 pub(super) fn show(request: &Request<'_>, number: u64, status: u16) -> Result<Answer, SimError> {
     let state = request.sim.lock();
     let here = state.repository(request.repository()?)?;
-    Ok(Answer::new(status, json::issue(&state.instance, here, here.issue(number)?)))
+    Ok(Answer::new(status, json::issue(&state.instance, here, here.shown(number)?)))
 }
 
 pub(super) fn show_pull_request(request: &Request<'_>, number: &str) -> Result<Answer, SimError> {
@@ -52,7 +52,7 @@ fn list(request: &Request<'_>) -> Result<Answer, SimError> {
     };
     let state = request.sim.lock();
     let here = state.repository(request.repository()?)?;
-    let mut found: Vec<&Issue> = here.issues().filter(wanted).collect();
+    let mut found: Vec<&Issue> = here.issues().filter(|i| !i.hidden).filter(wanted).collect();
     let time = |issue: &Issue| match query("sort") {
         Some("updated") => issue.updated_at,
         _ => issue.created_at,
