@@ -12,5 +12,6 @@ mod command;
 mod deletions;
 mod found;
 mod ground;
+mod joint;
 mod ledger;
 mod proof;

@@ -5,23 +5,21 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::sync::watch;
-use tokio::time::sleep;
 use tracing::{debug, info, warn};
-use uuid::Uuid;
 
 use super::{Doing, Reconcile, Report};
 use crate::clock::Timestamp;
 use crate::drift::{Pauses, Walk};
 use crate::failure::Failure;
+use crate::jobs::duty::{Duty, Turns, take_turns};
 use crate::store::StoreResult;
 use crate::store::drift::Standing;
 use crate::store::repositories::Repository;
 
 /// The duty's name: whoever compares takes it first.
 pub const DUTY_NAME: &str = "reconcile";
-/// How long the duty is held without a sign of life, and how often one is given.
+/// How long the duty is held without a sign of life.
 pub const DUTY: Duration = Duration::from_mins(2);
-const RENEW: Duration = Duration::from_secs(30);
 /// How often it is looked whether anything is due.
 const TURN: Duration = Duration::from_secs(30);
 /// How often everything is compared.
@@ -34,37 +32,24 @@ const SOON: Duration = Duration::from_mins(10);
 pub struct Schedule {
     reconcile: Reconcile,
     every: Duration,
-    id: String,
+    duty: Duty,
 }
 
 impl Schedule {
     /// What changed is compared each `every`.
     pub fn new(reconcile: Reconcile, every: Duration) -> Self {
         let reconcile = Reconcile { again: pauses(every), ..reconcile };
-        Self { reconcile, every, id: Uuid::now_v7().to_string() }
+        let duty = Duty::new(&reconcile.sync.store, &reconcile.sync.clock, DUTY_NAME, DUTY);
+        Self { reconcile, every, duty }
     }
 
     /// Compares until `stop` says so; a walk that is cut short goes on later.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+    pub async fn run(self, stop: watch::Receiver<bool>) {
         if let Err(failure) = self.reconcile.rest() {
             debug!("the two sides are not compared: {failure}");
             return;
         }
-        while !*stop.borrow() {
-            tokio::select! {
-                turned = self.turn() => if let Err(error) = turned {
-                    warn!(error = %error, "both sides can't be compared; looking again in 30 s");
-                },
-                _ = stop.changed() => break,
-            }
-            tokio::select! {
-                () = sleep(TURN) => {}
-                _ = stop.changed() => break,
-            }
-        }
-        if let Err(error) = self.reconcile.sync.store.leave(&self.id).await {
-            warn!(error = %error, "the duty could not be handed on; another process takes it in two minutes");
-        }
+        take_turns(self, stop).await;
     }
 
     /// Compares what is due; how many repositories that were.
@@ -80,7 +65,7 @@ impl Schedule {
             .filter_map(|standing| Some((due_after(self.every, &standing, now)?, standing)))
             .map(|(walk, standing)| (standing, walk))
             .collect();
-        if due.is_empty() || !store.take_duty(DUTY_NAME, &self.id, now + DUTY, now).await? {
+        if due.is_empty() || !self.duty.hold().await? {
             return Ok(0);
         }
         let repositories = store.repositories().await?;
@@ -89,32 +74,28 @@ impl Schedule {
             let Some(repository) = repositories.iter().find(|r| r.id == standing.repository) else {
                 continue;
             };
-            let looked = self.under_duty(repository, walk).await?;
+            let mut nobody = |_, _| {};
+            let looking = self.reconcile.look(repository, walk, Doing::Act, &mut nobody);
+            // Whoever has the duty now goes on where this walk was.
+            let Some(looked) = self.duty.keep(looking).await? else { return Ok(compared) };
             compared += 1;
             report(repository, looked);
         }
-        store.leave(&self.id).await?;
+        self.duty.leave().await?;
         Ok(compared)
     }
+}
 
-    /// One walk, with signs of life for the duty.
-    async fn under_duty(
-        &self,
-        repository: &Repository,
-        walk: Walk,
-    ) -> StoreResult<Result<Report, Failure>> {
-        let mut nobody = |_, _| {};
-        let looking = self.reconcile.look(repository, walk, Doing::Act, &mut nobody);
-        tokio::pin!(looking);
-        loop {
-            tokio::select! {
-                looked = &mut looking => return Ok(looked),
-                () = sleep(RENEW) => {
-                    let now = self.reconcile.now();
-                    self.reconcile.sync.store.take_duty(DUTY_NAME, &self.id, now + DUTY, now).await?;
-                }
-            }
-        }
+impl Turns for Schedule {
+    const WHAT: &'static str = "both sides can't be compared";
+    const EVERY: Duration = TURN;
+
+    async fn take_turn(&mut self) -> StoreResult<()> {
+        self.turn().await.map(drop)
+    }
+
+    async fn leave(&self) -> StoreResult<()> {
+        self.duty.leave().await
     }
 }
 

@@ -52,7 +52,7 @@ fn list(request: &Request<'_>) -> Result<Answer, SimError> {
     };
     let state = request.sim.lock();
     let here = state.repository(request.repository()?)?;
-    let mut found: Vec<&Issue> = here.issues().filter(|i| !i.hidden).filter(wanted).collect();
+    let mut found: Vec<&Issue> = here.issues().filter(wanted).collect();
     let time = |issue: &Issue| match query("sort") {
         Some("updated") => issue.updated_at,
         _ => issue.created_at,
@@ -61,8 +61,11 @@ fn list(request: &Request<'_>) -> Result<Answer, SimError> {
     if query("direction") != Some("asc") {
         found.reverse();
     }
-    let all: Vec<Value> =
-        found.into_iter().map(|issue| json::issue(&state.instance, here, issue)).collect();
+    let shown = |issue: &Issue| match issue.hidden {
+        true => Value::Null,
+        false => json::issue(&state.instance, here, issue),
+    };
+    let all: Vec<Value> = found.into_iter().map(shown).collect();
     drop(state);
     Ok(page(request, &all))
 }
