@@ -12,6 +12,8 @@
 //! - *Remote away*: another system has not answered for five minutes. Jobs wait for it without using
 //!   up attempts, so none of them would ever say so.
 //! - *Plane's webhook off*: the canary was touched and no webhook followed by its deadline.
+//! - *Webhooks lost*: GitHub was asked for a webhook as often as it may be, and it never came. What it
+//!   told is found by a comparison of both sides.
 //! - *Quota used up*: a limit of another system was reached in ten of the last sixty minutes.
 //!
 //! Deliberately absent: anything that could only be guessed. An alarm tells what to do next.
@@ -48,6 +50,8 @@ pub enum Kind {
     Away,
     /// Plane's webhook does not come, though something happened.
     WebhookOff,
+    /// Webhooks never came, however often they were asked for.
+    Lost,
     /// Nothing comes any more.
     Silence,
     /// A limit of another system.
@@ -56,12 +60,13 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Dead,
         Self::Failures,
         Self::Stuck,
         Self::Away,
         Self::WebhookOff,
+        Self::Lost,
         Self::Silence,
         Self::Quota,
     ];
@@ -74,6 +79,7 @@ impl Kind {
             Self::Stuck => "queue_stuck",
             Self::Away => "remote_away",
             Self::WebhookOff => "plane_webhook_off",
+            Self::Lost => "webhooks_lost",
             Self::Silence => "silence",
             Self::Quota => "quota_used_up",
         }
@@ -123,6 +129,8 @@ pub struct Situation {
     pub quotas: Vec<Quota>,
     /// Other systems that are not asked, since they do not answer.
     pub away: Vec<Away>,
+    /// Webhooks of GitHub's that were given up of late.
+    pub given_up: u64,
     /// That Plane's webhooks are missing.
     pub webhook_missing: Option<WebhookMissing>,
 }
@@ -225,6 +233,7 @@ pub fn judge(situation: &Situation, now: Timestamp) -> Vec<Alarm> {
         .extend(silent.iter().filter(|s| s.place.is_empty() || !whole(s)).map(|s| silence(s, now)));
     alarms.extend(situation.away.iter().filter_map(|away| remote_away(away, now)));
     alarms.extend(situation.webhook_missing.map(webhook_off));
+    alarms.extend(lost(situation.given_up, now));
     alarms.extend(situation.quotas.iter().filter_map(|quota| quota_used_up(quota, now)));
     alarms
 }
@@ -358,6 +367,18 @@ fn remote_away(away: &Away, now: Timestamp) -> Option<Alarm> {
         ),
         remedy: "jetbridge doctor".to_owned(),
         since: away.since,
+    })
+}
+
+fn lost(given_up: u64, now: Timestamp) -> Option<Alarm> {
+    let webhooks = if given_up == 1 { "webhook" } else { "webhooks" };
+    (given_up > 0).then(|| Alarm {
+        kind: Kind::Lost,
+        subject: "github".to_owned(),
+        title: format!("{given_up} {webhooks} of GitHub’s never came"),
+        detail: "GitHub was asked for them as often as it may be, and sent them in vain: look at the webhook’s recent deliveries there. What they told is found by jetbridge reconcile".to_owned(),
+        remedy: "jetbridge recover".to_owned(),
+        since: now,
     })
 }
 

@@ -30,7 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Seconds between tries after GitHub or the database did not answer.
 const RETRIES: [u64; 5] = [1, 5, 15, 60, 180];
 /// How long nobody may work before that is said.
-const IDLE: Duration = Duration::from_secs(20);
+const IDLE: Duration = Duration::from_secs(3);
 /// Failures that are listed.
 const MOST_FAILURES: i64 = 50;
 
@@ -132,7 +132,7 @@ async fn walk(
                 store.announce(Topic::Work).await?;
             }
             Ok(Step::Waits) => {
-                if somebody_works(store, context).await? {
+                if store.somebody_works(context.clock.now() - GONE_AFTER).await? {
                     idle = Instant::now();
                 } else if idle.elapsed() > IDLE {
                     return Err(Failed::Operation(format!(
@@ -165,11 +165,6 @@ fn may_pass(halted: &Halted) -> bool {
         Halted::GitHub(Failure::Retry { after, .. }) => after.is_none(),
         Halted::GitHub(Failure::Quota { .. } | Failure::Permanent { .. }) => false,
     }
-}
-
-async fn somebody_works(store: &Store, context: &Context) -> StoreResult<bool> {
-    let processes = store.processes(context.clock.now() - GONE_AFTER).await?;
-    Ok(processes.iter().any(|process| process.facts.workers > 0))
 }
 
 async fn failures(store: &Store, repository: &Repository) -> StoreResult<Vec<Delivery>> {

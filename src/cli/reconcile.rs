@@ -16,6 +16,7 @@ use crate::access::Outcome;
 use crate::app::outside::issue_sync;
 use crate::drift::Walk;
 use crate::failure::Failure;
+use crate::health::GONE_AFTER;
 use crate::jobs::process_delivery::PlaneAddress;
 use crate::jobs::reconcile::schedule::{DUTY, DUTY_NAME};
 use crate::jobs::reconcile::{self, Reconcile, Report};
@@ -24,6 +25,8 @@ use crate::store::repositories::Repository;
 
 /// How long it is waited for what was put in.
 const PATIENCE: Duration = Duration::from_mins(10);
+/// How long where nobody works it off.
+const IDLE: Duration = Duration::from_secs(3);
 /// How long it is waited for whoever compares already.
 const TURN: Duration = Duration::from_secs(20);
 
@@ -37,7 +40,7 @@ pub(super) async fn run(arguments: &ReconcileArguments, context: &Context) -> Re
     let plane = &config.plane;
     let address =
         PlaneAddress { workspace: plane.workspace.clone(), web_url: plane.web_url.clone() };
-    let job = Reconcile::new(sync, address);
+    let job = Reconcile::new(sync, address).with_missing(arguments.missing());
     let done = compare(&job, &store, arguments, context).await;
     if let Some(github) = github {
         github.shut_down().await;
@@ -131,9 +134,11 @@ async fn one(
             return Ok(report);
         }
         let unsaid = |e| Failure::retry(format!("it can't be said whether it is mended: {e}"));
-        if !job.settled(PATIENCE).await.map_err(unsaid)? {
+        let works = store.somebody_works(context.clock.now() - GONE_AFTER).await;
+        let patience = if works.map_err(unsaid)? { PATIENCE } else { IDLE };
+        if !job.settled(patience).await.map_err(unsaid)? {
             output::complain(
-                "what differs was put in and is not worked off yet: is jetbridge serve running? Run this again later to prove it mended",
+                "what differs was put in and is not worked off yet: have jetbridge serve run, and run this again later to prove it mended",
             );
         }
         let proved = job.prove(repository, &mut show).await?;
@@ -194,6 +199,9 @@ fn said(report: &Report, doing: Doing) -> String {
         let verb = if doing == Doing::Act { "were" } else { "would be" };
         text += &format!("  {} deliveries {verb} put in to mend that\n", report.put);
     }
+    if let Some(why) = &report.held_back {
+        text += &format!("  {}\n", printable(why));
+    }
     if report.older > 0 {
         text += &format!(
             "  {} items are from before the repository was connected: jetbridge backfill {} brings them\n",
@@ -217,6 +225,7 @@ mod tests {
             reasons: vec![Why::NoTwin],
             told_at: None,
             since: "2026-11-22T02:00:00Z".parse().unwrap(),
+            put_at: None,
         };
         let report = Report {
             repository: "octo/hello".to_owned(),

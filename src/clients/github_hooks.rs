@@ -96,22 +96,26 @@ pub struct RepositoryFacts {
     pub organization: Option<String>,
 }
 
+/// A hook as GitHub gives it.
 #[derive(Deserialize)]
-struct HookPayload {
-    id: u64,
+pub(super) struct HookPayload {
+    pub(super) id: u64,
     #[serde(default)]
-    active: bool,
+    pub(super) active: bool,
     #[serde(default)]
-    events: Vec<String>,
+    pub(super) events: Vec<String>,
     #[serde(default)]
-    config: HookConfig,
+    pub(super) config: HookConfig,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct HookConfig {
-    url: String,
-    content_type: String,
+pub(super) struct HookConfig {
+    pub(super) url: String,
+    pub(super) content_type: String,
+    pub(super) secret: Option<String>,
+    /// Text or number.
+    pub(super) insecure_ssl: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -188,21 +192,26 @@ impl GitHubRest {
     /// # Errors
     /// When GitHub does not show them; the text names the permission that is missing.
     pub async fn fetch_hooks(&self, owner: &HookOwner) -> Result<Vec<Hook>, Failure> {
+        let hooks = self.ask_hooks(owner).await.map_err(|r| closed(&r, owner, "read"))?;
+        let hook = |hook: HookPayload| Hook {
+            owner: owner.clone(),
+            id: hook.id,
+            url: hook.config.url,
+            content_type: hook.config.content_type,
+            active: hook.active,
+            events: hook.events,
+        };
+        Ok(hooks.into_iter().map(hook).collect())
+    }
+
+    /// All hooks of an owner as they were given.
+    pub(super) async fn ask_hooks(&self, owner: &HookOwner) -> Result<Vec<HookPayload>, Refusal> {
         let mut url = self.hook_url(owner, &[]);
         url.query_pairs_mut().append_pair("per_page", PER_PAGE);
         let mut hooks = Vec::new();
         for _ in 0..MOST_PAGES_OF_HOOKS {
-            let page: Page<HookPayload> =
-                self.ask_page(url).await.map_err(|refusal| closed(&refusal, owner, "read"))?;
-            let hook = |hook: HookPayload| Hook {
-                owner: owner.clone(),
-                id: hook.id,
-                url: hook.config.url,
-                content_type: hook.config.content_type,
-                active: hook.active,
-                events: hook.events,
-            };
-            hooks.extend(page.entries.into_iter().map(hook));
+            let page: Page<HookPayload> = self.ask_page(url).await?;
+            hooks.extend(page.entries);
             let Some(next) = page.next else { break };
             url = next;
         }
@@ -246,7 +255,9 @@ impl GitHubRest {
         let url = self.hook_url(owner, &[&hook, "deliveries", &attempt, "attempts"]);
         match self.post(url).await {
             Ok(()) => Ok(Redelivery::Promised),
-            Err(Refusal::NotFound | Refusal::Gone) => Ok(Redelivery::NotFound),
+            Err(Refusal::NotFound | Refusal::Gone | Refusal::NotGiven { .. }) => {
+                Ok(Redelivery::NotFound)
+            }
             Err(refusal) => Err(closed(&refusal, owner, "write")),
         }
     }

@@ -12,6 +12,22 @@ const PER_PAGE: &str = "100";
 /// Pages of one issue's comments after which the list is taken to be endless.
 const MOST_PAGES: usize = 300;
 
+/// A page of an issue's comments.
+#[derive(Debug, Default)]
+pub struct OldComments {
+    /// As they were given.
+    pub comments: Vec<Box<RawValue>>,
+    /// Where it goes on.
+    pub next: Option<NextComments>,
+}
+
+/// Where an issue's comments go on.
+#[derive(Debug)]
+pub struct NextComments {
+    url: reqwest::Url,
+    page: usize,
+}
+
 impl GitHubRest {
     /// How many issues and pull requests a repository has; `None` where GitHub does not tell.
     ///
@@ -29,7 +45,8 @@ impl GitHubRest {
         Ok(last.or_else(|| page.next.is_none().then_some(page.entries.len() as u64)))
     }
 
-    /// All comments of an issue as they were given, the oldest first.
+    /// An issue's comments as they were given, the oldest first: the first page, or the one that
+    /// follows.
     ///
     /// # Errors
     /// When GitHub can't be asked; an issue that vanished meanwhile has none.
@@ -37,22 +54,24 @@ impl GitHubRest {
         &self,
         repository: &RepositoryName,
         number: u64,
-    ) -> Result<Vec<Box<RawValue>>, Failure> {
-        let mut url = self.issues_url(repository, &[&number.to_string(), "comments"]);
-        url.query_pairs_mut().append_pair("per_page", PER_PAGE);
-        let mut all = Vec::new();
-        for _ in 0..MOST_PAGES {
-            let page: Page<Box<RawValue>> = match self.ask_page(url).await {
-                Ok(page) => page,
-                Err(Refusal::NotFound | Refusal::Gone) => return Ok(Vec::new()),
-                Err(refusal) => return Err(refusal.failure()),
-            };
-            all.extend(page.entries);
-            let Some(next) = page.next else { return Ok(all) };
-            url = next;
+        place: Option<NextComments>,
+    ) -> Result<OldComments, Failure> {
+        let NextComments { url, page } = place.unwrap_or_else(|| {
+            let mut url = self.issues_url(repository, &[&number.to_string(), "comments"]);
+            url.query_pairs_mut().append_pair("per_page", PER_PAGE);
+            NextComments { url, page: 1 }
+        });
+        if page > MOST_PAGES {
+            let what = format!("a list without end after {MOST_PAGES} pages");
+            return Err(Refusal::Unreadable { what }.failure());
         }
-        let what = format!("a list without end after {MOST_PAGES} pages");
-        Err(Refusal::Unreadable { what }.failure())
+        let there: Page<Box<RawValue>> = match self.ask_page(url).await {
+            Ok(there) => there,
+            Err(Refusal::NotFound | Refusal::Gone) => return Ok(OldComments::default()),
+            Err(refusal) => return Err(refusal.failure()),
+        };
+        let next = there.next.map(|url| NextComments { url, page: page + 1 });
+        Ok(OldComments { comments: there.entries, next })
     }
 
     fn issues_url(&self, repository: &RepositoryName, rest: &[&str]) -> reqwest::Url {

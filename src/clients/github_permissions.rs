@@ -6,11 +6,13 @@ use serde::Deserialize;
 
 use super::github::payload::AccountPayload;
 use super::github::refusal::Refusal;
+use super::github_hooks::HookPayload;
 use super::github_rest::GitHubRest;
 use super::http_client::said_at;
 use crate::clock::Timestamp;
 use crate::config::RepositoryName;
 use crate::failure::Failure;
+use crate::recovery::HookOwner;
 use crate::sync::github::Account;
 
 /// What answers say of the token.
@@ -95,27 +97,6 @@ pub struct Sent {
     pub delivered_at: Timestamp,
 }
 
-#[derive(Deserialize)]
-struct HookPayload {
-    id: u64,
-    #[serde(default)]
-    active: bool,
-    #[serde(default)]
-    events: Vec<String>,
-    config: ConfigPayload,
-}
-
-#[derive(Deserialize)]
-struct ConfigPayload {
-    #[serde(default)]
-    url: String,
-    #[serde(default)]
-    content_type: String,
-    secret: Option<String>,
-    /// Text or number.
-    insecure_ssl: Option<serde_json::Value>,
-}
-
 impl From<HookPayload> for HookSettings {
     fn from(hook: HookPayload) -> Self {
         let insecure = hook.config.insecure_ssl;
@@ -164,11 +145,8 @@ impl GitHubRest {
         &self,
         repository: &RepositoryName,
     ) -> Result<HooksSeen, Failure> {
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
-        let mut url = self.url(&["repos", owner, name, "hooks"]);
-        url.query_pairs_mut().append_pair("per_page", "100");
-        match self.ask::<Vec<HookPayload>>(url).await {
-            Ok((hooks, _)) => Ok(HooksSeen::All(hooks.into_iter().map(Into::into).collect())),
+        match self.ask_hooks(&HookOwner::Repository(repository.clone())).await {
+            Ok(hooks) => Ok(HooksSeen::All(hooks.into_iter().map(Into::into).collect())),
             Err(Refusal::Forbidden { needs, .. }) => Ok(HooksSeen::NotShown { needs }),
             Err(Refusal::NotFound) => Ok(HooksSeen::NotShown { needs: None }),
             Err(refusal) => Err(refusal.failure()),

@@ -180,7 +180,7 @@ impl GitHubRest {
         match self.ask::<Vec<serde::de::IgnoredAny>>(url).await {
             Ok(_) => Ok(RepositoryAccess::Readable),
             Err(Refusal::NotFound) => Ok(RepositoryAccess::NotShown),
-            Err(Refusal::Gone) => Ok(RepositoryAccess::IssuesOff),
+            Err(Refusal::Gone | Refusal::NotGiven { .. }) => Ok(RepositoryAccess::IssuesOff),
             Err(refusal) => Err(refusal.failure()),
         }
     }
@@ -465,7 +465,7 @@ fn unavailable(error: &reqwest::Error) -> Refusal {
 
 fn no_answer(why: NoAnswer) -> Refusal {
     match why {
-        NoAnswer::TooLong => Refusal::Unreadable { what: "more than 16 MiB".to_owned() },
+        NoAnswer::TooLong => Refusal::TooLong,
         NoAnswer::Broken(what) => Refusal::Unavailable { what: what.to_owned() },
     }
 }

@@ -27,6 +27,7 @@ const SHORTEST_AGE: Duration = Duration::from_hours(1);
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_DATA_DIR: &str = "./jetbridge-data";
 const DEFAULT_MAX_BODY: usize = 25 << 20;
+const DEFAULT_RECONCILE: Duration = Duration::from_hours(6);
 const DEFAULT_SPOOL: u64 = 1 << 30;
 const SHORTEST_RECOVER: Duration = Duration::from_mins(1);
 const DEFAULT_RECOVER: Duration = Duration::from_mins(10);
@@ -351,7 +352,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         max_body: max_body.0.map_or(DEFAULT_MAX_BODY, |size| size.0),
         alarm_webhook_url: Secrets::none(),
         spool_max_bytes: spool.max_bytes.0.map_or(DEFAULT_SPOOL, |size| size.0),
-        reconcile_every: reconcile.every.0.and_then(|period| period.0),
+        reconcile_every: reconcile.every.0.map_or(Some(DEFAULT_RECONCILE), |period| period.0),
         canary: canary_of(&canary)?,
         repositories,
     };

@@ -50,6 +50,10 @@ pub fn compare_comment(known: Option<&Comment>, told: &github::Comment) -> Optio
     if told.updated_at < known.said.updated_at {
         return None;
     }
+    // Only what was written after it undoes a deletion.
+    if known.deleted_at.is_some_and(|gone| told.updated_at <= gone) {
+        return Some(Why::CommentBack { comment: told.id });
+    }
     let same = known.said.text.text == told.body && known.deleted_at.is_none();
     if same { None } else { differs() }
 }
@@ -174,6 +178,9 @@ mod tests {
         assert_eq!(compare_comment(Some(&known), &told("b", 3)), differs);
         assert_eq!(compare_comment(None, &told("a", 2)), differs);
         let gone = Comment { deleted_at: Some(at(2)), ..known };
-        assert_eq!(compare_comment(Some(&gone), &told("a", 2)), differs);
+        assert_eq!(compare_comment(Some(&gone), &told("a", 3)), differs, "written anew");
+        let back = Why::CommentBack { comment: 5 };
+        assert_eq!(compare_comment(Some(&gone), &told("a", 2)), Some(back.clone()));
+        assert!(!back.is_mendable(), "a deletion is for good");
     }
 }

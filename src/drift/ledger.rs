@@ -1,5 +1,6 @@
 //! What is said of a whole repository, and which items differ.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::{Why, line};
@@ -19,6 +20,8 @@ pub struct DriftItem {
     pub told_at: Option<Timestamp>,
     /// Since when it is known to differ.
     pub since: Timestamp,
+    /// When what would mend it was last put in.
+    pub put_at: Option<Timestamp>,
 }
 
 impl DriftItem {
@@ -27,9 +30,34 @@ impl DriftItem {
         line(&self.reasons)
     }
 
+    /// When what did not mend it is put in again: after as long again as it has differed.
+    pub fn again_at(&self, pauses: Pauses) -> Option<Timestamp> {
+        let at = self.put_at?;
+        Some(at + pauses.after(at - self.since))
+    }
+
     /// Whether bringing it in again mends any of it.
     pub fn is_mendable(&self) -> bool {
         self.reasons.iter().any(Why::is_mendable)
+    }
+}
+
+/// How long what was tried in vain is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pauses {
+    /// At least.
+    pub first: TimeDelta,
+    /// At most.
+    pub longest: TimeDelta,
+}
+
+impl Pauses {
+    /// None: it is tried as often as somebody asks for it.
+    pub const NONE: Self = Self { first: TimeDelta::zero(), longest: TimeDelta::zero() };
+
+    /// As long again as it has lasted, so that each pause is twice the one before.
+    pub fn after(self, lasted: TimeDelta) -> TimeDelta {
+        lasted.max(self.first).min(self.longest)
     }
 }
 
@@ -93,6 +121,31 @@ impl Share {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_does_not_mend_an_item_is_put_in_after_ever_longer_pauses() {
+        let minute = |n| {
+            let start: Timestamp = "2026-11-22T02:00:00Z".parse().unwrap();
+            start + TimeDelta::minutes(n)
+        };
+        let pauses = Pauses { first: TimeDelta::minutes(10), longest: TimeDelta::hours(2) };
+        let mut item = DriftItem {
+            item: WorkItemRef::new("github:1"),
+            key: None,
+            reasons: vec![Why::Unknown],
+            told_at: None,
+            since: minute(0),
+            put_at: None,
+        };
+        assert_eq!(item.again_at(pauses), None, "it was never put in");
+        for (at, again) in
+            [(0, 10), (10, 20), (20, 40), (40, 80), (80, 160), (160, 280), (280, 400)]
+        {
+            item.put_at = Some(minute(at));
+            assert_eq!(item.again_at(pauses), Some(minute(again)), "put in at {at}");
+        }
+        assert_eq!(item.again_at(Pauses::NONE), item.put_at);
+    }
 
     #[test]
     fn a_share_is_100_only_while_nothing_differs() {

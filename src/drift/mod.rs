@@ -12,7 +12,7 @@ mod ledger;
 mod position;
 
 pub use compare::{compare_comment, compare_item};
-pub use ledger::{DriftItem, Ledger, Share};
+pub use ledger::{DriftItem, Ledger, Pauses, Share};
 pub use position::{Mark, Position, UnderWay, Walk, WalkStep};
 
 use std::fmt;
@@ -32,8 +32,12 @@ pub enum Why {
     Back,
     /// Known, and no longer among what its side lists.
     NotListed,
+    /// Known and no longer shown, and nothing says that it was deleted.
+    NotShown,
     /// A comment differs from what is known here, or is not known.
     Comment { comment: u64 },
+    /// A comment counts as deleted here, and is there as it was.
+    CommentBack { comment: u64 },
     /// A comment is no longer among what GitHub lists.
     CommentNotListed { comment: u64 },
     /// The issue has no work item in Plane yet.
@@ -49,7 +53,17 @@ pub enum Why {
 impl Why {
     /// Whether bringing it in again mends it; what waits for a person is only told.
     pub fn is_mendable(&self) -> bool {
-        !matches!(self, Self::Back | Self::Waits { .. })
+        match self {
+            Self::Back | Self::NotShown | Self::CommentBack { .. } | Self::Waits { .. } => false,
+            Self::Unknown
+            | Self::Fields { .. }
+            | Self::NotListed
+            | Self::Comment { .. }
+            | Self::CommentNotListed { .. }
+            | Self::NoTwin
+            | Self::TwinBehind { .. }
+            | Self::CommentBehind { .. } => true,
+        }
     }
 }
 
@@ -60,6 +74,12 @@ impl fmt::Display for Why {
             Self::Fields { fields } => write!(f, "{} differ here", fields.join(", ")),
             Self::Back => f.write_str("counts as deleted here, and is there again"),
             Self::NotListed => f.write_str("is no longer listed"),
+            Self::NotShown => f.write_str(
+                "is no longer shown, and nothing says that it was deleted: jetbridge reconcile --full --missing-is-deleted takes it for that",
+            ),
+            Self::CommentBack { comment } => {
+                write!(f, "comment {comment} counts as deleted here, and is there again")
+            }
             Self::Comment { comment } => write!(f, "comment {comment} differs here"),
             Self::CommentNotListed { comment } => {
                 write!(f, "comment {comment} is no longer listed")

@@ -44,6 +44,8 @@ pub struct Position {
     pub issues_mark: Option<Mark>,
     /// The same of comments.
     pub comments_mark: Option<Mark>,
+    /// When the last whole walk that ended began: what it did not meet, nobody has met since.
+    pub full: Option<Timestamp>,
     /// The walk that is under way.
     pub under_way: Option<UnderWay>,
 }
@@ -61,6 +63,8 @@ pub struct Mark {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UnderWay {
+    /// When it began: what changed since may have passed it by.
+    pub began_at: Option<Timestamp>,
     /// What it looks at.
     pub walk: Walk,
     /// What it looks at now.

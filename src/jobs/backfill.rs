@@ -20,19 +20,22 @@ use crate::clients::github_rest::GitHubRest;
 use crate::clients::github_rest::listing::{ListedIssue, Place};
 use crate::clock::{Clock, Timestamp};
 use crate::failure::Failure;
+use crate::jobs::reconcile::another;
 use crate::quota::Class;
 use crate::replay::{Progress as Replayed, Selection, replay};
 use crate::sources::github::found::{Finding, LaneOf};
 use crate::sources::{Origin, Source, Verified};
 use crate::store::backfills::{BackfillCounts, BackfillRow};
 use crate::store::deliveries::{DeliveryFilter, DeliveryStatus};
+use crate::store::found::Again;
 use crate::store::repositories::Repository;
 use crate::store::{Store, StoreError};
 
 /// Found deliveries that may wait before the next page is put in.
 pub const MOST_WAITING: u64 = 200;
-/// Deliveries in one commit.
-const BATCH: usize = 100;
+
+/// Deliveries that are held before they are put in: each comment carries its whole issue.
+const HELD: usize = 64;
 
 /// Why it does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -157,7 +160,7 @@ impl Backfill {
     /// # Errors
     /// When GitHub or the database does not do what is asked; the next step goes on from the same place.
     pub async fn step(&mut self) -> Result<Step, Halted> {
-        let waiting = self.counts().await?.waiting;
+        let waiting = self.store.backfill_waiting(self.repository.id).await?;
         if self.row.walked_at.is_some() {
             return Ok(if waiting > 0 { Step::Waits } else { Step::Done });
         }
@@ -182,6 +185,9 @@ impl Backfill {
                 self.repository.name
             ))));
         };
+        if let Some(known) = self.repository.github_id.filter(|known| *known != there.id) {
+            return Err(Halted::GitHub(another(&self.repository.name, known, there.id)));
+        }
         let finding = Finding {
             origin: Origin::Backfill,
             at: self.clock.now(),
@@ -189,15 +195,13 @@ impl Backfill {
             repository_id: there.id,
             row: self.repository.id,
         };
-        let place = Place { since: self.row.since, page: self.row.page, etag: None };
+        let place = Place::since(self.row.since).page(self.row.page);
         let part = self.github.list_issues(&there.name, &place).await?;
+        let mut found = Vec::new();
         for issue in &part.entries {
-            let found = self.found(&finding, issue).await?;
-            for batch in found.chunks(BATCH) {
-                let batch: Vec<&Verified> = batch.iter().collect();
-                self.store.insert_deliveries(&batch, self.clock.now()).await?;
-            }
+            self.find(&finding, issue, &mut found).await?;
         }
+        self.put(&mut found).await?;
         let now: Timestamp = self.clock.now();
         self.row.moved_at = now;
         self.row.problem = None;
@@ -209,27 +213,43 @@ impl Backfill {
         Ok(())
     }
 
-    /// An issue with its comments, as deliveries.
-    async fn found(
+    /// An issue with its comments, as deliveries, of which no more are held than a few.
+    async fn find(
         &self,
         finding: &Finding,
         listed: &ListedIssue,
-    ) -> Result<Vec<Verified>, Halted> {
+        found: &mut Vec<Verified>,
+    ) -> Result<(), Halted> {
         let (issue, raw) = (&listed.issue, &listed.raw);
         let lane = if issue.pull_request {
             LaneOf::PullRequest(issue.number)
         } else {
             LaneOf::Issue(issue.id)
         };
-        let mut found = vec![finding.issue(lane, raw)];
+        found.push(finding.issue(lane, raw));
         let discussed: Discussed = serde_json::from_str(raw.get()).unwrap_or_default();
-        if discussed.comments > 0 {
+        let (mut more, mut place) = (discussed.comments > 0, None);
+        while more {
             let name = &finding.repository;
-            for comment in self.github.fetch_old_comments(name, issue.number).await? {
-                found.push(finding.comment(lane, raw, &comment));
+            let page = self.github.fetch_old_comments(name, issue.number, place).await?;
+            for comment in &page.comments {
+                found.push(finding.comment(lane, raw, comment));
+                if found.len() >= HELD {
+                    self.put(found).await?;
+                }
             }
+            (more, place) = (page.next.is_some(), page.next);
         }
-        Ok(found)
+        if found.len() >= HELD {
+            self.put(found).await?;
+        }
+        Ok(())
+    }
+
+    async fn put(&self, found: &mut Vec<Verified>) -> Result<(), Halted> {
+        self.store.put_found(found, Again::Dropped, self.clock.now()).await?;
+        found.clear();
+        Ok(())
     }
 }
 

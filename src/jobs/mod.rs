@@ -2,6 +2,7 @@
 
 pub mod backfill;
 pub mod directory;
+pub mod duty;
 pub mod process_delivery;
 pub mod rebuild;
 pub mod reconcile;

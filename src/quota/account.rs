@@ -40,6 +40,8 @@ const LONGEST_WAIT: Duration = Duration::from_mins(65);
 const UNSAID_WAIT: Duration = Duration::from_mins(1);
 /// A limit that no answer has shown for so long may have been lowered.
 const MOST_HOLDS: TimeDelta = TimeDelta::hours(1);
+/// After so many answers in a row without a word on it there is no limit.
+const SILENT_AFTER: u32 = 3;
 /// Requests that a job of a lower class wants to find free before it begins: about what one needs.
 const AHEAD: u32 = 8;
 
@@ -166,6 +168,9 @@ pub struct Account {
     used_up_until: Option<Timestamp>,
     /// Limits in a row that did not say how long.
     unsaid: u32,
+    /// Answers in a row without a word on the limit.
+    #[serde(default)]
+    wordless: u32,
 }
 
 impl Account {
@@ -191,6 +196,7 @@ impl Account {
             blocked_until: None,
             used_up_until: None,
             unsaid: 0,
+            wordless: 0,
         }
     }
 
@@ -302,7 +308,9 @@ impl Account {
         self.admitted.prune(MINUTE, now);
         self.writes_of_a_minute.prune(MINUTE, now);
         self.writes_of_an_hour.prune(HOUR, now);
-        self.others = self.others.filter(|(_, until)| *until > now);
+        // What is longer than a minute was written before the clock was set back.
+        let minute = now + MINUTE.length;
+        self.others = self.others.filter(|(_, until)| *until > now && *until <= minute);
         self.blocked_until = self.blocked_until.filter(|until| *until > now);
         // A wait that is longer than any was written before the clock was set back.
         let longest = now + LONGEST_WAIT;
@@ -376,12 +384,15 @@ impl Account {
         }
         self.word = pass.id;
         let Some(remaining) = said.remaining else {
+            // One such answer may be a proxy's own.
+            self.wordless = self.wordless.saturating_add(1);
             let is_new = self.said_at.is_none_or(|at| now - at >= MOST_HOLDS);
-            if is_new {
+            if is_new && self.wordless >= SILENT_AFTER {
                 self.limit = Limit::Silent;
             }
             return;
         };
+        self.wordless = 0;
         (self.said, self.said_at) = (said, Some(now));
         let counted = self.minute.count(MINUTE, now);
         self.limit = self.limit_shown(said.most, remaining, ours, now);

@@ -16,6 +16,8 @@ use crate::clock::Timestamp;
 pub const OPENS_AFTER: u32 = 5;
 /// When a question that nobody heard of again is given up.
 const GIVEN_UP: Duration = Duration::from_secs(30);
+/// The longest pause. A longer one was written before the clock was set back.
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 /// How soon those look again who wait for what comes of the one question.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -36,7 +38,8 @@ impl Default for Pauses {
 
 impl Pauses {
     fn after(&self, failures: u32) -> Duration {
-        self.first.saturating_mul(1 << failures.min(20)).min(self.longest)
+        let doubled = self.first.saturating_mul(1 << failures.min(20));
+        doubled.min(self.longest).min(LONGEST_PAUSE)
     }
 }
 
@@ -101,8 +104,12 @@ impl Breaker {
     pub(super) fn may(&self, now: Timestamp) -> May {
         match self.circuit {
             Circuit::Closed => May::Ask,
-            Circuit::Open { until } if now < until => May::Wait(until),
-            Circuit::HalfOpen { until } if now < until => May::Wait(until.min(now + LOOK)),
+            Circuit::Open { until } if now < until && until <= now + LONGEST_PAUSE => {
+                May::Wait(until)
+            }
+            Circuit::HalfOpen { until } if now < until && until <= now + GIVEN_UP => {
+                May::Wait(until.min(now + LOOK))
+            }
             Circuit::Open { .. } | Circuit::HalfOpen { .. } => May::Probe,
         }
     }
@@ -185,6 +192,18 @@ mod tests {
         assert_eq!(breaker.may(at(10)), May::Wait(at(15)));
         breaker.answered(at(11));
         assert_eq!((breaker.may(at(11)), breaker.since), (May::Ask, Some(at(11))));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_make_a_pause_longer() {
+        let mut breaker = Breaker::default();
+        for _ in 0..OPENS_AFTER {
+            breaker.failed("502", Pauses::default(), at(86_400));
+        }
+        assert_eq!(breaker.may(at(86_400)), May::Wait(at(86_410)));
+        assert_eq!(breaker.may(at(0)), May::Probe);
+        breaker.probing(at(86_410));
+        assert_eq!(breaker.may(at(0)), May::Probe);
     }
 
     #[test]

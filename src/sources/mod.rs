@@ -197,6 +197,13 @@ impl Verified {
     pub fn repository_sync(&self) -> Option<RepositorySyncId> {
         self.repository_sync
     }
+    /// The same finding told once more at another day: a delivery of its own, which says when it was
+    /// asked for.
+    #[must_use]
+    pub(crate) fn told_again(&self, at: crate::clock::Timestamp) -> Self {
+        let id = DeliveryId::new(format!("{}-{}", self.delivery_id, at.format("%Y%m%d")));
+        Self { delivery_id: id, ..self.clone() }
+    }
     /// The same delivery, its repository found.
     #[must_use]
     pub fn of_repository(mut self, row: RepositorySyncId) -> Self {

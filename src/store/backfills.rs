@@ -96,6 +96,17 @@ impl Store {
         Ok(())
     }
 
+    /// Of what was put in for a repository, how much waits or is being worked on.
+    pub async fn backfill_waiting(&self, repository: RepositorySyncId) -> StoreResult<u64> {
+        // With the event's name the index on it and the status serves.
+        const COUNT: &str = "SELECT count(*) FROM github_webhook_events
+            WHERE event_type IN ('issues', 'issue_comment') AND status IN ('pending', 'processing')
+              AND repository_sync = $1 AND origin = 'backfill'";
+        let waiting: i64 = on_reader!(self, pool =>
+            sqlx::query_scalar(COUNT).bind(repository.0).fetch_one(pool).await?);
+        Ok(u64::try_from(waiting).unwrap_or_default())
+    }
+
     /// What became of what was put in for a repository.
     pub async fn backfill_counts(
         &self,

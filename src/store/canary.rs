@@ -16,6 +16,8 @@ pub struct KeptCanary {
     pub item: Option<String>,
     /// What is known of it.
     pub canary: Canary,
+    /// How often in a row Plane refused to have it touched, and when it last did.
+    pub refused: (u32, Option<Timestamp>),
 }
 
 #[derive(FromRow)]
@@ -24,12 +26,14 @@ struct Row {
     touched_at: Option<At>,
     heard_after_ms: Option<i64>,
     missing_since: Option<At>,
+    refusals: i64,
+    refused_at: Option<At>,
 }
 
 impl Store {
     /// The canary of a project; nothing is known of one that was never touched.
     pub async fn canary(&self, project: &str) -> StoreResult<KeptCanary> {
-        const GET: &str = "SELECT item, touched_at, heard_after_ms, missing_since
+        const GET: &str = "SELECT item, touched_at, heard_after_ms, missing_since, CAST(refusals AS bigint) AS refusals, refused_at
             FROM plane_canaries WHERE project = $1";
         let row: Option<Row> = on_reader!(self, pool => sqlx::query_as(GET).bind(project)
             .fetch_optional(pool).await?);
@@ -41,19 +45,26 @@ impl Store {
                 heard_after: row.heard_after_ms.map(after),
                 missing_since: row.missing_since.map(|at| at.0),
             },
+            refused: (
+                u32::try_from(row.refusals).unwrap_or(u32::MAX),
+                row.refused_at.map(|at| at.0),
+            ),
         }))
     }
 
     /// Keeps what is known of it.
     pub async fn put_canary(&self, project: &str, kept: &KeptCanary) -> StoreResult<()> {
-        const PUT: &str = "INSERT INTO plane_canaries (project, item, touched_at, heard_after_ms, missing_since)
-            VALUES ($1, $2, $3, $4, $5)
+        const PUT: &str = "INSERT INTO plane_canaries (project, item, touched_at, heard_after_ms, missing_since, refusals, refused_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT (project) DO UPDATE SET item = excluded.item, touched_at = excluded.touched_at,
-                heard_after_ms = excluded.heard_after_ms, missing_since = excluded.missing_since";
+                heard_after_ms = excluded.heard_after_ms, missing_since = excluded.missing_since,
+                refusals = excluded.refusals, refused_at = excluded.refused_at";
         let Canary { touched_at, heard_after, missing_since } = kept.canary;
         let ms = heard_after.map(|after| i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
+        let (refusals, refused_at) =
+            (i32::try_from(kept.refused.0).unwrap_or(i32::MAX), kept.refused.1);
         on_writer!(self, pool => sqlx::query(PUT).bind(project).bind(&kept.item)
-            .bind(touched_at.map(At)).bind(ms).bind(missing_since.map(At))
+            .bind(touched_at.map(At)).bind(ms).bind(missing_since.map(At)).bind(refusals).bind(refused_at.map(At))
             .execute(pool).await.map(drop))?;
         Ok(())
     }

@@ -24,8 +24,12 @@ pub struct Standing {
     pub ledger: Ledger,
     /// Of the items that differ, those that are to be mended by what was put in.
     pub mendable: u64,
+    /// Since when the one of those differs that was found last.
+    pub newest: Option<Timestamp>,
     /// When it was last tried to find out.
     pub tried_at: Option<Timestamp>,
+    /// Since when that comes to no end.
+    pub failing_since: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -38,6 +42,7 @@ struct ItemRow<'a> {
     told_at: Option<String>,
     since: String,
     checked_at: String,
+    put_at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -53,6 +58,7 @@ struct DriftRow {
     reasons: Json<Vec<Why>>,
     told_at: Option<At>,
     since: At,
+    put_at: Option<At>,
 }
 
 #[derive(FromRow)]
@@ -62,20 +68,22 @@ struct LedgerRow {
     compared: Option<i64>,
     differing: i64,
     mendable: i64,
+    newest: Option<At>,
     proven_at: Option<At>,
     full_at: Option<At>,
     tried_at: Option<At>,
+    failing_since: Option<At>,
     last_error: Option<String>,
 }
 
 const PUT_ITEMS: Statement = statement!(
-    "INSERT INTO drift_items (repository_sync, work_item_ref, key, reasons, mendable, told_at, since, checked_at)
-     SELECT r.repository_sync, r.work_item_ref, r.key, r.reasons, r.mendable, r.told_at, r.since, r.checked_at FROM ",
+    "INSERT INTO drift_items (repository_sync, work_item_ref, key, reasons, mendable, told_at, since, checked_at, put_at)
+     SELECT r.repository_sync, r.work_item_ref, r.key, r.reasons, r.mendable, r.told_at, r.since, r.checked_at, r.put_at FROM ",
     rows(repository_sync "bigint", work_item_ref "text", key "text", reasons "json", mendable "boolean",
-        told_at "timestamptz", since "timestamptz", checked_at "timestamptz"),
+        told_at "timestamptz", since "timestamptz", checked_at "timestamptz", put_at "timestamptz"),
     " WHERE true ON CONFLICT (repository_sync, work_item_ref) DO UPDATE SET key = COALESCE(excluded.key, drift_items.key),
         reasons = excluded.reasons, mendable = excluded.mendable, told_at = excluded.told_at,
-        checked_at = excluded.checked_at"
+        checked_at = excluded.checked_at, put_at = COALESCE(excluded.put_at, drift_items.put_at)"
 );
 
 const DROP_ITEMS: Statement = statement!(
@@ -197,6 +205,7 @@ impl Store {
                 told_at,
                 since: to_text(item.since),
                 checked_at: to_text(now),
+                put_at: item.put_at.map(to_text),
             }
         });
         let rows = to_json(&rows.collect::<Vec<_>>())?;
@@ -227,7 +236,8 @@ impl Store {
         repository: RepositorySyncId,
         limit: i64,
     ) -> StoreResult<Vec<DriftItem>> {
-        const LIST: &str = "SELECT work_item_ref, key, reasons, told_at, since FROM drift_items
+        const LIST: &str =
+            "SELECT work_item_ref, key, reasons, told_at, since, put_at FROM drift_items
             WHERE repository_sync = $1 ORDER BY since, work_item_ref LIMIT $2";
         let rows: Vec<DriftRow> = on_reader!(self, pool => sqlx::query_as(LIST).bind(repository.0).bind(limit)
             .fetch_all(pool).await?);
@@ -237,6 +247,7 @@ impl Store {
             reasons: row.reasons.0,
             told_at: row.told_at.map(|At(at)| at),
             since: row.since.0,
+            put_at: row.put_at.map(|At(at)| at),
         };
         Ok(rows.into_iter().map(item).collect())
     }
@@ -310,7 +321,7 @@ impl Store {
         // Items that are not known yet were compared, too.
         const END: &str =
             "UPDATE drift_walks SET proven_at = $2, tried_at = $2, full_at = COALESCE($3, full_at),
-                last_error = NULL, compared = $4 + (SELECT count(*) FROM drift_items d
+                last_error = NULL, failing_since = NULL, compared = $4 + (SELECT count(*) FROM drift_items d
                     WHERE d.repository_sync = $1
                       AND NOT EXISTS (SELECT 1 FROM work_items w
                         WHERE w.work_item_ref = d.work_item_ref AND w.deleted_at IS NULL))
@@ -329,9 +340,10 @@ impl Store {
         why: &str,
         now: Timestamp,
     ) -> StoreResult<()> {
-        const NOTE: &str = "INSERT INTO drift_walks (repository_sync, position, tried_at, last_error)
-            VALUES ($1, $2, $3, $4)
-            ON CONFLICT (repository_sync) DO UPDATE SET tried_at = excluded.tried_at, last_error = excluded.last_error";
+        const NOTE: &str = "INSERT INTO drift_walks (repository_sync, position, tried_at, failing_since, last_error)
+            VALUES ($1, $2, $3, $3, $4)
+            ON CONFLICT (repository_sync) DO UPDATE SET tried_at = excluded.tried_at, last_error = excluded.last_error,
+                failing_since = COALESCE(drift_walks.failing_since, excluded.failing_since)";
         on_writer!(self, pool => sqlx::query(NOTE).bind(repository.0).bind(Json(Position::default()))
             .bind(At(now)).bind(why).execute(pool).await.map(drop))?;
         Ok(())
@@ -339,9 +351,10 @@ impl Store {
 
     /// How each repository stands.
     pub async fn drift_ledgers(&self) -> StoreResult<Vec<Standing>> {
-        const LIST: &str = "SELECT r.id, r.repository, w.compared, w.proven_at, w.full_at, w.tried_at, w.last_error,
+        const LIST: &str = "SELECT r.id, r.repository, w.compared, w.proven_at, w.full_at, w.tried_at, w.failing_since, w.last_error,
                 (SELECT count(*) FROM drift_items d WHERE d.repository_sync = r.id) AS differing,
-                (SELECT count(*) FROM drift_items d WHERE d.repository_sync = r.id AND d.mendable) AS mendable
+                (SELECT count(*) FROM drift_items d WHERE d.repository_sync = r.id AND d.mendable) AS mendable,
+                (SELECT max(d.since) FROM drift_items d WHERE d.repository_sync = r.id AND d.mendable) AS newest
             FROM repository_syncs r LEFT JOIN drift_walks w ON w.repository_sync = r.id ORDER BY lower(r.repository)";
         let rows: Vec<LedgerRow> =
             on_reader!(self, pool => sqlx::query_as(LIST).fetch_all(pool).await?);
@@ -359,23 +372,26 @@ impl Store {
                 repository: RepositorySyncId(row.id),
                 ledger,
                 mendable: count(row.mendable),
+                newest: row.newest.map(|At(at)| at),
                 tried_at: row.tried_at.map(|At(at)| at),
+                failing_since: row.failing_since.map(|At(at)| at),
             }
         };
         Ok(rows.into_iter().map(ledger).collect())
     }
 
-    /// The time of the oldest state of a system's items that is to be mended: a walk has to go back
-    /// to it to prove that it was.
+    /// The time of the oldest state of a system's items that is to be mended and differs since then
+    /// or later: a walk has to go back to it to prove that it was.
     pub async fn oldest_drift(
         &self,
         repository: RepositorySyncId,
         system: &str,
+        since: Timestamp,
     ) -> StoreResult<Option<Timestamp>> {
         const OLDEST: &str = "SELECT min(told_at) FROM drift_items
-            WHERE repository_sync = $1 AND mendable AND substr(work_item_ref, 1, length($2)) = $2";
+            WHERE repository_sync = $1 AND mendable AND substr(work_item_ref, 1, length($2)) = $2 AND since >= $3";
         let oldest: Option<At> = on_reader!(self, pool => sqlx::query_scalar(OLDEST).bind(repository.0)
-            .bind(format!("{system}:")).fetch_one(pool).await?);
+            .bind(format!("{system}:")).bind(At(since)).fetch_one(pool).await?);
         Ok(oldest.map(|At(at)| at))
     }
 

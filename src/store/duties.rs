@@ -109,6 +109,12 @@ impl Store {
         Ok(rows.into_iter().map(process).collect())
     }
 
+    /// Whether a process that works the queue off said something since `since`.
+    pub async fn somebody_works(&self, since: Timestamp) -> StoreResult<bool> {
+        let processes = self.processes(since).await?;
+        Ok(processes.iter().any(|process| process.facts.workers > 0))
+    }
+
     /// The database's size in bytes.
     pub async fn database_bytes(&self) -> StoreResult<i64> {
         const SIZE: Statement = Statement {

@@ -126,14 +126,6 @@ const RESETS: [(Source, Statement); 2] =
 /// A job that was queued again: whose delivery, which, its lane.
 type QueuedRow = (String, String, Option<String>);
 
-/// Those of a batch that nobody works on or will.
-const ENDED: Statement = statement!(
-    "SELECT q.delivery_id FROM ",
-    rows(source "text", delivery_id "text"),
-    " JOIN work_queue q ON q.source = r.source AND q.delivery_id = r.delivery_id
-     WHERE q.status IN ('done', 'dead')"
-);
-
 /// Why those of a batch that were not queued were not. A dropped body took its job along.
 const LEFT_ALONE: Statement = statement!(
     "SELECT COALESCE(q.status = 'claimed', false) FROM ",
@@ -226,27 +218,13 @@ impl Store {
     pub(super) async fn replay_ended(
         &self,
         source: Source,
-        ids: &[DeliveryId],
+        ids: &[&DeliveryId],
         now: Timestamp,
     ) -> StoreResult<u64> {
-        let names: Vec<_> = ids
-            .iter()
-            .map(|id| NameRow { source: source.as_str(), delivery_id: id.as_str() })
-            .collect();
-        let names = to_json(&names)?;
-        let ended: Vec<String> = match &self.database {
-            Database::Postgres(pool) => {
-                sqlx::query_scalar(ENDED.postgres).bind(names).fetch_all(pool).await?
-            }
-            Database::Sqlite { reader, .. } => {
-                sqlx::query_scalar(ENDED.sqlite).bind(names).fetch_all(reader).await?
-            }
-        };
-        let ended: Vec<_> = ended.into_iter().map(DeliveryId::new).collect();
-        if ended.is_empty() {
+        if ids.is_empty() {
             return Ok(0);
         }
-        let which: Vec<_> = ended.iter().map(|id| (source, id)).collect();
+        let which: Vec<_> = ids.iter().map(|id| (source, *id)).collect();
         let why = "queued again: it was found to differ once more";
         Ok(self.requeue(REQUEUE, Class::Reconcile, &which, why, now).await?.queued)
     }

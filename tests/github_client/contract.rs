@@ -5,7 +5,7 @@ use std::time::Duration;
 use jetbridge::clients::github::{Fetched, Fidelity, ReadGitHub};
 use jetbridge::clock::Clock;
 use jetbridge::failure::Failure;
-use jetbridge::sim::github::{CloseReason, NewIssue, RequestFault, SimGitHub};
+use jetbridge::sim::github::{CloseReason, NewIssue, RequestFault, SimGitHub, Switched};
 use jetbridge::sync::github::{Issue, IssueState};
 
 use crate::{POWERLESS, TOKEN, repository};
@@ -105,6 +105,14 @@ async fn tells_what_is_not_there(client: &impl ReadGitHub, sim: &SimGitHub) {
     assert_eq!(client.fetch_issue(&app, number).await.unwrap(), Fetched::Gone);
     let comments = client.fetch_comments(&app, number).await;
     assert!(matches!(comments, Err(Failure::Retry { .. })), "found out by the next attempt");
+    // With the same status GitHub answers for all of a repository whose issues are switched off.
+    sim.switch_issues("octo/app", Switched::Off).unwrap();
+    let failed = client.fetch_issue(&app, 1).await;
+    assert!(
+        matches!(&failed, Err(Failure::Retry { reason, .. }) if reason.contains("switch them on")),
+        "{failed:?}"
+    );
+    sim.switch_issues("octo/app", Switched::On).unwrap();
 }
 
 async fn tells_where_things_went(client: &impl ReadGitHub, sim: &SimGitHub) {

@@ -1,14 +1,16 @@
 //! The REST client: the contract, and what is its alone.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
 use jetbridge::clients::github::ReadGitHub;
 use jetbridge::clients::github_rest::GitHubRest;
+use jetbridge::clients::github_rest::listing::Place;
 use jetbridge::config::Secrets;
 use jetbridge::failure::Failure;
-use jetbridge::sim::github::{NewIssue, RequestFault};
+use jetbridge::sim::github::{NewIssue, RequestFault, Switched};
 
 use crate::contract::{self, PATIENT};
 use crate::{TOKEN, any_github, clock, repository, rest, secret};
@@ -54,6 +56,47 @@ async fn a_secondary_limit_without_a_header_is_known_by_its_words() {
     sim.add_request_faults([RequestFault::SecondaryLimit { retry_after: None }]);
     let failed = client.fetch_issue(&repository("octo/app"), 1).await.unwrap_err();
     assert!(matches!(failed, Failure::Quota { wait, .. } if wait == Duration::from_mins(1)));
+}
+
+/// Every title of a list that is walked to its end, and the sizes of its pages.
+async fn walked(client: &GitHubRest) -> (BTreeSet<String>, Vec<usize>) {
+    let (mut titles, mut sizes, mut place) = (BTreeSet::new(), Vec::new(), Place::since(None));
+    loop {
+        let part = client.list_issues(&repository("octo/app"), &place).await.unwrap();
+        sizes.push(part.entries.len());
+        titles.extend(part.entries.into_iter().map(|entry| entry.issue.title));
+        let Some(next) = part.next else { return (titles, sizes) };
+        place = next;
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_shorter_than_it_was_asked_for_is_not_the_last() {
+    let clock = clock();
+    let sim = any_github(&clock).await;
+    for number in 1..=120 {
+        clock.advance(Duration::from_secs(1));
+        let issue = NewIssue::titled(format!("Issue {number}"));
+        sim.acting_as("ada").open_issue("octo/app", &issue).unwrap();
+    }
+    sim.show_issue("octo/app", 5, Switched::Off).unwrap();
+    let (titles, sizes) = walked(&rest(&sim, TOKEN, &clock, PATIENT)).await;
+    assert_eq!((titles.len(), sizes[0]), (119, 99));
+}
+
+#[tokio::test]
+async fn a_page_that_is_too_long_to_be_read_is_asked_for_in_smaller_ones() {
+    let clock = clock();
+    let sim = any_github(&clock).await;
+    let body = "x".repeat(256 * 1024);
+    // All of them have one second, so that the list has to be followed by its pages.
+    for number in 1..=90 {
+        let issue = NewIssue::titled(format!("Issue {number}")).with_body(&body);
+        sim.acting_as("ada").open_issue("octo/app", &issue).unwrap();
+    }
+    let (titles, sizes) = walked(&rest(&sim, TOKEN, &clock, Duration::from_mins(1))).await;
+    assert_eq!(titles.len(), 90);
+    assert!(sizes.iter().all(|size| *size <= 20), "{sizes:?}");
 }
 
 /// Something that answers everything alike.

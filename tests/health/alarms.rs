@@ -6,6 +6,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
+use jetbridge::ids::DeliveryId;
+use jetbridge::recovery::HookOwner;
+use jetbridge::store::recovery::{GivenUp, Request, RequestEnd};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -52,6 +55,39 @@ impl Listener {
 }
 
 on_both_databases! {
+    async fn webhooks_that_never_came_raise_an_alarm_until_they_are_tried_again(database: TestDatabase) {
+        let site = Site::new(database).await;
+        let (store, now) = (&site.app.store, site.app.clock.now());
+        let repository: jetbridge::config::RepositoryName = "octo/app".parse().unwrap();
+        let request = Request {
+            guid: DeliveryId::new("11111111-0000-4000-8000-000000000001"),
+            owner: HookOwner::Repository(repository.clone()),
+            repository,
+            hook: 1,
+            attempt: 1,
+            event: "issues".to_owned(),
+            sent_at: now,
+            status: "failed to connect".to_owned(),
+            asked: 5,
+            again_at: now,
+        };
+        let mut watch = site.watch(None);
+        let kinds = || async {
+            store.alarms().await.unwrap().into_iter().map(|alarm| alarm.kind).collect::<Vec<_>>()
+        };
+        store.note_missing(std::slice::from_ref(&request), GivenUp::Stays).await.unwrap();
+        watch.turn().await.unwrap();
+        assert_eq!(kinds().await, [""; 0], "it is asked for still");
+        store.end_requests(&[&request.guid], RequestEnd::GivenUp, now).await.unwrap();
+        watch.turn().await.unwrap();
+        assert_eq!(kinds().await, ["webhooks_lost"]);
+        let page = site.get("/health").await;
+        assert!(page.contains("1 webhook of GitHub’s never came") && page.contains("jetbridge recover"), "{page}");
+        store.note_missing(&[request], GivenUp::TriedAgain).await.unwrap();
+        watch.turn().await.unwrap();
+        assert_eq!(kinds().await, [""; 0]);
+    }
+
     async fn two_processes_raise_an_alarm_once_and_clear_it_once(database: TestDatabase) {
         let listener = Listener::start(0).await;
         let site = Site::new(database).await;

@@ -9,7 +9,7 @@ use jetbridge::config::{CanaryConfig, Secrets};
 use jetbridge::jobs::settings::CurrentSettings;
 use jetbridge::jobs::sync_issue::{IssueSync, Projects};
 use jetbridge::jobs::watch::Watch;
-use jetbridge::sim::plane::{SimPlane, SimPlaneConfig};
+use jetbridge::sim::plane::{On, RequestFault, SimPlane, SimPlaneConfig};
 use jetbridge::store::deliveries::DeliveryFilter;
 
 use crate::on_both_databases;
@@ -68,6 +68,27 @@ on_both_databases! {
         watch.turn().await.unwrap();
         assert_eq!(alarms(&site).await, [""; 0]);
         assert_eq!(plane.items().len(), 1, "one item for all times");
+    }
+
+    async fn a_plane_that_refuses_is_asked_ever_more_rarely(database: TestDatabase) {
+        let site = Site::new(database).await;
+        let (plane, _, mut watch) = watched(&site).await;
+        plane.faults().next_requests(1000, On::Any, RequestFault::Status(403));
+        let mut asked_at = Vec::new();
+        for minute in 0..60 {
+            let before = plane.requests().len();
+            for _ in 0..2 {
+                watch.turn().await.unwrap();
+            }
+            if plane.requests().len() > before {
+                asked_at.push(minute);
+            }
+            site.app.clock.advance(Duration::from_mins(1));
+        }
+        assert_eq!(asked_at, [0, 1, 3, 7, 15, 30, 45]);
+        plane.faults().clear();
+        watch.turn().await.unwrap();
+        assert_eq!(plane.items().len(), 1, "it is made once it may be");
     }
 
     async fn while_webhooks_come_by_themselves_nothing_is_touched(database: TestDatabase) {

@@ -1,13 +1,42 @@
 //! How far both sides agree, on the page, in the API and as a metric.
 
-use jetbridge::config::RepositoryName;
+use jetbridge::config::{Direction, RepositoryName};
 use jetbridge::drift::{DriftItem, Position, Why};
 use jetbridge::ids::WorkItemRef;
+use jetbridge::store::repositories::{NewRepository, Origin};
 
 use crate::on_both_databases;
 use crate::site::Site;
 
 on_both_databases! {
+    async fn of_many_repositories_those_that_are_in_sync_are_folded(database: TestDatabase) {
+        let site = Site::new(database).await;
+        let (store, now) = (&site.app.store, site.app.clock.now());
+        for number in 1..=6 {
+            let new = NewRepository {
+                name: format!("octo/one-{number}").parse().unwrap(),
+                github_id: None,
+                plane_project: None,
+                direction: Direction::default(),
+                origin: Origin::Manual,
+            };
+            store.add_repository(&new, now).await.unwrap();
+            let repository = store.find_repository(&new.name, None).await.unwrap().unwrap().id;
+            store.keep_drift_position(repository, &Position::default(), &[]).await.unwrap();
+            store.end_drift_walk(repository, &[new.name.to_string()], Some(now), now).await.unwrap();
+            if number == 4 {
+                store.note_drift_failure(repository, "GitHub is away", now).await.unwrap();
+            }
+        }
+        let page = site.get("/health").await;
+        let (shown, folded) = page.split_once("id=\"drift-folded\"").unwrap();
+        let folded = folded.split_once("</details>").unwrap().0;
+        assert!(folded.contains("5 in sync") && folded.contains("octo/one-1"), "{folded}");
+        let drift = shown.rsplit_once("id=\"drift\"").unwrap().1;
+        assert!(drift.contains("octo/one-4") && drift.contains("GitHub is away"), "{drift}");
+        assert!(!drift.contains("octo/one-1"), "{drift}");
+    }
+
     async fn the_ledger_is_on_the_page_in_the_api_and_a_metric(database: TestDatabase) {
         let site = Site::new(database).await;
         let store = &site.app.store;
@@ -24,6 +53,7 @@ on_both_databases! {
             reasons: vec![Why::Unknown, Why::NoTwin],
             told_at: Some(now),
             since: now,
+            put_at: None,
         };
         store.keep_drift_position(repository.id, &Position::default(), &[]).await.unwrap();
         store.put_drift(repository.id, &[], &[item], now).await.unwrap();

@@ -58,6 +58,20 @@ async fn the_command_tells_what_differs_puts_it_in_and_proves_it_mended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nobody_works_the_command_says_so_after_some_seconds() {
+    let mut world = with_an_issue().await;
+    lose(&world, 1);
+    world.github.acting_as("ada").retitle(REPOSITORY, 1, "Renamed").unwrap();
+    connected(&world).await;
+    world.stop().await;
+    let begun = std::time::Instant::now();
+    let (status, out, err) = run(&world, &[], TOKEN).await;
+    assert_eq!(status, 1, "{out}");
+    assert!(err.contains("have jetbridge serve run"), "{err}");
+    assert!(begun.elapsed() < Duration::from_mins(2), "it does not wait for nobody");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_token_the_command_says_what_to_set() {
     let world = with_an_issue().await;
     let (status, out, err) = run(&world, &[], "").await;

@@ -9,7 +9,9 @@ mod support;
 mod world;
 
 mod command;
+mod deletions;
 mod found;
 mod ground;
+mod joint;
 mod ledger;
 mod proof;

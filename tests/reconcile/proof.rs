@@ -21,8 +21,17 @@ use crate::world::{Asking, PLANE_SECRET, REPOSITORY, TOKEN, World};
 const ISSUES: u64 = 20;
 /// More than fit on one of the pages that are asked for.
 const PAGES: u64 = 130;
+const BOTH: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
 
-fn open_issues(world: &World, count: u64) {
+/// More of them than a slow machine works off in the time of one wait.
+pub async fn open_many_issues(world: &World, count: u64) {
+    for begin in (0..count).step_by(40) {
+        open_issues(world, (count - begin).min(40));
+        world.settle().await;
+    }
+}
+
+pub fn open_issues(world: &World, count: u64) {
     let ada = world.github.acting_as("ada");
     for number in 1..=count {
         let issue = NewIssue::titled(format!("Issue {number}")).with_body("text");
@@ -31,7 +40,7 @@ fn open_issues(world: &World, count: u64) {
 }
 
 /// One thing that somebody does, chosen by chance.
-fn act(world: &World, dice: &mut Dice) {
+pub fn act(world: &World, dice: &mut Dice) {
     let people = ["ada", "grace"];
     let person = world.github.acting_as(people[usize::try_from(dice.below(2)).unwrap()]);
     let open = world.github.issues(REPOSITORY).unwrap();
@@ -119,7 +128,13 @@ async fn with_a_fifth_of_the_webhooks_lost_one_run_makes_both_sides_equal_on_pos
 
 #[tokio::test]
 async fn after_an_outage_of_which_nothing_came_one_run_makes_both_sides_equal() {
-    let mut world = World::new(Kind::Sqlite, Asking::Rest).await;
+    for kind in BOTH {
+        an_outage(kind).await;
+    }
+}
+
+async fn an_outage(kind: Kind) {
+    let mut world = World::new(kind, Asking::Rest).await;
     open_issues(&world, 12);
     world.settle().await;
     world.stop().await;
@@ -140,7 +155,13 @@ async fn after_an_outage_of_which_nothing_came_one_run_makes_both_sides_equal() 
 
 #[tokio::test]
 async fn while_quotas_are_used_up_it_waits_and_comes_to_its_end() {
-    let world = World::new(Kind::Sqlite, Asking::Rest).await;
+    for kind in BOTH {
+        used_up_quotas(kind).await;
+    }
+}
+
+async fn used_up_quotas(kind: Kind) {
+    let world = World::new(kind, Asking::Rest).await;
     open_issues(&world, 6);
     world.settle().await;
     lose(&world, 30);
@@ -180,8 +201,14 @@ async fn a_side_that_stays_away_is_told_in_the_ledger_and_the_next_run_goes_on()
 
 #[tokio::test]
 async fn pages_that_shift_while_they_are_walked_lose_nothing() {
-    let world = World::new(Kind::Sqlite, Asking::Rest).await;
-    open_issues(&world, PAGES);
+    for kind in BOTH {
+        pages_that_shift(kind).await;
+    }
+}
+
+async fn pages_that_shift(kind: Kind) {
+    let world = World::new(kind, Asking::Rest).await;
+    open_many_issues(&world, PAGES).await;
     let ada = world.plane.person("ada").unwrap();
     world.settle().await;
     lose(&world, 1000);
@@ -218,8 +245,14 @@ async fn pages_that_shift_while_they_are_walked_lose_nothing() {
 
 #[tokio::test]
 async fn a_walk_that_was_cut_short_goes_on_where_it_was() {
-    let world = World::new(Kind::Sqlite, Asking::Rest).await;
-    open_issues(&world, PAGES);
+    for kind in BOTH {
+        a_walk_that_is_cut_short(kind).await;
+    }
+}
+
+async fn a_walk_that_is_cut_short(kind: Kind) {
+    let world = World::new(kind, Asking::Rest).await;
+    open_many_issues(&world, PAGES).await;
     world.settle().await;
     lose(&world, 1);
     world.github.acting_as("ada").retitle(REPOSITORY, 1, "Renamed").unwrap();

@@ -115,9 +115,9 @@ async fn a_backfill_that_is_killed_five_times_is_complete_and_has_each_once_on_p
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement of some minutes, run by hand"]
-async fn a_backfill_of_500_issues_that_is_killed_five_times_is_complete() {
-    killed_five_times(Kind::Postgres, 500).await;
+#[ignore = "a measurement of many minutes, run by hand"]
+async fn a_backfill_of_10000_issues_that_is_killed_five_times_is_complete() {
+    killed_five_times(Kind::Sqlite, 10_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -187,8 +187,14 @@ impl World {
     pub fn assert_equal(&self) {
         let issues: Vec<_> = self.github.issues(REPOSITORY).unwrap();
         let issues: Vec<_> = issues.into_iter().filter(|issue| !issue.pull_request).collect();
+        let mut twins: BTreeMap<String, Vec<Item>> = BTreeMap::new();
+        for twin in self.twins() {
+            twins.entry(twin.external.id.clone().unwrap_or_default()).or_default().push(twin);
+        }
         for issue in &issues {
-            self.assert_twin(issue);
+            let twins = twins.get(&issue.id.to_string()).map(Vec::as_slice);
+            let Some([twin]) = twins else { panic!("{} has not exactly one twin", issue.number) };
+            self.assert_twin(issue, twin);
         }
         let ids: BTreeSet<_> = issues.iter().map(|issue| issue.id.to_string()).collect();
         for item in self.twins() {
@@ -201,19 +207,18 @@ impl World {
         assert_eq!(names.len(), unique.len(), "no label twice: {names:?}");
     }
 
-    fn assert_twin(&self, issue: &Issue) {
-        let item = self.twin(issue);
+    fn assert_twin(&self, issue: &Issue, item: &Item) {
         assert_eq!(item.name, issue.title);
         assert_eq!(item.description_html, markdown::issue_description(issue));
-        let closed = ["Done", "Cancelled"].contains(&self.state_of(&item).as_str());
+        let closed = ["Done", "Cancelled"].contains(&self.state_of(item).as_str());
         assert_eq!(closed, issue.state.is_closed(), "{} is {:?}", issue.number, issue.state);
         let labels: BTreeSet<_> = issue.labels.iter().map(|label| label.name.clone()).collect();
-        assert_eq!(self.labels_of(&item), labels, "labels of {}", issue.number);
+        assert_eq!(self.labels_of(item), labels, "labels of {}", issue.number);
         let members = ["ada", "grace"];
         let mapped = issue.assignees.iter().map(|a| a.login.clone());
         let mapped: BTreeSet<_> =
             mapped.filter(|login| members.contains(&login.as_str())).collect();
-        assert_eq!(self.assignees_of(&item), mapped, "assignees of {}", issue.number);
+        assert_eq!(self.assignees_of(item), mapped, "assignees of {}", issue.number);
         let wanted: BTreeMap<_, _> = self
             .github
             .comments(REPOSITORY, issue.number)

@@ -31,8 +31,14 @@ pub(in crate::clients) enum Refusal {
     },
     /// There is none, or the token may not see it.
     NotFound,
-    /// It was deleted.
+    /// It was deleted, and GitHub says so.
     Gone,
+    /// It is not given (410), and nothing says that it was deleted: so GitHub answers for all of a
+    /// repository whose issues are switched off.
+    NotGiven {
+        /// GitHub's words.
+        message: String,
+    },
     /// A rate limit.
     Limited {
         /// Until it is over.
@@ -50,6 +56,8 @@ pub(in crate::clients) enum Refusal {
         /// What happened.
         what: String,
     },
+    /// Its answer is longer than what is read of one.
+    TooLong,
     /// Something answered, but not as GitHub does.
     Unreadable {
         /// What came.
@@ -91,7 +99,8 @@ impl Refusal {
             429 => Self::limited(signs.wait),
             403 | 451 => Self::Forbidden { message, needs: signs.needs },
             404 => Self::NotFound,
-            410 => Self::Gone,
+            410 if says_deleted(&signs.message) => Self::Gone,
+            410 => Self::NotGiven { message },
             200..=399 => Self::Unreadable { what: format!("status {status}") },
             400..=499 => Self::Rejected { status, message },
             _ => Self::Unavailable { what: format!("it answered {status}") },
@@ -122,6 +131,9 @@ impl Refusal {
                 "GitHub does not know it (404): it is gone, or the token may not see the repository",
             ),
             Self::Gone => Failure::permanent("it was deleted at GitHub (410)"),
+            Self::NotGiven { message } => later(format!(
+                "GitHub gives no issues of this repository (410, {message}): switch them on in its settings, under General, Features"
+            )),
             Self::Limited { wait } => Failure::Quota {
                 // Without its length, so that who waits again waits for the same thing.
                 reason: "GitHub's rate limit is used up".to_owned(),
@@ -133,6 +145,9 @@ impl Refusal {
             Self::Unavailable { what } => Failure::retry(format!(
                 "GitHub is not available: {what}; check github.api_url if it stays so"
             )),
+            Self::TooLong => {
+                Failure::retry("GitHub gave an answer of more than 16 MiB: check github.api_url")
+            }
             Self::Unreadable { what } => Failure::retry(format!(
                 "GitHub gave an unreadable answer: {what}; check github.api_url"
             )),
@@ -148,6 +163,12 @@ impl Refusal {
 pub(in crate::clients) fn says_rate_limit(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     message.contains("rate limit") || message.contains("abuse detection")
+}
+
+/// Whether these are GitHub's words for an issue that was deleted. Those for a repository whose
+/// issues are switched off come with the same status.
+fn says_deleted(message: &str) -> bool {
+    message.to_ascii_lowercase().contains("deleted")
 }
 
 fn shortened(message: &str) -> String {
@@ -201,6 +222,17 @@ mod tests {
         assert!(matches!(failure(404, "Not Found", None), Failure::Permanent { .. }));
         for status in [500, 502, 503, 504] {
             assert!(matches!(failure(status, "", None), Failure::Retry { after: None, .. }));
+        }
+    }
+
+    #[test]
+    fn only_what_github_calls_deleted_was_deleted() {
+        let of =
+            |words: &str| Refusal::of(410, Signs { message: words.to_owned(), ..Signs::default() });
+        assert_eq!(of("This issue was deleted"), Refusal::Gone);
+        for words in ["Issues are disabled for this repo", "no words", ""] {
+            assert!(matches!(of(words), Refusal::NotGiven { .. }), "{words}");
+            assert!(matches!(of(words).failure(), Failure::Retry { .. }), "{words}");
         }
     }
 

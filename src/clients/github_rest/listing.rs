@@ -5,22 +5,28 @@
 //! entry of this one". What changes meanwhile moves to the end, where it is met again; nothing
 //! moves to where nobody looks any more. Only where a whole page has one time a number is needed.
 //!
+//! Whether there is another page its `Link` says: a page may be shorter than it was asked for, since
+//! GitHub takes out what it shows to nobody. Where a page is longer than what is read of an answer
+//! it is asked for in smaller ones.
+//!
 //! Where a list is as it was when it was last asked for (its `ETag`), GitHub says so for free.
 
+use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::github::payload::{CommentPayload, IssuePayload};
 use super::super::github::refusal::Refusal;
-use super::{GitHubRest, PER_PAGE, found_or_moved, text};
+use super::{GitHubRest, found_or_moved, linked, text};
 use crate::clients::github::Fetched;
 use crate::clock::Timestamp;
 use crate::config::RepositoryName;
 use crate::failure::Failure;
 use crate::sync::github::{Comment, Issue};
 
-/// Entries of a whole page.
-const WHOLE_PAGE: usize = 100;
+/// Entries of a page: GitHub's greatest, and so few that any of them is short enough to be read.
+const PAGE: u32 = 100;
+const SMALL_PAGE: u32 = 20;
 
 /// A repository as GitHub calls it now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +35,8 @@ pub struct RepositoryNow {
     pub id: u64,
     /// Its name.
     pub name: RepositoryName,
+    /// Whether its issues are switched on; without them GitHub shows none.
+    pub has_issues: bool,
 }
 
 /// An issue, or a pull request's issue half, with the text that it was given in.
@@ -58,9 +66,9 @@ pub enum Traced {
     Here(Box<ListedIssue>),
     /// It is in another repository now, under this id.
     Moved(u64),
-    /// It was deleted (410).
+    /// It was deleted, and GitHub says so (410).
     Deleted,
-    /// GitHub does not show it (404).
+    /// GitHub does not show it (404): it may be hidden as well.
     NotShown,
 }
 
@@ -69,8 +77,10 @@ pub enum Traced {
 pub struct Place {
     /// What changed then or later; `None` is everything.
     pub since: Option<Timestamp>,
-    /// The page of that, from 1.
+    /// The page of that, from 1, of so many entries each.
     pub page: u32,
+    /// Entries a page.
+    pub size: u32,
     /// What GitHub gave for this very place before.
     pub etag: Option<String>,
 }
@@ -78,7 +88,19 @@ pub struct Place {
 impl Place {
     /// The beginning of what changed since.
     pub fn since(since: Option<Timestamp>) -> Self {
-        Self { since, page: 1, etag: None }
+        Self { since, page: 1, size: PAGE, etag: None }
+    }
+
+    /// That page of it.
+    #[must_use]
+    pub fn page(self, page: u32) -> Self {
+        Self { page, ..self }
+    }
+
+    /// The same place in smaller pages; `None` where they are small.
+    fn smaller(&self) -> Option<Self> {
+        let page = (self.page - 1) * (PAGE / SMALL_PAGE) + 1;
+        (self.size > SMALL_PAGE).then(|| Self { page, size: SMALL_PAGE, ..self.clone() })
     }
 
     /// The same, if GitHub's answer is another one than before.
@@ -112,6 +134,7 @@ impl GitHubRest {
         struct Answer {
             id: u64,
             full_name: String,
+            has_issues: Option<bool>,
         }
         let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
         let answer: Answer = match self.ask(self.url(&["repos", owner, name])).await {
@@ -120,7 +143,8 @@ impl GitHubRest {
             Err(refusal) => return Err(refusal.failure()),
         };
         let name = answer.full_name.parse().unwrap_or_else(|_| repository.clone());
-        Ok(Some(RepositoryNow { id: answer.id, name }))
+        let has_issues = answer.has_issues.unwrap_or(true);
+        Ok(Some(RepositoryNow { id: answer.id, name, has_issues }))
     }
 
     /// Issues and pull requests, open and closed.
@@ -212,27 +236,20 @@ impl GitHubRest {
         place: &Place,
         read: impl Fn(Box<RawValue>) -> Option<(Timestamp, T)>,
     ) -> Result<Part<T>, Failure> {
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
-        let whole: Vec<&str> = ["repos", owner, name].iter().chain(path).copied().collect();
-        let mut url = self.url(&whole);
-        {
-            let mut pairs = url.query_pairs_mut();
-            pairs.extend_pairs(query);
-            pairs.extend_pairs([("sort", "updated"), ("direction", "asc"), ("per_page", PER_PAGE)]);
-            if let Some(since) = place.since {
-                pairs.append_pair("since", &since.format("%FT%TZ").to_string());
-            }
-            if place.page > 1 {
-                pairs.append_pair("page", &place.page.to_string());
-            }
-        }
-        let asked = self.ask_unless::<Vec<Box<RawValue>>>(url, place.etag.as_deref()).await;
+        let asked = match self.raw_part(repository, path, query, place).await {
+            Err(Refusal::TooLong) => match place.smaller() {
+                Some(smaller) => {
+                    return Box::pin(self.part(repository, path, query, &smaller, read)).await;
+                }
+                None => Err(Refusal::TooLong),
+            },
+            asked => asked,
+        };
         let Some((raws, headers)) = asked.map_err(|refusal| refusal.failure())? else {
             return Ok(Part { entries: Vec::new(), next: None, etag: None });
         };
-        let count = raws.len();
         let mut last = None;
-        let mut entries = Vec::with_capacity(count);
+        let mut entries = Vec::with_capacity(raws.len());
         for raw in raws {
             let what = "an entry of a list that is none".to_owned();
             let unreadable = || Refusal::Unreadable { what: what.clone() }.failure();
@@ -240,12 +257,37 @@ impl GitHubRest {
             last = last.max(Some(at));
             entries.push(entry);
         }
-        let next = (count >= WHOLE_PAGE).then(|| match last {
+        let next = linked(&headers, "next").map(|_| match last {
             Some(last) if Some(last) > place.since => Place::since(Some(last)),
-            _ => Place { since: place.since, page: place.page + 1, etag: None },
+            _ => Place { page: place.page + 1, etag: None, ..place.clone() },
         });
         let etag = text(&headers, "etag").map(str::to_owned);
         Ok(Part { entries, next, etag })
+    }
+
+    async fn raw_part(
+        &self,
+        repository: &RepositoryName,
+        path: &[&str],
+        query: &[(&str, &str)],
+        place: &Place,
+    ) -> Result<Option<(Vec<Box<RawValue>>, HeaderMap)>, Refusal> {
+        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let whole: Vec<&str> = ["repos", owner, name].iter().chain(path).copied().collect();
+        let mut url = self.url(&whole);
+        {
+            let mut pairs = url.query_pairs_mut();
+            pairs.extend_pairs(query);
+            pairs.extend_pairs([("sort", "updated"), ("direction", "asc")]);
+            pairs.append_pair("per_page", &place.size.to_string());
+            if let Some(since) = place.since {
+                pairs.append_pair("since", &since.format("%FT%TZ").to_string());
+            }
+            if place.page > 1 {
+                pairs.append_pair("page", &place.page.to_string());
+            }
+        }
+        self.ask_unless::<Vec<Box<RawValue>>>(url, place.etag.as_deref()).await
     }
 }
 

@@ -109,31 +109,37 @@ impl Walker<'_> {
         }
     }
 
-    /// A comment that is known and listed no more: asked for once more, and if it is gone its
-    /// deletion is put in.
-    pub(super) async fn look_for_comment(&mut self, comment: &CommentRef) -> Result<(), Failure> {
+    /// A comment that is known and listed no more, asked for by its id: its deletion, if it is not
+    /// there either. Its issue has to be, else the comment goes with it.
+    pub(super) async fn look_for_comment(
+        &mut self,
+        comment: &CommentRef,
+    ) -> Result<Option<Compared>, Failure> {
         let known = self.known_comments(std::slice::from_ref(comment)).await?;
         let (Some(known), Ok(id)) =
             (known.get(comment), comment.as_str().trim_start_matches("github:").parse())
         else {
-            return Ok(());
+            return Ok(None);
         };
+        if self.is_since(known.ingested_at) || !self.seen.contains(known.said.item.as_str()) {
+            return Ok(None);
+        }
         let (rest, name) = (self.rest, self.now.name.clone());
         if let Some(listed) = self.job.patiently(|| rest.fetch_comment(&name, id)).await? {
-            return self.check_comments(vec![listed]).await;
+            self.check_comments(vec![listed]).await?;
+            return Ok(None);
         }
         let item = self.known(&[&known.said.item]).await?;
         let key = item.get(&known.said.item).and_then(|item| item.state.as_ref()?.key.clone());
         let number = key.and_then(|key| key.rsplit_once('#')?.1.parse().ok());
-        let Some(number) = number else { return Ok(()) };
-        let Some((lane, issue)) = self.issue_of(number).await? else { return Ok(()) };
+        let Some(number) = number else { return Ok(None) };
+        let Some((lane, issue)) = self.issue_of(number).await? else { return Ok(None) };
         let said = &known.said;
         let last = json!({"id": id, "body": said.text.text, "html_url": said.url,
             "created_at": said.created_at, "updated_at": said.updated_at});
         let last = to_raw_value(&last).map_err(|_| unwritable())?;
         let found = self.finding().gone_comment(lane, &issue, &last);
-        let compared = of_comment(found, vec![Why::CommentNotListed { comment: id }])?;
-        self.settle(compared.into_iter().collect()).await
+        of_comment(found, vec![Why::CommentNotListed { comment: id }])
     }
 }
 

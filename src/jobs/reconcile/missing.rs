@@ -1,22 +1,31 @@
-//! What is known and was met nowhere by a whole walk: asked for by its id, and if it is gone twice,
-//! some time apart, its deletion is put in, which no webhook told.
+//! What is known and was met nowhere by a whole walk: asked for by its id, and believed to be gone
+//! where there is proof. What counts as deleted is put in at the end, all of it or nothing
+//! (`deletions`): it is not taken back by itself.
 //!
 //! GitHub says of a deleted issue that it was deleted (410), and of one that was transferred where
-//! it is; these are believed at once. Plane answers 404 for what was deleted and for what was
-//! archived; an archived twin is still found by its external id, and stays.
+//! it is. A mere 404 proves nothing, however often it comes: what a flagged account wrote is hidden
+//! in the same way. Plane answers 404 for what was deleted and for what was archived. An archived
+//! twin is still found by its external id; what is nobody's twin can have been archived only once
+//! it was closed, so one that was open as it was last known was deleted. The first whole walk
+//! knows nothing of what went before it, and believes neither. Everything else is told, and a
+//! person decides ([`Missing::IsDeleted`]).
 
 use tokio::time::sleep;
 
-use super::stored;
 use super::walker::{Purpose, Walker};
+use super::{Missing, stored};
 use crate::clients::github_rest::listing::Traced;
 use crate::clients::plane::Found;
 use crate::drift::{DriftItem, Walk, Why};
 use crate::failure::Failure;
 use crate::ids::{CommentRef, WorkItemRef};
+use crate::jobs::reconcile::deletions::Deletions;
 use crate::sources::Verified;
 use crate::sources::github::found::KnownIssue;
-use crate::work_items::{System, WorkItem};
+use crate::work_items::{StateGroup, System, WorkItem};
+
+/// Look-ups in a row that may come to nothing: more of them are no fault of one item.
+const MOST_UNSAID: u32 = 3;
 
 /// What an ask for a missing item came to.
 enum Asked {
@@ -25,36 +34,64 @@ enum Asked {
     /// It is gone for certain, which this delivery tells.
     Gone(Verified),
     /// Nobody shows it; this delivery would tell that it is gone.
-    NotShown(Verified),
+    NotShown(Verified, Proof),
+    /// Its side could not say.
+    Unsaid(Failure),
+}
+
+/// Whether not being shown twice proves that something was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    Enough,
+    None,
 }
 
 impl Walker<'_> {
     pub(super) async fn look_for_missing(&mut self) -> Result<(), Failure> {
-        let unseen = self.unseen().await?;
-        let mut not_shown = Vec::new();
-        for item in unseen {
+        let mut deletions = Deletions::default();
+        let (mut not_shown, mut unsaid) = (Vec::new(), 0);
+        for item in self.unseen().await? {
             match self.ask_for(&item).await? {
-                Some(Asked::Gone(found)) => self.put_gone(&item, found).await?,
-                Some(Asked::NotShown(_)) => not_shown.push(item),
-                Some(Asked::There) | None => {}
-            }
-        }
-        if !not_shown.is_empty() {
-            self.note_missing(&not_shown).await?;
-            sleep(self.job.apart).await;
-        }
-        for item in not_shown {
-            match self.ask_for(&item).await? {
-                Some(Asked::Gone(found) | Asked::NotShown(found)) => {
-                    self.put_gone(&item, found).await?;
+                Some(Asked::Gone(found)) => deletions.items.push((item, found)),
+                Some(Asked::NotShown(_, proof)) => not_shown.push((item, proof)),
+                Some(Asked::Unsaid(failure)) => {
+                    unsaid += 1;
+                    self.note_unsaid(&item, failure, unsaid).await?;
+                    continue;
                 }
                 Some(Asked::There) | None => {}
             }
+            unsaid = 0;
         }
+        let mut comments = Vec::new();
         for comment in self.unseen_comments().await? {
-            self.look_for_comment(&CommentRef::new(comment)).await?;
+            let comment = CommentRef::new(comment);
+            if self.look_for_comment(&comment).await?.is_some() {
+                comments.push(comment);
+            }
         }
-        Ok(())
+        if !not_shown.is_empty() || !comments.is_empty() {
+            sleep(self.job.apart).await;
+        }
+        let is_believed = self.job.missing == Missing::IsDeleted;
+        let mut doubted = Vec::new();
+        for (item, proof) in not_shown {
+            match self.ask_for(&item).await? {
+                Some(Asked::Gone(found)) => deletions.items.push((item, found)),
+                Some(Asked::NotShown(found, _)) if proof == Proof::Enough || is_believed => {
+                    deletions.items.push((item, found));
+                }
+                Some(Asked::NotShown(..) | Asked::Unsaid(_)) => doubted.push(item),
+                Some(Asked::There) | None => {}
+            }
+        }
+        self.note(&doubted, &Why::NotShown).await?;
+        for comment in comments {
+            if let Some(gone) = self.look_for_comment(&comment).await? {
+                deletions.comments.push(gone);
+            }
+        }
+        self.put_deletions(deletions).await
     }
 
     /// A preview keeps nothing, so what it met is only in memory.
@@ -78,9 +115,18 @@ impl Walker<'_> {
         let Some(known) = known.get(item).filter(|known| known.deleted_at.is_none()) else {
             return Ok(None);
         };
+        // What came since the walk began may have passed it by, and is not in every copy yet.
+        if self.is_since(known.ingested_at) {
+            return Ok(Some(Asked::There));
+        }
         match known.system {
             System::Github => self.ask_github_for(known).await,
-            System::Plane => self.ask_plane_for(known).await,
+            System::Plane => match self.ask_plane_for(known).await {
+                Err(failure @ (Failure::Retry { .. } | Failure::Permanent { .. })) => {
+                    Ok(Some(Asked::Unsaid(failure)))
+                }
+                asked => asked.map(Some),
+            },
         }
     }
 
@@ -96,7 +142,7 @@ impl Walker<'_> {
                 Asked::There
             }
             // Another one has its number: it is not in this repository any more.
-            Traced::Here(_) | Traced::NotShown => Asked::NotShown(gone()?),
+            Traced::Here(_) | Traced::NotShown => Asked::NotShown(gone()?, Proof::None),
             Traced::Deleted => Asked::Gone(gone()?),
             Traced::Moved(to) if to == issue.id => Asked::There,
             Traced::Moved(to) => {
@@ -105,7 +151,7 @@ impl Walker<'_> {
         }))
     }
 
-    async fn ask_plane_for(&mut self, known: &WorkItem) -> Result<Option<Asked>, Failure> {
+    async fn ask_plane_for(&mut self, known: &WorkItem) -> Result<Asked, Failure> {
         let id = known.external_id.clone();
         let (plane, project) = self.plane_side()?;
         let ask = || async {
@@ -113,65 +159,102 @@ impl Walker<'_> {
         };
         if let Some(listed) = self.job.patiently(ask).await? {
             self.check_items(vec![listed]).await?;
-            return Ok(Some(Asked::There));
+            return Ok(Asked::There);
         }
         let links = self.job.sync.store.links_of(&known.item).await.map_err(|e| stored(&e))?;
-        if let Some(link) = links.first() {
-            let issue = link.key.github_issue.to_string();
-            let ask = || async {
-                let found = plane.find_item_by_external(project, &issue).await;
-                found.map_err(|refusal| refusal.failure())
-            };
-            let is_archived = match self.job.patiently(ask).await? {
-                Found::None => false,
-                Found::One(item) => item.id == id,
-                Found::Several { oldest, others } => oldest.id == id || others.contains(&id),
-            };
-            if is_archived {
-                return Ok(Some(Asked::There));
+        let proof = match links.first() {
+            Some(link) => {
+                let issue = link.key.github_issue.to_string();
+                let ask = || async {
+                    let found = plane.find_item_by_external(project, &issue).await;
+                    found.map_err(|refusal| refusal.failure())
+                };
+                let is_archived = match self.job.patiently(ask).await? {
+                    Found::None => false,
+                    Found::One(item) => item.id == id,
+                    Found::Several { oldest, others } => oldest.id == id || others.contains(&id),
+                };
+                if is_archived {
+                    return Ok(Asked::There);
+                }
+                Proof::Enough
             }
-        }
+            None => self.proof_of(known),
+        };
         let gone = self.plane_finding().gone_item(&id, project).map_err(|_| unwritable())?;
-        Ok(Some(Asked::NotShown(gone)))
+        Ok(Asked::NotShown(gone, proof))
     }
 
-    fn drift_of(&self, item: &WorkItemRef, known: Option<&WorkItem>) -> DriftItem {
+    /// Of an item of Plane's that is nobody's twin: whether it can't have been archived.
+    fn proof_of(&self, known: &WorkItem) -> Proof {
+        let was_doubted = |item: &DriftItem| item.reasons.contains(&Why::NotShown);
+        let group = known.state.as_ref().and_then(|state| state.state_group);
+        let is_open = matches!(
+            group,
+            Some(StateGroup::Backlog | StateGroup::Unstarted | StateGroup::Started)
+        );
+        let is_first = self.position.full.is_none();
+        if is_open && !is_first && !self.before.get(&known.item).is_some_and(was_doubted) {
+            Proof::Enough
+        } else {
+            Proof::None
+        }
+    }
+
+    /// One that can't be said of is left as it is; several in a row are their side's fault.
+    async fn note_unsaid(
+        &mut self,
+        item: &WorkItemRef,
+        failure: Failure,
+        in_a_row: u32,
+    ) -> Result<(), Failure> {
+        if in_a_row > MOST_UNSAID {
+            return Err(failure);
+        }
+        let why = format!("it is not listed, and whether it is there can't be said: {failure}");
+        tracing::warn!(repository = %self.repository.name, item = %item, "{item}: {why}");
+        self.note(std::slice::from_ref(item), &Why::Waits { why }).await
+    }
+
+    pub(super) fn drift_of(
+        &self,
+        item: &WorkItemRef,
+        known: Option<&WorkItem>,
+        why: &Why,
+    ) -> DriftItem {
         let state = known.and_then(|known| known.state.as_ref());
         let before = self.before.get(item);
         DriftItem {
             item: item.clone(),
             key: state.and_then(|state| state.key.clone()),
-            reasons: vec![Why::NotListed],
+            reasons: vec![why.clone()],
             told_at: None,
             since: before.map_or_else(|| self.job.sync.clock.now(), |before| before.since),
+            put_at: None,
         }
     }
 
-    async fn note_missing(&mut self, items: &[WorkItemRef]) -> Result<(), Failure> {
+    /// Notes of items why they are not in sync, and puts nothing in.
+    pub(super) async fn note(&mut self, items: &[WorkItemRef], why: &Why) -> Result<(), Failure> {
         let known = self.known(&items.iter().collect::<Vec<_>>()).await?;
         let changed: Vec<_> =
-            items.iter().map(|item| self.drift_of(item, known.get(item))).collect();
+            items.iter().map(|item| self.drift_of(item, known.get(item), why)).collect();
         for item in &changed {
             self.differing.insert(item.item.clone(), item.clone());
         }
         self.keep(&[], &changed, Vec::new()).await
     }
 
-    async fn put_gone(&mut self, item: &WorkItemRef, found: Verified) -> Result<(), Failure> {
-        let known = self.known(&[item]).await?;
-        let changed = self.drift_of(item, known.get(item));
-        self.differing.insert(item.clone(), changed.clone());
-        self.keep(&[], &[changed], vec![found]).await
-    }
-
     /// What was missing is settled once it counts as deleted here. After a whole walk nothing is
     /// left of what it did not meet: that is on neither side any more.
     pub(super) async fn settle_missing(&mut self) -> Result<(), Failure> {
         let is_whole = self.way.walk == Walk::Full;
+        let is_missing = |item: &DriftItem| {
+            item.reasons.contains(&Why::NotListed) || item.reasons.contains(&Why::NotShown)
+        };
         let open = self.before.values().filter(|item| {
             let is_there = self.seen.contains(item.item.as_str());
-            !self.differing.contains_key(&item.item)
-                && (item.reasons.contains(&Why::NotListed) || is_whole && !is_there)
+            !self.differing.contains_key(&item.item) && (is_missing(item) || is_whole && !is_there)
         });
         let open: Vec<WorkItemRef> = open.map(|item| item.item.clone()).collect();
         let known = self.known(&open.iter().collect::<Vec<_>>()).await?;

@@ -12,14 +12,16 @@
 //!   what changed goes again while it met something new on more than one page.
 //! - *A webhook arrives while its item is compared.* An answer that is older than what is known
 //!   proves nothing, and what is found twice is one delivery.
-//! - *An item is missing from a list.* It is asked for by its id; only what is gone twice, some time
-//!   apart, is taken for deleted, unless GitHub itself says so (410).
+//! - *An item is missing from a list.* It is asked for by its id, and taken for deleted only where
+//!   there is proof of that (`missing`), and only so many at once (`deletions`).
+//! - *A repository is another one, or shows no issues any more.* The walk ends with words.
 //! - *What was put in is not worked off yet.* It stays in the ledger until a later look proves it
 //!   mended; a look goes back as far as to the oldest of those.
 //!
 //! Deliberately absent: who may walk when (`schedule`), and what people did in Plane, which stays.
 
 mod comments;
+mod deletions;
 mod github;
 mod missing;
 mod plane;
@@ -35,7 +37,8 @@ use super::process_delivery::PlaneAddress;
 use super::sync_issue::IssueSync;
 use crate::clients::github_rest::GitHubRest;
 use crate::clock::Timestamp;
-use crate::drift::Walk;
+use crate::config::RepositoryName;
+use crate::drift::{Pauses, Walk};
 use crate::failure::Failure;
 use crate::quota::Class;
 use crate::store::StoreError;
@@ -63,6 +66,15 @@ pub enum Doing {
     Preview,
 }
 
+/// What becomes of what a side no longer shows without saying that it was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// It is told, and so are deletions of which there are too many at once.
+    IsTold,
+    /// It counts as deleted: a person said so.
+    IsDeleted,
+}
+
 /// Compares repositories. One for the whole process; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Reconcile {
@@ -74,6 +86,10 @@ pub struct Reconcile {
     pub apart: Duration,
     /// The longest wait for a quota.
     pub patience: Duration,
+    /// What becomes of what is missing.
+    pub missing: Missing,
+    /// How soon what was put in and mended nothing is put in again.
+    pub again: Pauses,
 }
 
 /// How far a walk is: of an estimate.
@@ -83,7 +99,15 @@ impl Reconcile {
     /// With the usual waits, asking both sides behind live changes and replays.
     pub fn new(sync: IssueSync, address: PlaneAddress) -> Self {
         let sync = sync.in_class(Class::Reconcile);
-        Self { sync, address, apart: APART, patience: PATIENCE }
+        let missing = Missing::IsTold;
+        let again = Pauses::NONE;
+        Self { sync, address, apart: APART, patience: PATIENCE, missing, again }
+    }
+
+    /// Doing so with what is missing.
+    #[must_use]
+    pub fn with_missing(self, missing: Missing) -> Self {
+        Self { missing, ..self }
     }
 
     /// Why nothing can be compared: GitHub's REST API is needed.
@@ -204,6 +228,13 @@ impl Reconcile {
             sleep(wait).await;
         }
     }
+}
+
+/// Another repository has the name of a configured one: its issues are not the ones that are known.
+pub(super) fn another(name: &RepositoryName, known: u64, now: u64) -> Failure {
+    Failure::permanent(format!(
+        "{name} is another repository at GitHub ({now}) than the one that is known here ({known}): jetbridge repo remove {name}, then jetbridge repo add it under its new name"
+    ))
 }
 
 /// A failure of our own database.

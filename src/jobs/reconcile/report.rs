@@ -40,6 +40,8 @@ pub struct Report {
     pub items: Vec<DriftItem>,
     /// Deliveries that were put in.
     pub put: u64,
+    /// Why nothing was counted as deleted, where too much would have been at once.
+    pub held_back: Option<String>,
 }
 
 impl Report {
@@ -83,6 +85,8 @@ fn word(why: &Why) -> &'static str {
         Why::Fields { .. } => "fields differ",
         Why::Back => "deleted here, there again",
         Why::NotListed => "no longer listed",
+        Why::NotShown => "no longer shown",
+        Why::CommentBack { .. } => "comments deleted here, there again",
         Why::Comment { .. } => "comments differ",
         Why::CommentNotListed { .. } => "comments no longer listed",
         Why::NoTwin => "no work item in Plane",

@@ -16,10 +16,13 @@ use crate::ids::WorkItemRef;
 use crate::jobs::sync_issue::Memory;
 use crate::sources::github::found::Finding;
 use crate::sources::{Origin, Verified, plane};
+use crate::store::found::Again;
 use crate::store::repositories::Repository;
 
 /// How far a walk over what changed goes back behind the newest that was seen: copies lag behind.
 const OVERLAP: TimeDelta = TimeDelta::minutes(5);
+/// For so long a walk over what changed goes back to what is not mended; then whole ones see to it.
+const FOLLOWED: TimeDelta = TimeDelta::hours(24);
 /// Items of the ledger that are known from the start.
 const MOST_KNOWN: i64 = 10_000;
 
@@ -52,7 +55,7 @@ pub(super) struct Walker<'a> {
     fresh: Vec<String>,
     /// What the ledger said before, and what it says now of what was looked at.
     pub(super) before: BTreeMap<WorkItemRef, DriftItem>,
-    since: HashMap<WorkItemRef, Timestamp>,
+    known_as: HashMap<WorkItemRef, DriftItem>,
     pub(super) differing: BTreeMap<WorkItemRef, DriftItem>,
     /// Issues as they were given, by number: comments need them.
     pub(super) issues: HashMap<u64, Box<RawValue>>,
@@ -71,6 +74,29 @@ pub(super) struct Compared {
     pub(super) found: Verified,
 }
 
+/// The repository as GitHub calls it now, if it is the one that is known here and shows its issues.
+async fn the_repository(
+    job: &Reconcile,
+    rest: &GitHubRest,
+    repository: &Repository,
+) -> Result<RepositoryNow, Failure> {
+    let name = &repository.name;
+    let Some(now) = job.patiently(|| rest.fetch_repository(name)).await? else {
+        return Err(Failure::permanent(format!(
+            "GitHub shows no {name} (404): check its name, and that github.token may read it"
+        )));
+    };
+    if let Some(known) = repository.github_id.filter(|known| *known != now.id) {
+        return Err(super::another(name, known, now.id));
+    }
+    if !now.has_issues {
+        return Err(Failure::permanent(format!(
+            "the issues of {name} are switched off, and nothing is taken for deleted: switch them on in its settings at GitHub, under General, Features"
+        )));
+    }
+    Ok(now)
+}
+
 impl<'a> Walker<'a> {
     pub(super) async fn begin(
         job: &'a Reconcile,
@@ -80,13 +106,7 @@ impl<'a> Walker<'a> {
     ) -> Result<Self, Failure> {
         let rest = job.rest()?;
         let store = &job.sync.store;
-        let now = job.patiently(|| rest.fetch_repository(&repository.name)).await?;
-        let Some(now) = now else {
-            return Err(Failure::permanent(format!(
-                "GitHub shows no {} (404): check its name, and that github.token may read it",
-                repository.name
-            )));
-        };
+        let now = the_repository(job, rest, repository).await?;
         let project = repository.plane_project.map(|id| id.to_string());
         let project = project.filter(|_| job.sync.plane.is_some());
         let memory = match &project {
@@ -108,7 +128,7 @@ impl<'a> Walker<'a> {
             way: UnderWay::default(),
             seen: HashSet::new(),
             fresh: Vec::new(),
-            since: before.iter().map(|item| (item.item.clone(), item.since)).collect(),
+            known_as: before.iter().map(|item| (item.item.clone(), item.clone())).collect(),
             before: before.into_iter().map(|item| (item.item.clone(), item)).collect(),
             differing: BTreeMap::new(),
             issues: HashMap::new(),
@@ -128,6 +148,8 @@ impl<'a> Walker<'a> {
         let walk = if is_first { Walk::Full } else { walk };
         let left = self.position.under_way.take();
         let left = left.filter(|left| left.walk == Walk::Full && self.purpose == Purpose::Mend);
+        // One of which nobody knows when it began may have passed by anything.
+        let left = left.filter(|left| left.began_at.is_some());
         if let Some(left) = left {
             let seen = store.drift_seen(self.repository.id).await.map_err(|e| stored(&e))?;
             self.seen = seen.into_iter().collect();
@@ -137,7 +159,8 @@ impl<'a> Walker<'a> {
                 let forgotten = store.forget_drift_seen(self.repository.id).await;
                 forgotten.map_err(|e| stored(&e))?;
             }
-            self.way = UnderWay { walk, ..UnderWay::default() };
+            let began_at = Some(self.job.sync.clock.now());
+            self.way = UnderWay { began_at, walk, ..UnderWay::default() };
             self.way.since = self.beginning(self.position.issues, "github").await?;
         }
         let known = store.count_of_projects(self.repository.id, &self.projects()).await;
@@ -169,7 +192,8 @@ impl<'a> Walker<'a> {
             return Ok(None);
         };
         let store = &self.job.sync.store;
-        let oldest = store.oldest_drift(self.repository.id, system).await;
+        let followed = self.job.sync.clock.now() - FOLLOWED;
+        let oldest = store.oldest_drift(self.repository.id, system, followed).await;
         let oldest = oldest.map_err(|e| stored(&e))?;
         Ok(Some(oldest.map_or(newest - OVERLAP, |oldest| oldest.min(newest - OVERLAP))))
     }
@@ -209,6 +233,7 @@ impl<'a> Walker<'a> {
         self.position.items = later(self.position.items, newest[2]);
         // An empty list has an end, too: whatever is made from now on is newer.
         if self.way.walk == Walk::Full {
+            self.position.full = self.way.began_at;
             let issues = *self.position.issues.get_or_insert(now - OVERLAP);
             self.position.comments.get_or_insert(issues);
         }
@@ -222,20 +247,42 @@ impl<'a> Walker<'a> {
             store.forget_drift_seen(id).await.map_err(|e| stored(&e))?;
         }
         store.keep_drift_position(id, &self.position, &[]).await.map_err(|e| stored(&e))?;
-        let full = (self.way.walk == Walk::Full).then_some(now);
+        // It saw each thing at some moment after it began, and nothing of what came later.
+        let full = self.way.began_at.filter(|_| self.way.walk == Walk::Full);
         let ended = store.end_drift_walk(id, &self.projects(), full, now).await;
         ended.map_err(|e| stored(&e))?;
-        if self.way.walk == Walk::Full {
+        if let Some(began) = full {
             // What GitHub no longer tells of lies days back, before this walk began.
-            let closed = store.close_recover_gap(&self.repository.name, now).await;
+            let closed = store.close_recover_gap(&self.repository.name, began).await;
             closed.map_err(|e| stored(&e))?;
         }
         Ok(())
     }
 
+    /// Leaves a walk that came to no good end: the next one begins anew.
+    pub(super) async fn give_up(&mut self) -> Result<(), Failure> {
+        let (store, id) = (&self.job.sync.store, self.repository.id);
+        store.forget_drift_seen(id).await.map_err(|e| stored(&e))?;
+        let position = store.drift_position(id).await.map_err(|e| stored(&e))?;
+        let position = Position { under_way: None, ..position };
+        store.keep_drift_position(id, &position, &[]).await.map_err(|e| stored(&e))
+    }
+
+    /// Asks once more whether the repository is the one that was walked over, and shows its issues.
+    pub(super) async fn same_repository(&self) -> Result<(), Failure> {
+        the_repository(self.job, self.rest, self.repository).await.map(drop)
+    }
+
+    /// Whether something came when the walk had begun.
+    pub(super) fn is_since(&self, at: Timestamp) -> bool {
+        self.way.began_at.is_some_and(|began| at >= began)
+    }
+
     /// GitHub's mark of a list, where nothing of it has to be looked at again.
     pub(super) fn mark(&self, mark: Option<&Mark>, since: Option<Timestamp>) -> Option<String> {
-        let is_settled = !self.before.values().any(DriftItem::is_mendable);
+        let followed = self.job.sync.clock.now() - FOLLOWED;
+        let is_open = |item: &DriftItem| item.is_mendable() && item.since >= followed;
+        let is_settled = !self.before.values().any(is_open);
         let mark = mark.filter(|mark| is_settled && Some(mark.since) == since)?;
         Some(mark.etag.clone())
     }
@@ -295,17 +342,20 @@ impl<'a> Walker<'a> {
                 }
                 continue;
             }
-            if reasons.iter().any(Why::is_mendable) {
-                found.push(delivery);
-            }
-            let since = self.since.get(&item).copied().unwrap_or(now);
+            let is_put = reasons.iter().any(Why::is_mendable) && self.is_due(&item, told_at, now);
+            let before = self.known_as.get(&item);
             let known = self.differing.entry(item.clone()).or_insert_with(|| DriftItem {
                 item: item.clone(),
                 key: None,
                 reasons: Vec::new(),
                 told_at: Some(told_at),
-                since,
+                since: before.map_or(now, |before| before.since),
+                put_at: None,
             });
+            if is_put {
+                found.push(delivery);
+                known.put_at = Some(now);
+            }
             known.key = known.key.take().or(key);
             known.told_at = known.told_at.min(Some(told_at));
             for why in reasons {
@@ -318,6 +368,15 @@ impl<'a> Walker<'a> {
         let changed: Vec<DriftItem> =
             changed.iter().filter_map(|item| self.differing.get(item)).cloned().collect();
         self.keep(&in_sync, &changed, found).await
+    }
+
+    /// Whether what would mend an item is put in now. What was put in and mended nothing is left
+    /// alone ever longer, except by whole walks and where its side tells something newer.
+    fn is_due(&self, item: &WorkItemRef, told_at: Timestamp, now: Timestamp) -> bool {
+        let Some(before) = self.known_as.get(item) else { return true };
+        let is_newer = before.told_at.is_none_or(|before| told_at > before);
+        let again_at = before.again_at(self.job.again);
+        self.way.walk == Walk::Full || is_newer || again_at.is_none_or(|at| at <= now)
     }
 
     pub(super) async fn keep(
@@ -336,7 +395,11 @@ impl<'a> Walker<'a> {
             put.map_err(|e| stored(&e))?;
         }
         if self.purpose == Purpose::Mend && !found.is_empty() {
-            let put = store.put_found(&found, now).await.map_err(|e| stored(&e))?;
+            let again = match self.way.walk {
+                Walk::Changes => Again::Processed,
+                Walk::Full => Again::Failed,
+            };
+            let put = store.put_found(&found, again, now).await.map_err(|e| stored(&e))?;
             self.report.add(put);
             self.job.tell_workers().await.map_err(|e| stored(&e))?;
         }

@@ -186,8 +186,7 @@ impl Recover {
             let here = self.here(&guids).await?;
             let mut place = PlaceReport::of(&looked);
             for (owner, hook, attempt) in looked.attempts {
-                let at = open.iter().position(|request| request.guid == attempt.guid);
-                let known = at.map(|at| open.swap_remove(at));
+                let known = open.remove(&attempt.guid);
                 let asked = known.as_ref().map(|r| Asked { times: r.asked, again_at: r.again_at });
                 let asked = asked.or_else(|| given_up.contains(&attempt.guid).then_some(WORN_OUT));
                 let is_here = here.get(&attempt.guid).copied().unwrap_or(Here::Missing);
@@ -201,7 +200,9 @@ impl Recover {
             }
             // What was noted by an earlier run and lies further back than this one looked.
             let own = |request: &Request| request.repository == looked.repository.name;
-            for request in open.extract_if(.., |request| own(request)) {
+            let (own, others) = open.into_values().partition::<Vec<_>, _>(own);
+            open = by_guid(others);
+            for request in own {
                 let asked = Asked { times: request.asked, again_at: request.again_at };
                 let attempt = attempt_of(&request);
                 let since = self.kept_since(now);
@@ -221,7 +222,7 @@ impl Recover {
         &self,
         task: &Task,
         now: Timestamp,
-    ) -> StoreResult<(Vec<Request>, BTreeSet<DeliveryId>)> {
+    ) -> StoreResult<(BTreeMap<DeliveryId, Request>, BTreeSet<DeliveryId>)> {
         let mut open = self.store.open_requests().await?;
         let given_up = self.store.given_up_requests(i64::MAX).await?;
         let mut stay = BTreeSet::new();
@@ -235,7 +236,7 @@ impl Recover {
         }
         let here = self.here(&open.iter().map(|request| &request.guid).collect::<Vec<_>>()).await?;
         open.retain(|request| !here.contains_key(&request.guid));
-        Ok((open, stay))
+        Ok((by_guid(open), stay))
     }
 
     async fn keep(&self, place: &PlaceReport, began: Timestamp) -> StoreResult<()> {
@@ -254,6 +255,10 @@ impl Recover {
 
 /// As often as anything is asked for, and long ago.
 const WORN_OUT: Asked = Asked { times: MOST_ASKS, again_at: Timestamp::UNIX_EPOCH };
+
+fn by_guid(requests: Vec<Request>) -> BTreeMap<DeliveryId, Request> {
+    requests.into_iter().map(|request| (request.guid.clone(), request)).collect()
+}
 
 /// What is to be noted of an attempt that is to be made again.
 fn request_of(

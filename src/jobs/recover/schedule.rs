@@ -10,12 +10,11 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::sync::watch;
-use tokio::time::{interval, sleep};
 use tracing::{info, warn};
-use uuid::Uuid;
 
 use super::{Fate, Recover, Report, Task};
 use crate::clock::{Clock, Timestamp};
+use crate::jobs::duty::{Duty, Turns, take_turns};
 use crate::spool::Spool;
 use crate::store::recovery::RecoverPlace;
 use crate::store::{Store, StoreResult};
@@ -23,8 +22,6 @@ use crate::store::{Store, StoreResult};
 const DUTY_NAME: &str = "recover";
 /// How long the duty is held without a sign of life.
 const DUTY: Duration = Duration::from_mins(1);
-/// How often it is said that it is held.
-const SIGN: Duration = Duration::from_secs(20);
 /// How often it is looked whether a run is due.
 const TURN: Duration = Duration::from_secs(10);
 
@@ -35,33 +32,20 @@ pub struct Schedule {
     clock: Clock,
     every: Duration,
     spool: Option<Spool>,
-    id: String,
+    duty: Duty,
 }
 
 impl Schedule {
     /// Every so often. While anything lies in this process's spool nothing is missing for certain.
     pub fn new(recover: Recover, every: Duration, spool: Option<Spool>) -> Self {
         let (store, clock) = (recover.store.clone(), recover.clock.clone());
-        Self { recover, store, clock, every, spool, id: Uuid::now_v7().to_string() }
+        let duty = Duty::new(&store, &clock, DUTY_NAME, DUTY);
+        Self { recover, store, clock, every, spool, duty }
     }
 
     /// Until `stop` says so.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        while !*stop.borrow() {
-            tokio::select! {
-                turned = self.turn() => if let Err(error) = turned {
-                    warn!(error = %error, "lost webhooks can't be looked for; looking again in 10 s");
-                },
-                _ = stop.changed() => break,
-            }
-            tokio::select! {
-                () = sleep(TURN) => {}
-                _ = stop.changed() => break,
-            }
-        }
-        if let Err(error) = self.store.leave(&self.id).await {
-            warn!(error = %error, "the duty could not be handed on; another process takes it in a minute");
-        }
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        take_turns(self, stop).await;
     }
 
     /// A run, if one is due and nobody else does it.
@@ -70,7 +54,7 @@ impl Schedule {
     /// When the database does not do what is asked.
     pub async fn turn(&self) -> StoreResult<Option<Report>> {
         if self.spool.as_ref().is_some_and(|spool| spool.state().said().is_some())
-            || !self.hold().await?
+            || !self.duty.hold().await?
         {
             return Ok(None);
         }
@@ -79,28 +63,12 @@ impl Schedule {
             return Ok(None);
         }
         let task = Task::of_schedule();
-        let report = tokio::select! {
-            report = self.recover.run(&task, |_| {}) => report?,
-            gone = self.keep_hold() => return gone.map(|()| None),
+        let Some(report) = self.duty.keep(self.recover.run(&task, |_| {})).await? else {
+            return Ok(None);
         };
+        let report = report?;
         say(&report, &before);
         Ok(Some(report))
-    }
-
-    async fn hold(&self) -> StoreResult<bool> {
-        let now = self.clock.now();
-        self.store.take_duty(DUTY_NAME, &self.id, now + DUTY, now).await
-    }
-
-    /// Ends when the duty is another's.
-    async fn keep_hold(&self) -> StoreResult<()> {
-        let mut signs = interval(SIGN);
-        loop {
-            signs.tick().await;
-            if !self.hold().await? {
-                return Ok(());
-            }
-        }
     }
 
     /// Whether a repository was not looked at for so long.
@@ -112,6 +80,19 @@ impl Schedule {
             let place = known.iter().find(|place| place.repository == repository.name);
             place.is_none_or(|place| before.is_some_and(|before| place.looked_at <= before))
         }))
+    }
+}
+
+impl Turns for Schedule {
+    const WHAT: &'static str = "lost webhooks can't be looked for";
+    const EVERY: Duration = TURN;
+
+    async fn take_turn(&mut self) -> StoreResult<()> {
+        self.turn().await.map(drop)
+    }
+
+    async fn leave(&self) -> StoreResult<()> {
+        self.duty.leave().await
     }
 }
 

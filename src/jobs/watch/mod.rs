@@ -20,10 +20,10 @@ use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
-use tokio::time::sleep;
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use super::duty::{Turns, take_turns};
 use super::sync_issue::IssueSync;
 use crate::alarms::{self, Changed, RHYTHM};
 use crate::clients::alarm_webhook::AlarmWebhook;
@@ -128,25 +128,10 @@ impl Watch {
         Self { canary, ..self }
     }
 
-    /// Looks until `stop` says so.
-    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        while !*stop.borrow() {
-            // Stopping waits for nobody whom an alarm is told to; the notice is due again.
-            tokio::select! {
-                turned = self.turn() => if let Err(error) = turned {
-                    warn!(error = %error, "the figures can't be looked after; looking again in 10 s");
-                },
-                _ = stop.changed() => break,
-            }
-            tokio::select! {
-                () = sleep(TURN) => {}
-                _ = stop.changed() => break,
-            }
-        }
-        // Another process goes on at once; without it one would wait a minute.
-        if let Err(error) = self.store.leave(&self.id).await {
-            warn!(error = %error, "the duty could not be handed on; another process takes it in a minute");
-        }
+    /// Looks until `stop` says so, which waits for nobody whom an alarm is told to: the notice is due
+    /// again.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        take_turns(self, stop).await;
     }
 
     /// One look.
@@ -291,6 +276,19 @@ impl Watch {
             Some(webhook) => telling::tell(&self.store, &self.clock, webhook).await,
             None => Ok(()),
         }
+    }
+}
+
+impl Turns for Watch {
+    const WHAT: &'static str = "the figures can't be looked after";
+    const EVERY: Duration = TURN;
+
+    async fn take_turn(&mut self) -> StoreResult<()> {
+        self.turn().await
+    }
+
+    async fn leave(&self) -> StoreResult<()> {
+        self.store.leave(&self.id).await
     }
 }
 

@@ -15,6 +15,9 @@ use crate::store::queue_now::Waiting;
 use crate::store::quota_accounts::KeptAccount;
 use crate::store::{Store, StoreResult};
 
+/// How long webhooks that were given up are told: longer GitHub does not keep them.
+const LOST: TimeDelta = TimeDelta::days(3);
+
 /// Reads the situation; rhythms are learned now and then, and handed in.
 pub(super) async fn read(
     store: &Store,
@@ -24,8 +27,7 @@ pub(super) async fn read(
 ) -> StoreResult<Situation> {
     let seen = store.last_seen().await?;
     let waiting = store.waiting_by_source().await?;
-    let processes = store.processes(now - GONE_AFTER).await?;
-    let works = processes.iter().any(|process| process.facts.workers > 0);
+    let works = store.somebody_works(now - GONE_AFTER).await?;
     let quotas = store.quotas(now - Duration::from_hours(1)).await?;
     Ok(Situation {
         streams: rhythms.iter().filter_map(|rhythm| stream(rhythm, &seen)).collect(),
@@ -37,6 +39,7 @@ pub(super) async fn read(
             .into_iter()
             .map(|q| Quota { client: q.seen.client, minutes: q.minutes_used_up, most: q.seen.most })
             .collect(),
+        given_up: store.recover_counts(now - LOST).await?.given_up,
         webhook_missing: webhook_missing(store, canary).await?,
         away: store.kept_accounts().await?.into_iter().filter_map(away).collect(),
     })

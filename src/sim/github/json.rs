@@ -129,7 +129,7 @@ pub(super) fn repository(at: &Instance, r: &Repository) -> Value {
             "homepage": null,
             "size": 0, "stargazers_count": 0, "watchers_count": 0,
             "language": null,
-            "has_issues": true, "has_projects": true, "has_downloads": true,
+            "has_issues": !r.issues_off, "has_projects": true, "has_downloads": true,
             "has_wiki": true, "has_pages": false,
             "forks_count": 0,
             "mirror_url": null,

@@ -37,6 +37,7 @@ pub use faults::{RequestFault, WebhookFault};
 pub use hooks::{Delivery, DeliveryEnd, NewHook, Redelivery};
 pub use rest::SeenRequest;
 pub use tokens::{Access, PushAccess, SimToken};
+pub use views::Switched;
 
 /// How a fake GitHub is set up.
 #[derive(Debug, Clone)]
@@ -104,6 +105,9 @@ pub enum SimError {
     /// The issue was deleted.
     #[error("the issue was deleted")]
     Deleted,
+    /// The repository's issues are switched off.
+    #[error("the repository's issues are switched off")]
+    IssuesOff,
     /// The issue was transferred.
     #[error("the issue was transferred")]
     Moved {

@@ -52,6 +52,8 @@ pub(super) struct Repository {
     pub(super) owner: User,
     pub(super) name: String,
     pub(super) former_names: Vec<String>,
+    /// Whether its issues are switched off.
+    pub(super) issues_off: bool,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) labels: Vec<Label>,
@@ -90,6 +92,8 @@ pub(super) struct Issue {
     pub(super) assignees: Vec<User>,
     pub(super) comments: Vec<Comment>,
     pub(super) pull: Option<Pull>,
+    /// Shown to nobody, as all that a flagged account wrote.
+    pub(super) hidden: bool,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
 }
@@ -116,6 +120,8 @@ pub(super) struct Comment {
     pub(super) id: u64,
     pub(super) body: String,
     pub(super) author: User,
+    /// Shown to nobody.
+    pub(super) hidden: bool,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
 }
@@ -214,6 +220,7 @@ impl State {
             owner,
             name: name.to_owned(),
             former_names: Vec::new(),
+            issues_off: false,
             created_at: now,
             updated_at: now,
             labels: Vec::new(),
@@ -339,6 +346,12 @@ impl Repository {
             }
             None => Err(SimError::NoIssue),
         }
+    }
+
+    /// The issue at a number, unless it is hidden.
+    pub(super) fn shown(&self, number: u64) -> Result<&Issue, SimError> {
+        let issue = self.issue(number)?;
+        if issue.hidden { Err(SimError::NoIssue) } else { Ok(issue) }
     }
 
     /// Those that are here, by number.

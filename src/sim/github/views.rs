@@ -8,6 +8,15 @@ use super::state;
 use super::{Delivery, SeenRequest, SimError, SimGitHub, json};
 use crate::sync::github::{Account, Comment, Issue, IssueLabel, IssueState};
 
+/// How a setting stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switched {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
 impl SimGitHub {
     /// Every issue and pull request that is there, by number.
     ///
@@ -81,6 +90,49 @@ impl SimGitHub {
         }
         // The number stays taken.
         here.slots.insert(number, state::Slot::Deleted);
+        Ok(())
+    }
+
+    /// Switches a repository's issues off or on again, as its settings do.
+    ///
+    /// # Errors
+    /// When there is no such repository.
+    pub fn switch_issues(&self, repository: &str, to: Switched) -> Result<(), SimError> {
+        let mut state = self.inner.lock();
+        let id = state.named(repository)?;
+        state.repository_mut(id)?.issues_off = to == Switched::Off;
+        Ok(())
+    }
+
+    /// Shows an issue, or hides it from everybody as GitHub does with what a flagged account wrote:
+    /// then it is in no list, and 404 when it is asked for.
+    ///
+    /// # Errors
+    /// When there is no such issue.
+    pub fn show_issue(&self, repository: &str, number: u64, to: Switched) -> Result<(), SimError> {
+        let mut state = self.inner.lock();
+        let id = state.named(repository)?;
+        state.issue_mut(id, number)?.hidden = to == Switched::Off;
+        Ok(())
+    }
+
+    /// The same of a comment.
+    ///
+    /// # Errors
+    /// When there is no such comment.
+    pub fn show_comment(
+        &self,
+        repository: &str,
+        comment: u64,
+        to: Switched,
+    ) -> Result<(), SimError> {
+        let mut state = self.inner.lock();
+        let id = state.named(repository)?;
+        let number = state.issue_of_comment(id, comment)?;
+        let issue = state.issue_mut(id, number)?;
+        let found =
+            issue.comments.iter_mut().find(|c| c.id == comment).ok_or(SimError::NoComment)?;
+        found.hidden = to == Switched::Off;
         Ok(())
     }
 

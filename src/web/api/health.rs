@@ -63,7 +63,7 @@ pub(in crate::web) struct Health {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Alarm)]
 pub(in crate::web) struct AlarmBody {
-    /// `dead_jobs`, `failure_rate`, `queue_stuck`, `remote_away`, `plane_webhook_off`, `silence` or `quota_used_up`.
+    /// `dead_jobs`, `failure_rate`, `queue_stuck`, `remote_away`, `plane_webhook_off`, `webhooks_lost`, `silence` or `quota_used_up`.
     kind: String,
     /// What it is about.
     subject: String,

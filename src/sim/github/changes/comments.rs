@@ -18,6 +18,7 @@ impl Change<'_> {
         }
         self.state.issue(repository, number)?;
         let comment = Comment {
+            hidden: false,
             id: self.state.next_id(),
             body: body.to_owned(),
             author: self.actor.clone(),

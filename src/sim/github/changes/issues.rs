@@ -105,6 +105,7 @@ impl Change<'_> {
             assignees: Vec::new(),
             comments: Vec::new(),
             pull: None,
+            hidden: false,
             created_at: self.now,
             updated_at: self.now,
         };

@@ -36,6 +36,7 @@ impl Change<'_> {
             assignees: Vec::new(),
             comments: Vec::new(),
             pull: Some(pull),
+            hidden: false,
             created_at: self.now,
             updated_at: self.now,
         };

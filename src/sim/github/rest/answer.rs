@@ -124,7 +124,9 @@ pub(super) fn page(request: &Request<'_>, all: &[Value]) -> Answer {
     let size = request.number_in_query("per_page").unwrap_or(DEFAULT_PAGE).clamp(1, LARGEST_PAGE);
     let number = request.number_in_query("page").unwrap_or(1).max(1);
     let pages = all.len().div_ceil(size).max(1);
-    let entries: Vec<&Value> = all.iter().skip((number - 1) * size).take(size).collect();
+    // What is hidden leaves its page shorter.
+    let entries = all.iter().skip((number - 1) * size).take(size).filter(|entry| !entry.is_null());
+    let entries: Vec<&Value> = entries.collect();
     let answer = Answer::ok(json!(entries));
     let links = [
         ("prev", number - 1, number > 1),
@@ -188,6 +190,7 @@ pub(super) fn refusal(sim: &Inner, error: &SimError, rest: &str) -> Answer {
             moved(format!("/repositories/{repository}/issues/{number}{tail}"))
         }
         SimError::Deleted => Answer::message(410, "This issue was deleted"),
+        SimError::IssuesOff => Answer::message(410, "Issues are disabled for this repo"),
         SimError::Invalid { resource, field, code } => Answer::new(
             422,
             json!({

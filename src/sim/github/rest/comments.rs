@@ -3,6 +3,7 @@
 use chrono::DateTime;
 use serde_json::Value;
 
+use super::super::state::{Comment, Issue};
 use super::super::{SimError, json};
 use super::answer::{Answer, page};
 use super::{Request, number_in};
@@ -52,9 +53,10 @@ pub(super) fn of_repository(request: &Request<'_>) -> Result<Answer, SimError> {
     let since = query("since").and_then(|t| DateTime::parse_from_rfc3339(t).ok());
     let state = request.sim.lock();
     let here = state.repository(request.repository()?)?;
-    let all = here.issues().flat_map(|issue| issue.comments.iter().map(move |c| (issue, c)));
+    let shown = here.issues().filter(|issue| !issue.hidden);
+    let all = shown.flat_map(|issue| issue.comments.iter().map(move |c| (issue, c)));
     let mut found: Vec<_> =
-        all.filter(|(_, c)| since.is_none_or(|since| c.updated_at >= since)).collect();
+        all.filter(|(_, c)| !c.hidden && since.is_none_or(|since| c.updated_at >= since)).collect();
     let by_update = query("sort") == Some("updated");
     found.sort_by_key(|(_, c)| (if by_update { c.updated_at } else { c.created_at }, c.id));
     // Without `sort` GitHub takes no notice of the direction.
@@ -70,18 +72,26 @@ pub(super) fn of_repository(request: &Request<'_>) -> Result<Answer, SimError> {
 fn list(request: &Request<'_>, number: u64) -> Result<Answer, SimError> {
     let state = request.sim.lock();
     let here = state.repository(request.repository()?)?;
-    let issue = here.issue(number)?;
+    let issue = here.shown(number)?;
     let all: Vec<Value> =
-        issue.comments.iter().map(|c| json::comment(&state.instance, here, issue, c)).collect();
+        shown(issue).map(|c| json::comment(&state.instance, here, issue, c)).collect();
     drop(state);
     Ok(page(request, &all))
+}
+
+fn shown(issue: &Issue) -> impl Iterator<Item = &Comment> {
+    issue.comments.iter().filter(|comment| !comment.hidden)
 }
 
 fn show(request: &Request<'_>, id: u64, status: u16) -> Result<Answer, SimError> {
     let state = request.sim.lock();
     let repository = request.repository()?;
-    let issue = state.issue(repository, state.issue_of_comment(repository, id)?)?;
     let here = state.repository(repository)?;
-    let comment = json::comment(&state.instance, here, issue, issue.comment(id)?);
+    let issue = here.shown(state.issue_of_comment(repository, id)?)?;
+    let comment = issue.comment(id)?;
+    if comment.hidden {
+        return Err(SimError::NoComment);
+    }
+    let comment = json::comment(&state.instance, here, issue, comment);
     Ok(Answer::new(status, comment))
 }

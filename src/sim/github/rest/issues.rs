@@ -29,7 +29,7 @@ pub(super) fn route(
 pub(super) fn show(request: &Request<'_>, number: u64, status: u16) -> Result<Answer, SimError> {
     let state = request.sim.lock();
     let here = state.repository(request.repository()?)?;
-    Ok(Answer::new(status, json::issue(&state.instance, here, here.issue(number)?)))
+    Ok(Answer::new(status, json::issue(&state.instance, here, here.shown(number)?)))
 }
 
 pub(super) fn show_pull_request(request: &Request<'_>, number: &str) -> Result<Answer, SimError> {
@@ -61,8 +61,11 @@ fn list(request: &Request<'_>) -> Result<Answer, SimError> {
     if query("direction") != Some("asc") {
         found.reverse();
     }
-    let all: Vec<Value> =
-        found.into_iter().map(|issue| json::issue(&state.instance, here, issue)).collect();
+    let shown = |issue: &Issue| match issue.hidden {
+        true => Value::Null,
+        false => json::issue(&state.instance, here, issue),
+    };
+    let all: Vec<Value> = found.into_iter().map(shown).collect();
     drop(state);
     Ok(page(request, &all))
 }

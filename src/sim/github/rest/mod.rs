@@ -332,6 +332,9 @@ fn route(request: &Request<'_>) -> Result<Answer, SimError> {
             _ => Err(SimError::NoRepository),
         };
     }
+    if path.first() == Some(&"issues") && issues_are_off(request)? {
+        return Err(SimError::IssuesOff);
+    }
     match (method, path.as_slice()) {
         ("GET", []) => show_repository(request),
         ("GET", ["issues", "comments"]) => comments::of_repository(request),
@@ -346,6 +349,10 @@ fn route(request: &Request<'_>) -> Result<Answer, SimError> {
         (_, ["hooks", rest @ ..]) => hooks::route(request, method, rest),
         _ => Err(SimError::NoRepository),
     }
+}
+
+fn issues_are_off(request: &Request<'_>) -> Result<bool, SimError> {
+    Ok(request.sim.lock().repository(request.repository()?)?.issues_off)
 }
 
 fn who_am_i(request: &Request<'_>) -> Answer {

@@ -30,6 +30,8 @@ use crate::work_items::System;
 
 /// Kinds of events that are listed.
 const MOST_EVENTS: usize = 12;
+/// Repositories of which all are told at once.
+const FEW: usize = 5;
 /// Projects that are listed.
 const MOST_FLOWS: usize = 20;
 /// Words along the bottom of a chart.
@@ -146,6 +148,18 @@ impl HealthPage {
         spans::when(at, self.health.now)
     }
 
+    /// The repositories that are told at once: all of a few, else those that somebody has to look at.
+    fn drift_shown(&self) -> Vec<&health::Drift> {
+        let drift = &self.health.drift;
+        drift.iter().filter(|one| drift.len() <= FEW || !is_settled(one)).collect()
+    }
+
+    /// The others.
+    fn drift_folded(&self) -> Vec<&health::Drift> {
+        let drift = &self.health.drift;
+        drift.iter().filter(|one| drift.len() > FEW && is_settled(one)).collect()
+    }
+
     /// How many items were compared, and how many of those that differ are not shown.
     fn compared(drift: &health::Drift) -> String {
         let number = |n: u64| spans::grouped(i64::try_from(n).unwrap_or(i64::MAX));
@@ -164,6 +178,12 @@ impl HealthPage {
     fn linked(&self) -> String {
         spans::grouped(self.health.links.total())
     }
+}
+
+/// Whether nobody has to look at how a repository stands.
+fn is_settled(drift: &health::Drift) -> bool {
+    let ledger = &drift.ledger;
+    ledger.proven_at.is_some() && ledger.differing == 0 && ledger.last_error.is_none()
 }
 
 /// `GET /health`.
