@@ -203,6 +203,7 @@ impl Rule {
             ending,
         };
         let constant = rule.priority.as_ref().and_then(Expression::constant_text);
+        let constant = constant.filter(|word| !word.is_empty());
         if let Some(Err(unknown)) = constant.map(str::parse::<Priority>) {
             return Err(RefusedRule { key: key(".set.priority"), why: unknown.to_string() });
         }

@@ -13,8 +13,9 @@ async fn send(site: &Site, path: &str, body: &Value) -> Seen {
 
 async fn with_a_delivery() -> Site {
     let site = sqlite().await;
-    let added = send(&site, "/api/v1/repositories", &json!({"repository": "octo-org/new-repo"}));
-    assert_eq!(added.await.status, StatusCode::CREATED);
+    let repository = json!({"repository": "octo-org/new-repo"});
+    let added = send(&site, "/api/v1/repositories", &repository).await;
+    assert_eq!(added.status, StatusCode::CREATED);
     let thing = issue(7, "First", "open", "2026-11-22T01:00:00Z");
     let repository = json!({"id": 42, "name": "new-repo", "full_name": "octo-org/new-repo"});
     let body = json!({"action": "opened", "issue": thing, "repository": repository});
