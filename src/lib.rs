@@ -26,6 +26,8 @@ pub mod jobs;
 
 pub mod sync;
 
+pub mod rules;
+
 pub mod quota;
 
 pub mod clients;

@@ -222,6 +222,36 @@ fn a_bad_value_is_refused_with_its_key_and_line() {
 }
 
 #[test]
+fn a_wrong_filter_or_rule_is_refused_with_its_repository_line_and_place() {
+    let two = "[[repositories]]\nname = 'a/b'\n[[repositories]]\nname = 'a/c'\n";
+    for (text, expected) in [
+        (
+            "filter = \"sender = 'x'\"",
+            "5: repositories.filter: of a/c: column 8: “=” means nothing here",
+        ),
+        (
+            "[[repositories.rules]]\nset.title = 'issue.titel'",
+            "6: repositories.rules.set.title: of a/c: column 7: “issue” has no “titel”",
+        ),
+        (
+            "[[repositories.rules]]\nwhen = 'action == \"x\"'\ndrop = true",
+            "6: repositories.rules.when: of a/c: column 1: a rule may not use “action”",
+        ),
+        (
+            "rules = [{ drop = true, sett = 1 }]",
+            "5: repositories.rules.sett: of a/c: unknown key `sett`",
+        ),
+        (
+            "[[repositories.rules]]\nname = 'x'",
+            "5: repositories.rules: of a/c: rules[1]: it does nothing",
+        ),
+    ] {
+        let shown = error(&format!("{two}{text}"));
+        assert!(shown.starts_with(&format!("jetbridge.toml:{expected}")), "{text}: {shown}");
+    }
+}
+
+#[test]
 fn a_bad_variable_is_refused_by_its_name() {
     let shown = variable_error("JETBRIDGE_WORKERS", "many");
     assert_eq!(shown, "JETBRIDGE_WORKERS: expected a whole number from 1 to 1024, not “many”");

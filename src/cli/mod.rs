@@ -24,6 +24,7 @@ mod recover;
 mod replay;
 mod repositories;
 mod retention;
+mod rules;
 mod send;
 mod serve;
 mod sync;
@@ -41,7 +42,8 @@ use crate::clock::Clock;
 use crate::config::{ConfigError, Environment, Overrides, Settings};
 use crate::store::{DatabaseUrl, Store, StoreError};
 use arguments::{
-    Cli, Command, DeliveriesCommand, RepoCommand, SendCommand, TokenCommand, WorkItemsCommand,
+    Cli, Command, DeliveriesCommand, RepoCommand, RulesCommand, SendCommand, TokenCommand,
+    WorkItemsCommand,
 };
 use audit::Deed;
 
@@ -151,6 +153,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), Failed> {
         }
         Command::Apply(arguments) => block_on(apply::run(&arguments, context)),
         Command::Backfill(arguments) => block_on(backfill::run(&arguments, context)),
+        Command::Rules(RulesCommand::Test(arguments)) => block_on(rules::test(&arguments, context)),
         Command::Recover(arguments) => block_on(recover::run(&arguments, context)),
         Command::Reconcile(arguments) => block_on(reconcile::run(&arguments, context)),
         Command::Rebuild(arguments) => block_on(rebuild::run(&arguments, context)),

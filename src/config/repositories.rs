@@ -10,6 +10,9 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
+use crate::rules::RuleConfig;
+use crate::rules::written::{filter, rules};
+
 /// `owner/name` at GitHub, which takes no notice of case.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
@@ -114,12 +117,12 @@ pub struct RepositoryConfig {
     /// Who may change whom.
     #[serde(default)]
     pub direction: Direction,
-    /// An expression that an issue must meet.
-    #[serde(default)]
+    /// An expression that an event must meet to be a reason to write to Plane.
+    #[serde(default, deserialize_with = "filter")]
     pub filter: Option<String>,
-    /// Rules in their order, as written.
-    #[serde(default)]
-    pub rules: Vec<toml::Table>,
+    /// How issues are carried over, in order.
+    #[serde(default, deserialize_with = "rules")]
+    pub rules: Vec<RuleConfig>,
     /// GitHub's words to Plane's state names.
     #[serde(default)]
     pub states: BTreeMap<String, String>,
@@ -144,7 +147,7 @@ pub struct RepositorySettings {
     pub filter: Option<String>,
     /// Rules in their order, as written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub rules: Vec<toml::Table>,
+    pub rules: Vec<RuleConfig>,
     /// GitHub's words to Plane's state names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub states: BTreeMap<String, String>,

@@ -8,6 +8,7 @@ pub mod rebuild;
 pub mod reconcile;
 pub mod recover;
 pub mod retention;
+pub mod rule_trial;
 pub mod settings;
 pub mod sync_issue;
 pub mod watch;

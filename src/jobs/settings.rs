@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::{RepositoryName, RepositorySettings};
+use crate::rules::Rulebook;
 use crate::store::people::{Counterpart, KnownPerson};
 use crate::store::{Store, StoreResult};
 use crate::sync::mapping::{Mapping, NOBODY};
@@ -33,7 +34,7 @@ type Read = (Timestamp, Arc<Known>);
 #[derive(Debug)]
 struct Known {
     revision: i64,
-    repositories: Vec<(RepositoryName, RepositorySettings)>,
+    repositories: Vec<(RepositoryName, RepositorySettings, Arc<Rulebook>)>,
     people: Vec<KnownPerson>,
 }
 
@@ -45,6 +46,8 @@ pub struct Followed {
     /// Whose words mean what. What the repository's own `users` say of an account counts before
     /// what was decided about it for all repositories.
     pub mapping: Mapping,
+    /// Its filter and rules, ready to be asked.
+    pub rulebook: Arc<Rulebook>,
 }
 
 impl CurrentSettings {
@@ -59,10 +62,11 @@ impl CurrentSettings {
     /// When the database can't be read.
     pub async fn of(&self, repository: &RepositoryName) -> StoreResult<Followed> {
         let known = self.known().await?;
-        let found = known.repositories.iter().find(|(name, _)| name == repository);
-        let settings = found.map(|(_, settings)| settings.clone()).unwrap_or_default();
+        let found = known.repositories.iter().find(|(name, ..)| name == repository);
+        let found = found.map(|(_, settings, rulebook)| (settings.clone(), Arc::clone(rulebook)));
+        let (settings, rulebook) = found.unwrap_or_default();
         let mapping = mapping(&settings, &known.people);
-        Ok(Followed { settings, mapping })
+        Ok(Followed { settings, mapping, rulebook })
     }
 
     /// Whose words mean what where a repository has these settings.
@@ -84,13 +88,25 @@ impl CurrentSettings {
         }
         let read = Arc::new(Known {
             revision,
-            repositories: self.store.repository_settings().await?,
+            repositories: with_rulebooks(self.store.repository_settings().await?),
             people: self.store.people().await?,
         });
         let kept = Some((now, Arc::clone(&read)));
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = kept;
         Ok(read)
     }
+}
+
+/// Each with its filter and rules, compiled once.
+fn with_rulebooks(
+    all: Vec<(RepositoryName, RepositorySettings)>,
+) -> Vec<(RepositoryName, RepositorySettings, Arc<Rulebook>)> {
+    let ready = |(name, settings): (RepositoryName, RepositorySettings)| {
+        let read = Rulebook::read(settings.filter.as_deref(), &settings.rules);
+        let rulebook = read.unwrap_or_else(|refused| Rulebook::unusable(refused.to_string()));
+        (name, settings, Arc::new(rulebook))
+    };
+    all.into_iter().map(ready).collect()
 }
 
 fn mapping(settings: &RepositorySettings, people: &[KnownPerson]) -> Mapping {

@@ -9,7 +9,8 @@ use super::mapping::ends_work;
 use super::markdown::title;
 use super::plan::{Base, LinkStatus, text_hash};
 use crate::sync::github::IssueState;
-use crate::work_items::{Snapshot, StateGroup};
+use crate::sync::plane::Priority;
+use crate::work_items::{Person, Snapshot, StateGroup};
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +72,7 @@ pub fn compare(
         (Field::State, of_state(github, plane, base)),
         (Field::Assignees, of_assignees(github, plane, base)),
         (Field::Labels, of_labels(github, plane, base)),
-        (Field::Priority, of_priority(plane)),
+        (Field::Priority, of_priority(plane, base)),
         (Field::Description, of_description(github, plane, base, status)),
         (Field::Comments, counts),
     ]
@@ -86,7 +87,20 @@ fn differing(github_changed: bool, plane_changed: bool) -> Agreement {
     }
 }
 
+/// Where rules made something else of what GitHub says, a side is held against itself.
+fn ruled(github_changed: bool, plane_changed: bool) -> Agreement {
+    if github_changed || plane_changed {
+        return differing(github_changed, plane_changed);
+    }
+    Agreement::Equal
+}
+
 fn of_title(github: &Snapshot, plane: &Snapshot, base: &Base) -> Agreement {
+    if let Some(own) = &base.github.own {
+        let (github_changed, plane_changed) =
+            (own.title != github.title, plane.title != base.plane.name);
+        return ruled(github_changed, plane_changed);
+    }
     let sent = title(&github.title).text;
     if plane.title == sent {
         return Agreement::Equal;
@@ -103,6 +117,11 @@ fn of_state(github: &Snapshot, plane: &Snapshot, base: &Base) -> Agreement {
     if closed == ended {
         return Agreement::Equal;
     }
+    if let Some(wish) = &base.github.wish.state
+        && plane.status.as_ref().is_some_and(|status| status.to_lowercase() == wish.to_lowercase())
+    {
+        return Agreement::Equal;
+    }
     let agreed = base.github.state.map(|state| match state {
         IssueState::Open | IssueState::Reopened => false,
         IssueState::Completed | IssueState::NotPlanned | IssueState::Duplicate => true,
@@ -111,6 +130,12 @@ fn of_state(github: &Snapshot, plane: &Snapshot, base: &Base) -> Agreement {
 }
 
 fn of_assignees(github: &Snapshot, plane: &Snapshot, base: &Base) -> Agreement {
+    if let Some(own) = &base.github.own {
+        let login = |person: &Person| person.name.clone().unwrap_or_else(|| person.id.clone());
+        let now: BTreeSet<_> = github.assignees.iter().map(login).collect();
+        let there: BTreeSet<_> = plane.assignees.iter().map(|person| person.id.clone()).collect();
+        return ruled(now != own.assignees, there != base.plane.assignees);
+    }
     let told = &base.github.assignees;
     let mut wanted = BTreeSet::new();
     for person in &github.assignees {
@@ -126,6 +151,10 @@ fn of_assignees(github: &Snapshot, plane: &Snapshot, base: &Base) -> Agreement {
 }
 
 fn of_labels(github: &Snapshot, plane: &Snapshot, base: &Base) -> Agreement {
+    if let Some(own) = &base.github.own {
+        let now: BTreeSet<_> = github.labels.iter().map(|label| label.name.clone()).collect();
+        return ruled(now != own.labels, plane.labels.len() != base.plane.labels.len());
+    }
     let told = &base.github.labels;
     for label in &github.labels {
         match told.get(&label.name.to_lowercase()) {
@@ -138,8 +167,11 @@ fn of_labels(github: &Snapshot, plane: &Snapshot, base: &Base) -> Agreement {
     if github.labels.len() == plane.labels.len() { Agreement::Equal } else { Agreement::PlanesOwn }
 }
 
-fn of_priority(plane: &Snapshot) -> Agreement {
+fn of_priority(plane: &Snapshot, base: &Base) -> Agreement {
+    let wish = base.github.wish.priority.map(Priority::as_str);
     match plane.priority.as_deref() {
+        there if wish.is_some() && there == wish => Agreement::Equal,
+        _ if wish.is_some() => Agreement::PlanesOwn,
         None | Some("none" | "") => Agreement::Equal,
         Some(_) => Agreement::OneSide,
     }
@@ -173,7 +205,7 @@ fn of_description(
 mod tests {
     use super::*;
     use crate::ids::WorkItemRef;
-    use crate::work_items::{Kind, Label, Person, System, Text, TextFormat};
+    use crate::work_items::{Kind, Label, System, Text, TextFormat};
 
     fn snapshot(system: System) -> Snapshot {
         Snapshot {
@@ -263,6 +295,30 @@ mod tests {
         assert_eq!(of(Field::Labels, &sides), Agreement::PlanesOwn);
         sides.1.labels = vec![Label { name: "defect".to_owned(), color: None }];
         assert_eq!(of(Field::Labels, &sides), Agreement::Equal);
+    }
+
+    #[test]
+    fn what_rules_made_of_it_is_equal_until_a_side_changes() {
+        let mut sides = agreed();
+        sides.2.github.own = Some(crate::sync::plan::Own {
+            title: "A title".to_owned(),
+            labels: BTreeSet::from(["p:high".to_owned()]),
+            ..crate::sync::plan::Own::default()
+        });
+        sides.0.labels = vec![Label { name: "p:high".to_owned(), color: None }];
+        sides.2.plane.name = "[o/h] A title".to_owned();
+        sides.1.title = "[o/h] A title".to_owned();
+        sides.2.github.wish.priority = Some(Priority::High);
+        sides.1.priority = Some("high".to_owned());
+        for field in [Field::Title, Field::Labels, Field::Assignees, Field::Priority] {
+            assert_eq!(of(field, &sides), Agreement::Equal, "{field:?}");
+        }
+        sides.1.title = "Mine".to_owned();
+        sides.0.labels.clear();
+        sides.1.priority = Some("low".to_owned());
+        assert_eq!(of(Field::Title, &sides), Agreement::PlanesOwn);
+        assert_eq!(of(Field::Labels, &sides), Agreement::OnItsWay);
+        assert_eq!(of(Field::Priority, &sides), Agreement::PlanesOwn);
     }
 
     #[test]

@@ -107,6 +107,18 @@ impl<'a> Resolved<'a> {
         found.ok_or(Finding::NoStateFits { state: of })
     }
 
+    /// The state that a rule names.
+    ///
+    /// # Errors
+    /// When the project has none of that name.
+    pub fn state_called(&self, wanted: &str) -> Result<&'a ProjectState, Finding> {
+        let states = &self.project.states;
+        states.iter().find(|state| same(&state.name, wanted)).ok_or_else(|| Finding::NoRuledState {
+            wanted: wanted.to_owned(),
+            existing: states.iter().map(|state| state.name.clone()).collect(),
+        })
+    }
+
     /// A state of the project by its id.
     pub fn state_by_id(&self, id: &str) -> Option<&'a ProjectState> {
         self.project.states.iter().find(|state| state.id == id)

@@ -2,6 +2,8 @@
 //! REST's terms (references are ids).
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,58 @@ use crate::work_items::StateGroup;
 
 /// `external_source` of everything that Jetbridge makes in Plane.
 pub const EXTERNAL_SOURCE: &str = "github";
+
+/// How soon a work item is to be worked on, in Plane's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// `urgent`.
+    Urgent,
+    /// `high`.
+    High,
+    /// `medium`.
+    Medium,
+    /// `low`.
+    Low,
+    /// `none`.
+    None,
+}
+
+impl Priority {
+    const ALL: [Self; 5] = [Self::Urgent, Self::High, Self::Medium, Self::Low, Self::None];
+
+    /// Plane's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Urgent => "urgent",
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+            Self::None => "none",
+        }
+    }
+}
+
+impl fmt::Display for Priority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no priority.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no priority “{0}”: use urgent, high, medium, low or none")]
+pub struct UnknownPriority(String);
+
+impl FromStr for Priority {
+    type Err = UnknownPriority;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPriority> {
+        let word = text.trim().to_lowercase();
+        let found = Self::ALL.into_iter().find(|priority| priority.as_str() == word);
+        found.ok_or_else(|| UnknownPriority(text.to_owned()))
+    }
+}
 
 /// A work item as it is now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +79,9 @@ pub struct Item {
     pub labels: BTreeSet<String>,
     /// Ids of users.
     pub assignees: BTreeSet<String>,
+    /// How soon; `None` for a word that is not known here.
+    #[serde(default)]
+    pub priority: Option<Priority>,
     /// The id at the external source: GitHub's numeric issue id.
     pub external_id: Option<String>,
     /// [`EXTERNAL_SOURCE`] for what we made.
@@ -44,6 +101,9 @@ pub struct NewItem {
     pub labels: BTreeSet<String>,
     /// Ids of users.
     pub assignees: BTreeSet<String>,
+    /// How soon; Plane's own choice without one.
+    #[serde(default)]
+    pub priority: Option<Priority>,
     /// GitHub's numeric issue id.
     pub external_id: String,
 }
@@ -61,6 +121,9 @@ pub struct ItemChange {
     pub labels: Option<BTreeSet<String>>,
     /// All assignees' ids: Plane replaces the whole list.
     pub assignees: Option<BTreeSet<String>>,
+    /// How soon.
+    #[serde(default)]
+    pub priority: Option<Priority>,
 }
 
 impl ItemChange {

@@ -11,7 +11,8 @@ use utoipa::openapi::{OpenApi as Document, RefOr};
 use utoipa::{Modify, OpenApi};
 
 use super::api::{
-    audit, deliveries, drift, health, live, people, replay, repositories, stats, tokens, work_items,
+    audit, deliveries, drift, health, live, people, replay, repositories, rules, stats, tokens,
+    work_items,
 };
 use super::error::{Problem, ProblemKind};
 use super::for_programs;
@@ -43,6 +44,7 @@ use super::state::WebState;
         people::list,
         people::decide,
         people::forget,
+        rules::test,
         stats::show,
         health::show,
         tokens::list,

@@ -39,6 +39,9 @@ const VIEWER: &[&str] = &[
     "GET /repositories",
     "GET /repositories/{owner}/{name}",
     "GET /people",
+    "GET /rules",
+    "POST /rules",
+    "POST /api/v1/rules/test",
     "GET /access",
     "POST /access/sessions/end",
 ];

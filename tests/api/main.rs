@@ -11,4 +11,5 @@ mod paging;
 mod problems;
 mod replay;
 mod repositories;
+mod rules;
 mod twins;

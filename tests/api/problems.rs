@@ -157,6 +157,7 @@ async fn the_documentation_lists_exactly_the_routes() {
             "post /api/v1/deliveries/{source}/{delivery_id}/replay",
             "post /api/v1/people",
             "post /api/v1/repositories",
+            "post /api/v1/rules/test",
             "post /api/v1/tokens",
         ]
     );

@@ -73,6 +73,7 @@ fn creation() -> Write {
         state: None,
         labels: BTreeSet::new(),
         assignees: BTreeSet::new(),
+        priority: None,
         external_id: "1".to_owned(),
     };
     Write::CreateItem { item, new_labels: BTreeSet::new() }

@@ -14,4 +14,5 @@ mod items;
 mod limits;
 mod replays;
 mod repositories;
+mod rules;
 mod site;

@@ -74,6 +74,7 @@ pub fn new_item(external_id: &str) -> NewItem {
         state: None,
         labels: BTreeSet::new(),
         assignees: BTreeSet::new(),
+        priority: None,
         external_id: external_id.to_owned(),
     }
 }

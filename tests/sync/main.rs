@@ -16,6 +16,7 @@ mod order;
 mod outages;
 mod people;
 mod quota;
+mod ruled;
 mod rules;
 mod sharing;
 mod world;

@@ -6,5 +6,6 @@ mod comments;
 mod mapping;
 mod model;
 mod properties;
+mod ruled;
 mod rules;
 mod settling;

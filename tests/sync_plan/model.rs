@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jetbridge::rules::{Rulebook, Verdict};
 use jetbridge::sync::github::{Account, Issue, IssueLabel, IssueState};
 use jetbridge::sync::mapping::{Mapping, Resolved};
 use jetbridge::sync::plan::{
@@ -10,7 +11,7 @@ use jetbridge::sync::plan::{
     resume, settle,
 };
 use jetbridge::sync::plane::{
-    EXTERNAL_SOURCE, Item, ItemChange, Member, Project, ProjectLabel, ProjectState,
+    EXTERNAL_SOURCE, Item, ItemChange, Member, Priority, Project, ProjectLabel, ProjectState,
 };
 use jetbridge::work_items::StateGroup;
 
@@ -105,6 +106,7 @@ pub fn merge(base: &str, ours: &str, theirs: &str) -> TextMerge {
 pub struct World {
     pub issue: Issue,
     pub mapping: Mapping,
+    pub rulebook: Rulebook,
     pub project: Project,
     pub item: Option<Item>,
     pub link: Option<Link>,
@@ -129,6 +131,7 @@ impl World {
         Self {
             issue: issue(),
             mapping: Mapping::default(),
+            rulebook: Rulebook::default(),
             project: project(),
             item: None,
             link: None,
@@ -155,9 +158,12 @@ impl World {
     }
 
     pub fn plan_when_gone(&self, when_gone: WhenGone) -> Plan {
+        let verdict = self.rulebook.applied("octo/hello", &self.issue).unwrap();
+        let Verdict::Carried(carried) = verdict else { panic!("these rules drop nothing") };
         plan(&Sides {
-            issue: &self.issue,
-            rendered: &render(&self.issue),
+            issue: &carried.issue,
+            rendered: &render(&carried.issue),
+            ruled: &carried.ruled,
             link: self.link.as_ref(),
             item: self.item.as_ref(),
             mapping: Resolved::new(&self.mapping, &self.project),
@@ -251,6 +257,7 @@ impl World {
                     state: Some("backlog".to_owned()),
                     labels: BTreeSet::new(),
                     assignees: BTreeSet::new(),
+                    priority: Some(Priority::None),
                     external_id: Some(item.external_id.clone()),
                     external_source: Some(EXTERNAL_SOURCE.to_owned()),
                 };
@@ -260,6 +267,7 @@ impl World {
                     state: item.state.clone(),
                     labels: Some(item.labels.clone()),
                     assignees: Some(item.assignees.clone()),
+                    priority: item.priority,
                 };
                 (made, change)
             }
@@ -272,6 +280,7 @@ impl World {
             item.description_html = if begins { html } else { format!("{}{html}", self.rewrites) };
         }
         item.state = change.state.or(item.state);
+        item.priority = change.priority.or(item.priority);
         item.labels = change.labels.unwrap_or(item.labels);
         if let Some(assignees) = change.assignees {
             item.assignees = assignees.difference(&self.guests).cloned().collect();

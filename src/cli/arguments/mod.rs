@@ -8,6 +8,7 @@ mod keeping;
 mod recover;
 mod replay;
 mod repositories;
+mod rules;
 mod send;
 mod tokens;
 
@@ -34,6 +35,7 @@ pub(super) use replay::ReplayArguments;
 pub(super) use repositories::{
     IssueName, RepoAddArguments, RepoArguments, RepoCommand, SyncArguments,
 };
+pub(super) use rules::{RulesCommand, RulesTestArguments};
 pub(super) use send::{
     GithubEvent, PlaneEvent, SampleState, SendCommand, SendGithubArguments, SendPlaneArguments,
 };
@@ -117,6 +119,9 @@ pub(super) enum Command {
     Recover(RecoverArguments),
     /// Compare both sides with what is known here, and mend what differs
     Reconcile(ReconcileArguments),
+    /// Try a repository's filter and rules on what it has sent
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Derive the board anew from the inbox; compare it, or put it in place
     Rebuild(RebuildArguments),
     /// Let go now of what is older than retention.* says (serve does it too)

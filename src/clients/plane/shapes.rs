@@ -16,6 +16,7 @@ pub(super) struct ItemAnswer {
     state: Option<String>,
     labels: BTreeSet<String>,
     assignees: BTreeSet<String>,
+    priority: Option<String>,
     external_id: Option<String>,
     external_source: Option<String>,
 }
@@ -29,6 +30,7 @@ impl From<ItemAnswer> for Item {
             state: answer.state,
             labels: answer.labels,
             assignees: answer.assignees,
+            priority: answer.priority.and_then(|word| word.parse().ok()),
             external_id: answer.external_id,
             external_source: answer.external_source,
         }

@@ -38,6 +38,9 @@ impl PlaneClient {
         if let Some(state) = &item.state {
             body["state"] = json!(state);
         }
+        if let Some(priority) = item.priority {
+            body["priority"] = json!(priority);
+        }
         let answer = self.exchange(Method::POST, url, Some(body)).await?;
         Ok(answer.creation::<ItemAnswer>()?.map(Into::into))
     }
@@ -50,7 +53,7 @@ impl PlaneClient {
         change: &ItemChange,
     ) -> Result<Item, Refusal> {
         let url = self.project_url(project, &["work-items", &id(item)?])?;
-        let ItemChange { name, description_html, state, labels, assignees } = change;
+        let ItemChange { name, description_html, state, labels, assignees, priority } = change;
         let mut body = Map::new();
         let mut put = |field: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -62,6 +65,7 @@ impl PlaneClient {
         put("state", state.as_ref().map(|state| json!(state)));
         put("labels", labels.as_ref().map(|labels| json!(labels)));
         put("assignees", assignees.as_ref().map(|assignees| json!(assignees)));
+        put("priority", priority.map(|priority| json!(priority)));
         let answer = self.exchange(Method::PATCH, url, Some(Value::Object(body))).await?;
         Ok(answer.object::<ItemAnswer>()?.into())
     }

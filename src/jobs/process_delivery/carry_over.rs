@@ -10,9 +10,11 @@ use std::task::Poll;
 
 use tracing::{error, warn};
 
+use super::filter::{Judged, judged};
 use super::{Known, Processor, Reading, Worked, ended, ends, entry, guarded, unstored, with_json};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
+use crate::figures::Figure;
 use crate::ids::{CommentRef, JobId, Lane, Lease, WorkItemRef};
 use crate::jobs::sync_issue::{Report, Target, Told, of_database};
 use crate::metrics::OfKind;
@@ -71,7 +73,14 @@ impl Processor {
     /// Brings the one issue that `jobs` tell of in step, all under `lease`.
     pub async fn sync(&self, lease: Lease, jobs: Vec<ClaimedJob>) -> Worked {
         let item = jobs.first().and_then(|job| issue_of(job.lane.as_ref()?));
+        let followed = match self.followed_by(&jobs).await {
+            Ok(followed) => followed,
+            Err(error) => return unstored(&error),
+        };
+        let judged = judged(&jobs, followed.as_ref());
+        let last_admitted = judged.iter().rposition(|judged| matches!(judged, Judged::Admitted));
         let carried = match &item {
+            _ if last_admitted.is_none() => Ok(Report::default()),
             // Whatever it is that takes workers down, it is not tried once more.
             _ if jobs.iter().all(is_given_up) => Err(Failure::permanent(format!(
                 "gave up: {MOST_BEGUN} workers died or hung while they brought its issue in step"
@@ -83,9 +92,18 @@ impl Processor {
         let mut finished: Vec<_> = jobs
             .iter()
             .enumerate()
-            .map(|(at, job)| {
-                let last = jobs.last().filter(|_| at + 1 < jobs.len());
-                self.synced(job, item.clone(), &carried, last, now)
+            .zip(&judged)
+            .map(|((at, job), judged)| match judged {
+                Judged::Admitted => {
+                    let last = last_admitted.filter(|last| at < *last).and_then(|at| jobs.get(at));
+                    self.synced(job, item.clone(), &carried, last, now)
+                }
+                Judged::LeftOut(why) => {
+                    let (outcome, result) = (EntryOutcome::Ignored, why.clone());
+                    let entry = entry(job, item.clone(), now, outcome, result.clone());
+                    ended(job, End::Done { result }, entry)
+                }
+                Judged::Broken(failure) => self.failed(job, item.clone(), failure),
             })
             .collect();
         wait_together(&mut finished);
@@ -94,15 +112,27 @@ impl Processor {
                 self.metrics.sync_writes.get_or_create(&OfKind { kind }).inc();
             }
         }
-        if let (Ok(report), Some(newest)) = (&carried, finished.last_mut()) {
-            newest.entry.changes = self.show_asked(report).await;
+        if let (Ok(report), Some(at)) = (&carried, last_admitted) {
+            finished[at].entry.changes = self.show_asked(report).await;
         }
-        let figures = ends::carried(jobs.iter().zip(&finished));
-        let changed = Changed { figures: &figures, ..Changed::default() };
-        match self.store.finish_jobs(lease, &finished, changed).await {
+        let is_left_out = judged.iter().map(|judged| matches!(judged, Judged::LeftOut(_)));
+        let figures = ends::carried(jobs.iter().zip(&finished).zip(is_left_out));
+        self.end_sync(lease, &jobs, &finished, &figures).await
+    }
+
+    /// Commits how the jobs of one issue ended.
+    async fn end_sync(
+        &self,
+        lease: Lease,
+        jobs: &[ClaimedJob],
+        finished: &[Finished],
+        figures: &[Figure],
+    ) -> Worked {
+        let changed = Changed { figures, ..Changed::default() };
+        match self.store.finish_jobs(lease, finished, changed).await {
             Ok(Finish::Committed) => {
-                self.count(&figures);
-                for (job, finished) in jobs.iter().zip(&finished) {
+                self.count(figures);
+                for (job, finished) in jobs.iter().zip(finished) {
                     self.report(job, finished);
                 }
             }

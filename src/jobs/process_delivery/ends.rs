@@ -35,15 +35,16 @@ pub(super) fn figures<'a, 'b>(
 }
 
 /// The figures of deliveries that were carried over. Those that had nothing left to write are done
-/// all the same: their issue is in step.
+/// all the same: their issue is in step; those that a filter left out are not.
 pub(super) fn carried<'a>(
-    ended: impl IntoIterator<Item = (&'a ClaimedJob, &'a Finished)>,
+    ended: impl IntoIterator<Item = ((&'a ClaimedJob, &'a Finished), bool)>,
 ) -> Vec<Figure> {
-    let figure = |(job, finished): (&ClaimedJob, &Finished)| {
+    let figure = |((job, finished), is_left_out): ((&ClaimedJob, &Finished), bool)| {
         if job.origin != Origin::Webhook {
             return None;
         }
         let ended = match &finished.end {
+            End::Done { .. } if is_left_out => Ended::Ignored,
             End::Done { .. } => done(job),
             End::Dead { .. } => Ended::Failed,
             End::Handed { .. } | End::Again { .. } => return None,

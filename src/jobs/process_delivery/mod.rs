@@ -12,6 +12,7 @@ mod asked_state;
 mod carry_over;
 mod echo;
 mod ends;
+mod filter;
 mod github;
 mod plane;
 

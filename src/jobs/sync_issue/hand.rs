@@ -2,6 +2,7 @@
 //! over, and commits what the link is from then on.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use tracing::{info, warn};
 
@@ -11,6 +12,7 @@ use super::{HOLD, IssueSync, Report, Target, Told, overtaken, stored};
 use crate::clients::plane::PlaneClient;
 use crate::failure::Failure;
 use crate::ids::{DeliveryId, Lease};
+use crate::rules::{Broken, Rulebook, Verdict};
 use crate::sources::Source;
 use crate::store::intents::{IntentEnd, IntentId, NewIntent, Recorded};
 use crate::store::links::{IssueLink, LinkUpdate, Save};
@@ -19,7 +21,7 @@ use crate::sync::mapping::{Mapping, Resolved};
 use crate::sync::markdown;
 use crate::sync::merge::{Merge, merge};
 use crate::sync::plan::{
-    Base, CommentLink, Expected, Gone, Link, LinkStatus, Plan, Rendered, Sides, TextMerge,
+    Base, CommentLink, Expected, Gone, Link, LinkStatus, Plan, Rendered, Ruled, Sides, TextMerge,
     WhenGone, Write, plan, plan_gone, resume, resume_comment,
 };
 use crate::sync::plane::{EXTERNAL_SOURCE, Item, Project};
@@ -35,6 +37,9 @@ pub(super) struct Hand<'a> {
     /// The newest of the deliveries that it works for.
     cause: Option<(Source, DeliveryId)>,
     pub(super) report: Report,
+    pub(super) rulebook: Arc<Rulebook>,
+    /// What rules add to the issue that they made.
+    ruled: Ruled,
 }
 
 impl<'a> Hand<'a> {
@@ -46,8 +51,9 @@ impl<'a> Hand<'a> {
         lease: Lease,
         attempt: u32,
     ) -> Self {
-        let (cause, report) = (None, Report::default());
-        Self { sync, plane, mapping, link, lease, attempt, cause, report }
+        let (cause, report, ruled) = (None, Report::default(), Ruled::default());
+        let rulebook = Arc::default();
+        Self { sync, plane, mapping, link, lease, attempt, cause, report, rulebook, ruled }
     }
 
     pub(super) fn into_report(self) -> Report {
@@ -62,7 +68,17 @@ impl<'a> Hand<'a> {
     ) -> Result<(), Failure> {
         self.cause.clone_from(&told.cause);
         self.resume().await?;
-        let now = Box::pin(self.sync.github_now(target, told, self.link.github_updated_at)).await?;
+        let known = self.link.github_updated_at;
+        let mut now = Box::pin(self.sync.github_now(target, told, known)).await?;
+        let asked = now.asked();
+        if let GithubNow::Present(present) = &mut now
+            && let Some(rule) = self.rule(&mut present.issue)?
+        {
+            let name = &target.repository.name;
+            self.report = Report::idle(format!("left out by the rule “{rule}” of {name}"));
+            self.report.asked = asked;
+            return Ok(());
+        }
         match &now {
             GithubNow::Gone(gone) => self.end(gone).await,
             GithubNow::Unknown => {
@@ -72,8 +88,24 @@ impl<'a> Hand<'a> {
             GithubNow::Present(present) if self.is_stale(present) => self.catch_up(present).await,
             GithubNow::Present(present) => self.follow(present, when_gone).await,
         }?;
-        self.report.asked = now.asked();
+        self.report.asked = asked;
         Ok(())
+    }
+
+    /// Makes of the issue what the repository's rules want; the name of the rule that drops it.
+    fn rule(&mut self, issue: &mut Issue) -> Result<Option<String>, Failure> {
+        let repository = &self.link.key.repository;
+        let verdict =
+            self.rulebook.applied(repository, issue).map_err(|b| broken(&b, repository))?;
+        match verdict {
+            Verdict::Dropped { rule } => Ok(Some(rule)),
+            Verdict::Carried(carried) => {
+                *issue = carried.issue;
+                self.ruled = carried.ruled;
+                self.report.rules = carried.rules;
+                Ok(None)
+            }
+        }
     }
 
     /// Whether a later state was carried over before.
@@ -224,7 +256,8 @@ impl<'a> Hand<'a> {
         when_gone: WhenGone,
     ) -> Plan {
         let mapping = Resolved::new(&self.mapping, project);
-        plan(&Sides { issue, rendered, link, item, mapping, merge: &merged, when_gone })
+        let ruled = &self.ruled;
+        plan(&Sides { issue, rendered, link, item, mapping, ruled, merge: &merged, when_gone })
     }
 
     async fn item(
@@ -346,6 +379,11 @@ impl<'a> Hand<'a> {
     }
 }
 
+/// A rule that comes to nothing is mended by a person, who then replays.
+pub(in crate::jobs) fn broken(broken: &Broken, repository: &str) -> Failure {
+    Failure::permanent(format!("{broken} (of {repository}); mend it, then replay"))
+}
+
 pub(super) fn rendered(issue: &Issue) -> Rendered {
     let title = markdown::title(&issue.title);
     Rendered {
@@ -365,6 +403,7 @@ pub(super) fn remembered_item(link: &Link, issue: &Issue) -> Item {
         state: plane.state.clone(),
         labels: plane.labels.clone(),
         assignees: plane.assignees.clone(),
+        priority: plane.priority,
         external_id: Some(issue.id.to_string()),
         external_source: Some(EXTERNAL_SOURCE.to_owned()),
     }

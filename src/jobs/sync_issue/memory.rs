@@ -9,6 +9,7 @@ use super::{IssueSync, stored};
 use crate::config::RepositoryName;
 use crate::failure::Failure;
 use crate::jobs::settings::Followed;
+use crate::rules::{Rulebook, Verdict};
 use crate::store::links::IssueLink;
 use crate::sync::github::Issue;
 use crate::sync::mapping::{Mapping, Resolved};
@@ -20,6 +21,7 @@ use crate::sync::plane::Project;
 pub struct Memory {
     mapping: Mapping,
     project: Arc<Project>,
+    rulebook: Arc<Rulebook>,
 }
 
 impl IssueSync {
@@ -35,9 +37,9 @@ impl IssueSync {
     ) -> Result<Option<Memory>, Failure> {
         let Some(plane) = &self.plane else { return Ok(None) };
         let project = self.projects.project(plane, project).await.map_err(|r| refused(&r))?;
-        let Followed { mapping, .. } =
+        let Followed { mapping, rulebook, .. } =
             self.settings.of(repository).await.map_err(|e| stored(&e))?;
-        Ok(Some(Memory { mapping, project }))
+        Ok(Some(Memory { mapping, project, rulebook }))
     }
 }
 
@@ -49,9 +51,16 @@ impl Memory {
     /// What is left to be written, one line each; nothing where both sides are in step.
     pub fn outstanding(&self, issue: &Issue, link: &IssueLink) -> Vec<String> {
         let Some(known) = link.link() else { return Vec::new() };
+        let carried = match self.rulebook.applied(&link.key.repository, issue) {
+            Ok(Verdict::Carried(carried)) => carried,
+            Ok(Verdict::Dropped { .. }) => return Vec::new(),
+            Err(broken) => return vec![broken.to_string()],
+        };
+        let issue = &carried.issue;
         let (rendered, item) = (rendered(issue), remembered_item(&known, issue));
         let planned = plan(&Sides {
             issue,
+            ruled: &carried.ruled,
             rendered: &rendered,
             link: Some(&known),
             item: Some(&item),

@@ -55,6 +55,7 @@ use crate::sync::plan::WhenGone;
 use asking::refused;
 pub use foresee::Foreseen;
 use hand::Hand;
+pub(super) use hand::broken;
 pub use memory::Memory;
 pub use projects::Projects;
 pub use report::Report;
@@ -131,9 +132,10 @@ impl IssueSync {
         };
         let (link, lease) = self.held(&key).await?;
         let id = link.id;
-        let Followed { mapping, .. } =
+        let Followed { mapping, rulebook, .. } =
             self.settings.of(&target.repository.name).await.map_err(|e| stored(&e))?;
         let mut hand = Hand::new(self, plane, mapping, link, lease, attempt);
+        hand.rulebook = rulebook;
         let done = Box::pin(hand.bring_in_step(target, told, when_gone)).await;
         if let Err(failure) = &done {
             hand.note_failure(failure).await;

@@ -15,6 +15,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The issue as GitHub told it when it was asked, for the board.
     pub asked: Option<Box<Issue>>,
+    /// The rules that were for it.
+    pub rules: Vec<String>,
     /// Why nothing was to be done at all.
     idle: Option<String>,
 }
@@ -49,6 +51,9 @@ impl Report {
         } else {
             format!("written to Plane: {}", self.writes.join("; "))
         }];
+        if !self.rules.is_empty() {
+            parts.push(format!("By the rules {}", self.rules.join(", ")));
+        }
         parts.extend(self.findings.iter().map(Finding::to_string));
         parts.join(". ")
     }

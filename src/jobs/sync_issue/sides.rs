@@ -54,9 +54,11 @@ pub(super) enum GithubNow {
 
 impl GithubNow {
     /// The issue, if GitHub itself was asked for it.
-    pub(super) fn asked(self) -> Option<Box<Issue>> {
+    pub(super) fn asked(&self) -> Option<Box<Issue>> {
         match self {
-            Self::Present(present) if present.arrival.is_none() => Some(Box::new(present.issue)),
+            Self::Present(present) if present.arrival.is_none() => {
+                Some(Box::new(present.issue.clone()))
+            }
             Self::Present(_) | Self::Gone(_) | Self::Unknown => None,
         }
     }

@@ -5,6 +5,7 @@
 //! repository's id and the number, so these two name it.
 
 pub mod closing;
+pub mod facts;
 pub mod found;
 pub mod normalize;
 pub mod payload;

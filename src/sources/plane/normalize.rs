@@ -192,6 +192,10 @@ pub fn sync_item(event: &Event) -> Option<plane::Item> {
             .map(|label| label.id.clone())
             .collect::<Option<_>>()?,
         assignees: item.assignees.as_ref()?.iter().map(|a| a.id.clone()).collect::<Option<_>>()?,
+        priority: match &item.priority {
+            Priority::Word(word) => word.parse().ok(),
+            Priority::Unset | Priority::Unsaid => None,
+        },
         external_id: Some(item.github_issue.clone()?),
         external_source: Some(plane::EXTERNAL_SOURCE.to_owned()),
     })

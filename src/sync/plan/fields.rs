@@ -7,7 +7,7 @@ use super::sets::{SetBase, Target, Wanted, merge_sets};
 use super::{Base, Expected, Finding, LinkStatus, Plan, SentText, Sides, TextMerge, Write};
 use crate::sync::github::{Issue, IssueState};
 use crate::sync::mapping::{LabelTarget, NewLabel, Resolved, ends_work};
-use crate::sync::plane::{Item, ItemChange, NewItem, ProjectState};
+use crate::sync::plane::{Item, ItemChange, NewItem, Priority, ProjectState};
 
 /// A plan in the making.
 pub(super) struct Draft<'a> {
@@ -48,6 +48,8 @@ impl<'a> Draft<'a> {
         self.state(sides);
         self.labels(sides);
         self.assignees(sides);
+        self.priority(sides);
+        self.base.github.own.clone_from(&sides.ruled.own);
     }
 
     fn title(&mut self, sides: &Sides<'_>) {
@@ -112,16 +114,24 @@ impl<'a> Draft<'a> {
     }
 
     fn state(&mut self, sides: &Sides<'_>) {
-        let now = sides.issue.state;
-        let unchanged = self.base.github.state.is_some_and(|before| same_end(before, now));
+        let (now, wish) = (sides.issue.state, &sides.ruled.wish.state);
+        let unchanged = match (wish, &self.base.github.wish.state) {
+            (None, None) => self.base.github.state.is_some_and(|before| same_end(before, now)),
+            (wish, before) => wish == before,
+        };
         if unchanged {
             self.base.github.state = Some(now);
             return;
         }
-        match sides.mapping.state(now) {
+        let (target, fit) = match wish {
+            Some(name) => (sides.mapping.state_called(name), Fit::Exact),
+            None => (sides.mapping.state(now), Fit::Group),
+        };
+        match target {
             Ok(target) => {
-                self.move_to(target, sides.mapping);
+                self.move_to(target, fit, sides.mapping);
                 self.base.github.state = Some(now);
+                self.base.github.wish.state.clone_from(wish);
             }
             Err(finding) => self.findings.push(finding),
         }
@@ -134,13 +144,14 @@ impl<'a> Draft<'a> {
             return;
         }
         match mapping.state(IssueState::NotPlanned) {
-            Ok(target) => self.move_to(target, mapping),
+            Ok(target) => self.move_to(target, Fit::Group, mapping),
             Err(finding) => self.findings.push(finding),
         }
         self.base.github.state = Some(IssueState::NotPlanned);
+        self.base.github.wish.state = None;
     }
 
-    fn move_to(&mut self, target: &ProjectState, mapping: Resolved<'_>) {
+    fn move_to(&mut self, target: &ProjectState, fit: Fit, mapping: Resolved<'_>) {
         let Some(item) = self.item else {
             self.change.state = Some(target.id.clone());
             self.base.plane.state = Some(target.id.clone());
@@ -148,7 +159,7 @@ impl<'a> Draft<'a> {
         };
         let moved_by_a_person = item.state != self.base.plane.state;
         let current = item.state.as_deref().and_then(|id| mapping.state_by_id(id));
-        let says_the_same = current.is_some_and(|current| say_the_same(current, target));
+        let says_the_same = fit == Fit::Group && current.is_some_and(|c| say_the_same(c, target));
         if item.state.as_ref() == Some(&target.id) || (moved_by_a_person && says_the_same) {
             self.base.plane.state.clone_from(&item.state);
             return;
@@ -207,6 +218,24 @@ impl<'a> Draft<'a> {
         self.base.our_assignees = merged.ours;
     }
 
+    fn priority(&mut self, sides: &Sides<'_>) {
+        let wish = sides.ruled.wish.priority;
+        if wish == self.base.github.wish.priority {
+            return;
+        }
+        self.base.github.wish.priority = wish;
+        let Some(wanted) = wish else { return };
+        let current = self.item.and_then(|item| item.priority);
+        if current != Some(wanted) {
+            let agreed = self.base.plane.priority.unwrap_or(Priority::None);
+            let chosen = current.filter(|current| *current != agreed);
+            let finding = chosen.map(|was| Finding::PriorityOverridden { was, now: wanted });
+            self.findings.extend(finding);
+            self.change.priority = Some(wanted);
+        }
+        self.base.plane.priority = Some(wanted);
+    }
+
     pub(super) fn into_plan(self, sides: &Sides<'_>) -> Plan {
         let url = &sides.issue.html_url;
         let linked = self.base.link_url.as_ref() == Some(url);
@@ -242,6 +271,7 @@ impl<'a> Draft<'a> {
             state: change.state,
             labels: change.labels.unwrap_or_default(),
             assignees: change.assignees.unwrap_or_default(),
+            priority: change.priority,
             external_id: issue.id.to_string(),
         };
         let new_labels = self.new_label_names();
@@ -270,6 +300,15 @@ impl<'a> Draft<'a> {
             },
         }
     }
+}
+
+/// How near a state has to be to the one that is wanted, where a person chose it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    /// It says the same of the issue.
+    Group,
+    /// It is the one.
+    Exact,
 }
 
 /// Hash of what the description is made of: the text, and a cut title, which it tells whole.

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::sync::github::IssueState;
+use crate::sync::plane::Priority;
 
 /// Something worth a line on the item's timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -30,6 +31,11 @@ pub enum Finding {
         "states.{key} is “{wanted}”, which Plane's project does not have: choose one of {}", existing.join(", ")
     )]
     NoSuchState { key: String, wanted: String, existing: Vec<String> },
+    /// A rule wants a state that the project does not have.
+    #[error(
+        "a rule sets the state “{wanted}”, which Plane's project does not have: choose one of {}", existing.join(", ")
+    )]
+    NoRuledState { wanted: String, existing: Vec<String> },
     /// The project has no state of the group that is needed.
     #[error(
         "Plane's project has no state for {}: name one in the repository's states", words(*state)
@@ -49,6 +55,9 @@ pub enum Finding {
     /// GitHub's new state replaced one that a person had chosen in Plane.
     #[error("GitHub's new state moved the item from “{was}”, chosen in Plane, to “{now}”")]
     StateOverridden { was: String, now: String },
+    /// A rule's new priority replaced one that a person had chosen in Plane.
+    #[error("a rule replaced the priority {was}, chosen in Plane, by {now}")]
+    PriorityOverridden { was: Priority, now: Priority },
     /// GitHub's new text was merged into one that a person had edited in Plane.
     #[error("GitHub's new text was merged into the description that was edited in Plane")]
     DescriptionMerged,

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::sync::github::IssueState;
-use crate::sync::plane::Item;
+use crate::sync::github::{Issue, IssueState};
+use crate::sync::plane::{Item, Priority};
 use crate::work_items::UnknownWord;
 
 /// An issue's tie to its work item.
@@ -113,6 +113,42 @@ pub struct GithubSide {
     pub labels: BTreeMap<String, Option<String>>,
     /// Each assignee by lower-case login, with the Plane user that it stood for.
     pub assignees: BTreeMap<String, Option<String>>,
+    /// What the repository's rules wanted beside all this.
+    pub wish: Wish,
+    /// What GitHub itself said, where rules made something else of it.
+    pub own: Option<Own>,
+}
+
+/// What a repository's rules want that a GitHub issue has no place for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Wish {
+    /// The name of a state of Plane's project.
+    pub state: Option<String>,
+    /// Plane's priority.
+    pub priority: Option<Priority>,
+}
+
+/// An issue as GitHub has it, where rules carry over something else.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Own {
+    /// The title.
+    pub title: String,
+    /// Names of labels.
+    pub labels: BTreeSet<String>,
+    /// Logins.
+    pub assignees: BTreeSet<String>,
+}
+
+impl From<&Issue> for Own {
+    fn from(issue: &Issue) -> Self {
+        Self {
+            title: issue.title.clone(),
+            labels: issue.labels.iter().map(|label| label.name.clone()).collect(),
+            assignees: issue.assignees.iter().map(|account| account.login.clone()).collect(),
+        }
+    }
 }
 
 /// Plane's half of a base.
@@ -129,6 +165,8 @@ pub struct PlaneSide {
     pub labels: BTreeSet<String>,
     /// All assignees that the item had after our last write of them.
     pub assignees: BTreeSet<String>,
+    /// The priority that we last wrote or agreed to; `None` while rules never wanted one.
+    pub priority: Option<Priority>,
 }
 
 impl From<&Item> for PlaneSide {
@@ -139,6 +177,7 @@ impl From<&Item> for PlaneSide {
             state: item.state.clone(),
             labels: item.labels.clone(),
             assignees: item.assignees.clone(),
+            priority: item.priority,
         }
     }
 }

@@ -37,6 +37,9 @@
 //! - *The item is gone from Plane although linked.* It is not made again unless a person asks
 //!   ([`WhenGone::Recreate`]); the link is broken, which says so. One that is only archived is then
 //!   taken out of the archive: Plane would take no second one.
+//! - *Rules want a state or a priority.* They are written when what is wanted changed since the base,
+//!   never over a person's choice otherwise. A state that rules no longer want gives way to the
+//!   one that the issue's own state stands for; a priority stays.
 //! - *A mapping changes.* It counts for what changes from then on, and at once for labels and
 //!   people that had no counterpart.
 //! - *A repository is renamed.* The item gets a second link; the old address still leads there.
@@ -56,7 +59,8 @@ pub use comments::{
 };
 pub use finding::Finding;
 pub use link::{
-    Base, CommentLink, CommentStanding, GithubSide, Link, LinkStatus, PlaneSide, text_hash,
+    Base, CommentLink, CommentStanding, GithubSide, Link, LinkStatus, Own, PlaneSide, Wish,
+    text_hash,
 };
 pub use settle::{Answered, ItemField, Recognized, Settled, recognize, resume, settle};
 
@@ -115,10 +119,21 @@ pub struct Sides<'a> {
     pub item: Option<&'a Item>,
     /// Whose words mean what.
     pub mapping: Resolved<'a>,
+    /// What the repository's rules want beside the issue as they made it.
+    pub ruled: &'a Ruled,
     /// How two changed texts become one.
     pub merge: MergeText<'a>,
     /// What to do when the linked item is gone.
     pub when_gone: WhenGone,
+}
+
+/// What rules add to the issue that they made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ruled {
+    /// What a GitHub issue has no place for.
+    pub wish: Wish,
+    /// What GitHub itself says, where rules made something else of it.
+    pub own: Option<Own>,
 }
 
 /// The end of an issue on GitHub.

@@ -19,11 +19,19 @@ pub enum ItemField {
     Labels,
     /// The assignees.
     Assignees,
+    /// The priority.
+    Priority,
 }
 
 impl ItemField {
-    const ALL: [Self; 5] =
-        [Self::Title, Self::Description, Self::State, Self::Labels, Self::Assignees];
+    const ALL: [Self; 6] = [
+        Self::Title,
+        Self::Description,
+        Self::State,
+        Self::Labels,
+        Self::Assignees,
+        Self::Priority,
+    ];
 
     /// The word for people.
     pub fn as_str(self) -> &'static str {
@@ -33,6 +41,7 @@ impl ItemField {
             Self::State => "state",
             Self::Labels => "labels",
             Self::Assignees => "assignees",
+            Self::Priority => "priority",
         }
     }
 
@@ -43,6 +52,8 @@ impl ItemField {
             Self::State => one.state == other.state,
             Self::Labels => one.labels == other.labels,
             Self::Assignees => one.assignees == other.assignees,
+            // Where nothing was ever agreed on, it is nobody's business but Plane's.
+            Self::Priority => other.priority.is_none() || one.priority == other.priority,
         }
     }
 
@@ -53,6 +64,7 @@ impl ItemField {
             Self::State => change.state.is_some(),
             Self::Labels => change.labels.is_some(),
             Self::Assignees => change.assignees.is_some(),
+            Self::Priority => change.priority.is_some(),
         }
     }
 }
@@ -143,6 +155,9 @@ pub fn settle(
         base.our_assignees.retain(|id| item.assignees.contains(id));
         base.plane.assignees.clone_from(&item.assignees);
     }
+    if change.priority.is_some() {
+        base.plane.priority = item.priority;
+    }
     Settled { base, findings }
 }
 
@@ -163,6 +178,7 @@ fn change_of(write: &Write) -> Option<ItemChange> {
             state: item.state.clone(),
             labels: Some(item.labels.clone()),
             assignees: Some(item.assignees.clone()),
+            priority: item.priority,
         }),
         Write::UpdateItem { change, .. } => Some(change.clone()),
         Write::CreateLabel { .. }
@@ -206,13 +222,14 @@ fn was_made(write: &Write, item: &Item) -> Option<bool> {
 }
 
 fn overlay(under: &PlaneSide, change: &ItemChange) -> PlaneSide {
-    let ItemChange { name, description_html, state, labels, assignees } = change.clone();
+    let ItemChange { name, description_html, state, labels, assignees, priority } = change.clone();
     PlaneSide {
         name: name.unwrap_or_else(|| under.name.clone()),
         description_html: description_html.unwrap_or_else(|| under.description_html.clone()),
         state: state.or_else(|| under.state.clone()),
         labels: labels.unwrap_or_else(|| under.labels.clone()),
         assignees: assignees.unwrap_or_else(|| under.assignees.clone()),
+        priority: priority.or(under.priority),
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) mod people;
 mod remotes;
 pub(super) mod replay;
 pub(super) mod repositories;
+pub(super) mod rules;
 pub(super) mod stats;
 pub(super) mod timeline;
 pub(super) mod tokens;
@@ -48,6 +49,7 @@ pub fn viewer() -> Routes {
         .get("/api/v1/repositories/{owner}/{name}", repositories::show)
         .get("/api/v1/repositories/{owner}/{name}/drift", drift::show)
         .get("/api/v1/people", people::list)
+        .post("/api/v1/rules/test", "try rules", rules::test)
         .get("/api/v1/live", live::follow)
         .get("/api/v1/stats", stats::show)
         .get("/api/v1/health", health::show)

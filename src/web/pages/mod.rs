@@ -20,6 +20,7 @@ mod live;
 mod people;
 mod query;
 mod repositories;
+mod rules;
 mod spans;
 mod welcome;
 mod work_item;
@@ -52,6 +53,8 @@ pub fn viewer() -> Routes {
         .get("/repositories", repositories::show)
         .get("/repositories/{owner}/{name}", repositories::show_one)
         .get("/people", people::show)
+        .get("/rules", rules::show)
+        .post("/rules", "try rules", rules::try_out)
         .get("/deliveries/{source}/{id}", delivery::show)
         .get("/access", access::show)
         .post("/access/sessions/end", "sign out everywhere", access::end_own)
@@ -90,6 +93,7 @@ enum Section {
     Boards,
     Deliveries,
     Repositories,
+    Rules,
     Health,
     /// Behind the caller's own menu.
     Access,
@@ -136,6 +140,7 @@ impl Frame {
             (Section::Boards, "boards")
                 | (Section::Deliveries, "deliveries")
                 | (Section::Repositories, "repositories")
+                | (Section::Rules, "rules")
                 | (Section::Health, "health")
         )
     }

@@ -1,0 +1,70 @@
+//! Which of an issue's due deliveries are a reason to bring it in step, by its repository's filter.
+//!
+//! The filter decides when an issue is carried over, not what of it: one delivery that passes brings
+//! the issue over as it is now. Those that don't pass end as processed with the reason. What was
+//! carried over before stays as it is in Plane; the board shows what GitHub says all the same.
+
+use super::{Processor, guarded, with_json};
+use crate::config::RepositoryName;
+use crate::failure::Failure;
+use crate::jobs::settings::Followed;
+use crate::jobs::sync_issue::broken;
+use crate::rules::{Admission, Rulebook};
+use crate::sources::Source;
+use crate::sources::github::facts::facts;
+use crate::store::StoreResult;
+use crate::store::jobs::ClaimedJob;
+
+/// What a filter says of a delivery.
+pub(super) enum Judged {
+    /// It is a reason.
+    Admitted,
+    /// It is none, and why.
+    LeftOut(String),
+    /// The filter came to nothing for it.
+    Broken(Failure),
+}
+
+/// Each delivery, in their order; all come from one repository.
+pub(super) fn judged(jobs: &[ClaimedJob], of: Option<&(RepositoryName, Followed)>) -> Vec<Judged> {
+    let Some((name, followed)) = of.filter(|(_, followed)| followed.rulebook.has_filter()) else {
+        return jobs.iter().map(|_| Judged::Admitted).collect();
+    };
+    jobs.iter().map(|job| one(job, name, &followed.rulebook)).collect()
+}
+
+fn one(job: &ClaimedJob, name: &RepositoryName, rulebook: &Rulebook) -> Judged {
+    if job.source != Source::Github {
+        return Judged::Admitted;
+    }
+    match admission(job, name, rulebook) {
+        Ok(Admission::Admitted) => Judged::Admitted,
+        Ok(Admission::LeftOut) => {
+            Judged::LeftOut(format!("not written to Plane: left out by the filter of {name}"))
+        }
+        Err(failure) => Judged::Broken(failure),
+    }
+}
+
+impl Processor {
+    /// How the repository of these jobs is kept in step.
+    pub(super) async fn followed_by(
+        &self,
+        jobs: &[ClaimedJob],
+    ) -> StoreResult<Option<(RepositoryName, Followed)>> {
+        let name = jobs.iter().rev().find_map(|job| job.repository.as_ref()?.parse().ok());
+        let Some(name) = name else { return Ok(None) };
+        let followed = self.sync.settings.of(&name).await?;
+        Ok(Some((name, followed)))
+    }
+}
+
+fn admission(
+    job: &ClaimedJob,
+    name: &RepositoryName,
+    rulebook: &Rulebook,
+) -> Result<Admission, Failure> {
+    let read = || with_json(job, |json| facts(&job.event_type, name.as_str(), json));
+    let facts = guarded(read)?;
+    rulebook.admits(&facts).map_err(|b| broken(&b, name.as_str()))
+}
