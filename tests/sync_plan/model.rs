@@ -160,6 +160,7 @@ impl World {
             rendered: &render(&self.issue),
             link: self.link.as_ref(),
             item: self.item.as_ref(),
+            pulls: None,
             mapping: Resolved::new(&self.mapping, &self.project),
             merge: &merge,
             when_gone,

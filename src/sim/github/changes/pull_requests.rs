@@ -7,7 +7,7 @@ use super::super::{SimError, json};
 use super::{Change, NewIssue};
 
 /// What a pull request says of itself only where it is shown alone.
-const ONLY_ALONE: [&str; 11] = [
+const ONLY_ALONE: [&str; 12] = [
     "merged",
     "mergeable",
     "rebaseable",
@@ -18,6 +18,7 @@ const ONLY_ALONE: [&str; 11] = [
     "maintainer_can_modify",
     "commits",
     "additions",
+    "deletions",
     "changed_files",
 ];
 
