@@ -265,10 +265,11 @@ mod tests {
         let name: RepositoryName = "a/b".parse().unwrap();
         assert_eq!(plan(&twice, &[], &[], Unnamed::Keep), Err(Refused::Twice(name.clone())));
         let present = applied(&twice[..1], Origin::Config);
-        let same = plan(&twice[..1], &present, &[name.clone()], Unnamed::Keep).unwrap();
-        assert_eq!(same.unchanged, [name.clone()]);
+        let own = std::slice::from_ref(&name);
+        let same = plan(&twice[..1], &present, own, Unnamed::Keep).unwrap();
+        assert_eq!(same.unchanged, own);
         let other = config("[[repositories]]\nname = 'a/b'\ndirection = 'both'\n");
-        let refused = plan(&other, &present, &[name.clone()], Unnamed::Keep);
-        assert_eq!(refused, Err(Refused::Elsewhere(name)));
+        let refused = plan(&other, &present, own, Unnamed::Keep);
+        assert_eq!(refused, Err(Refused::Elsewhere(name.clone())));
     }
 }

@@ -11,7 +11,7 @@ use super::health::Health;
 use super::words::{cut, drawable, hue, initials};
 use crate::clock::Timestamp;
 use crate::ids::WorkItemRef;
-use crate::work_items::{Kind, Label, Person, StateGroup, System};
+use crate::work_items::{Kind, Label, Person, PullStanding, StateGroup, System};
 
 /// A card's title is cut after this many characters; the item's page has all of it.
 pub(super) const TITLE: usize = 300;
@@ -49,7 +49,7 @@ pub struct Card {
     pub people: Vec<Face>,
     /// How many assignees are left out.
     pub more_people: usize,
-    /// Pull requests that close it.
+    /// Pull requests that close it or name it.
     pub pulls: Vec<Pull>,
     /// How many pull requests are left out.
     pub more_pulls: usize,
@@ -111,6 +111,9 @@ pub struct Pull {
     pub item: WorkItemRef,
     /// `#12`.
     pub number: String,
+    /// Its title, cut.
+    #[serde(default)]
+    pub title: String,
     /// How it stands.
     pub state: PullState,
 }
@@ -123,6 +126,12 @@ pub enum PullState {
     Open,
     /// Open and not ready for review.
     Draft,
+    /// Somebody is asked to review it.
+    Review,
+    /// A reviewer wants it changed.
+    Changes,
+    /// Reviewed, and nobody wants it changed.
+    Approved,
     /// Merged.
     Merged,
     /// Closed without being merged.
@@ -130,13 +139,41 @@ pub enum PullState {
 }
 
 impl PullState {
-    /// The word for it.
+    /// The words for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Draft => "draft",
+            Self::Review => "in review",
+            Self::Changes => "changes requested",
+            Self::Approved => "approved",
             Self::Merged => "merged",
             Self::Closed => "closed",
+        }
+    }
+
+    /// One word, for class names.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Review => "review",
+            Self::Changes => "changes",
+            Self::Open | Self::Draft | Self::Approved | Self::Merged | Self::Closed => {
+                self.as_str()
+            }
+        }
+    }
+}
+
+impl From<PullStanding> for PullState {
+    fn from(standing: PullStanding) -> Self {
+        match standing {
+            PullStanding::Draft => Self::Draft,
+            PullStanding::Opened => Self::Open,
+            PullStanding::ReviewRequested => Self::Review,
+            PullStanding::ChangesRequested => Self::Changes,
+            PullStanding::Approved => Self::Approved,
+            PullStanding::Merged => Self::Merged,
+            PullStanding::Closed => Self::Closed,
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! An issue and its twin are one card under the issue's name; it stands where the work item
 //! stands, as long as that is known and not deleted, and where the issue stands otherwise. A pull
-//! request that closes an issue on the board is shown on the issue's card. An item that was tied
+//! request that closes an issue on the board, or names a work item, is shown on that one's card. An item that was tied
 //! to several others belongs to the newest tie; the others stand alone.
 //!
 //! The time since when a card stands in its column is the one thing that a maximum over all
@@ -13,12 +13,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::card::{Card, FACES, Face, LABELS, PULLS, Pull, PullState, Side, TITLE, name_of, shown};
+use super::card::{Card, FACES, Face, LABELS, PULLS, Pull, Side, TITLE, name_of, shown};
 use super::health::{JobState, LinkState, health};
 use super::words::{cut, short_key};
 use crate::clock::Timestamp;
 use crate::ids::WorkItemRef;
-use crate::work_items::{Kind, Label, Person, Readiness, StateGroup, System, WorkItem};
+use crate::work_items::{Kind, Label, Person, StateGroup, System, WorkItem};
 
 /// Characters of a title that can be searched for.
 const SEARCHED: usize = 2_000;
@@ -38,12 +38,12 @@ pub struct TieState {
     pub link: LinkState,
 }
 
-/// A pull request that says which issue it closes.
+/// A pull request that says which issue it closes, or which work item it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closing {
     /// The pull request.
     pub pull: WorkItemRef,
-    /// `owner/name#12`, lower case.
+    /// `owner/name#12` or `sync-12`, lower case.
     pub issue: String,
 }
 
@@ -121,7 +121,7 @@ struct Table<'a> {
     known: &'a Known,
     by_github: HashMap<&'a WorkItemRef, &'a TieState>,
     by_plane: HashMap<&'a WorkItemRef, &'a TieState>,
-    /// Issues by lower-case key.
+    /// Issues and work items by lower-case key.
     issues: HashMap<String, &'a WorkItem>,
     pulls: HashMap<&'a str, Vec<&'a WorkItemRef>>,
 }
@@ -134,7 +134,7 @@ impl<'a> Table<'a> {
         for closing in &known.closings {
             pulls.entry(closing.issue.as_str()).or_default().push(&closing.pull);
         }
-        let issues = known.items.values().filter(|item| item.system == System::Github);
+        let issues = known.items.values();
         Self {
             known,
             by_github: ties.iter().map(|tie| (&tie.github, *tie)).collect(),
@@ -197,7 +197,7 @@ impl<'a> Table<'a> {
         let sides: Vec<&WorkItem> = github.into_iter().chain(plane).collect();
         let state = lead.state.as_ref()?;
         let labels = labels_of(&sides);
-        let pulls = github.map(|issue| self.pulls_of(issue)).unwrap_or_default();
+        let pulls = self.pulls_of(&sides);
         let updated_at = sides.iter().map(|side| side.updated_at()).max()?;
         let card = Card {
             card: name.clone(),
@@ -250,10 +250,12 @@ impl<'a> Table<'a> {
         health(tie.map(|tie| &tie.link), &jobs, ingested_at)
     }
 
-    fn pulls_of(&self, issue: &WorkItem) -> Vec<Pull> {
-        let key = key_of(issue).unwrap_or_default();
-        let pulls = self.pulls.get(key.as_str()).into_iter().flatten();
-        let mut pulls: Vec<&WorkItem> = pulls.filter_map(|item| self.living(item)).collect();
+    fn pulls_of(&self, sides: &[&WorkItem]) -> Vec<Pull> {
+        let keys = sides.iter().filter_map(|side| key_of(side));
+        let pulls: BTreeSet<&WorkItemRef> =
+            keys.filter_map(|key| self.pulls.get(key.as_str())).flatten().copied().collect();
+        let mut pulls: Vec<&WorkItem> =
+            pulls.into_iter().filter_map(|item| self.living(item)).collect();
         pulls.sort_by(|a, b| b.updated_at().cmp(&a.updated_at()).then_with(|| a.item.cmp(&b.item)));
         pulls.into_iter().filter_map(pull_of).collect()
     }
@@ -292,7 +294,7 @@ fn kind_of(item: &WorkItem) -> Kind {
     item.state.as_ref().map_or(Kind::Issue, |state| state.kind)
 }
 
-/// The key of an issue on GitHub, lower case.
+/// The key of an issue or a work item, lower case.
 fn key_of(item: &WorkItem) -> Option<String> {
     let state = item.state.as_ref().filter(|state| state.kind == Kind::Issue)?;
     state.key.as_ref().map(|key| key.to_lowercase())
@@ -306,13 +308,12 @@ fn pull_of(item: &WorkItem) -> Option<Pull> {
     let state = item.state.as_ref()?;
     let key = short_key(item);
     let number = key.rfind('#').map_or(key.as_str(), |at| &key[at..]).to_owned();
-    let how = match (state.state_group, state.readiness) {
-        (Some(StateGroup::Completed), _) => PullState::Merged,
-        (Some(StateGroup::Cancelled), _) => PullState::Closed,
-        (_, Readiness::Draft) => PullState::Draft,
-        _ => PullState::Open,
-    };
-    Some(Pull { item: item.item.clone(), number: cut(&number, 20), state: how })
+    Some(Pull {
+        item: item.item.clone(),
+        number: cut(&number, 20),
+        title: cut(&state.title, TITLE),
+        state: state.pull_standing()?.into(),
+    })
 }
 
 /// The labels of all sides, each name once, whatever the case.
@@ -345,7 +346,7 @@ mod tests {
     use super::*;
     use crate::board::LinkState;
     use crate::sync::plan::LinkStatus;
-    use crate::work_items::{Extent, Snapshot, Stage};
+    use crate::work_items::{Extent, Readiness, Snapshot, Stage};
 
     fn at(minute: u32) -> Timestamp {
         format!("2026-11-22T02:{minute:02}:00Z").parse().unwrap()
@@ -379,6 +380,7 @@ mod tests {
             extent: Extent::Whole,
             stage: Stage::Later,
             readiness: Readiness::Ready,
+            pull: crate::work_items::PullFacts::default(),
             asked_at: None,
             description: None,
         };

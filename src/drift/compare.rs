@@ -96,6 +96,7 @@ mod tests {
             extent: Extent::Whole,
             stage: Stage::Later,
             readiness: Readiness::Ready,
+            pull: crate::work_items::PullFacts::default(),
             asked_at: None,
             description: None,
         }

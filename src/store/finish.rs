@@ -20,6 +20,7 @@ use crate::figures::Figure;
 use crate::ids::{DeliveryId, JobId, Lease};
 use crate::sources::Source;
 use crate::sources::plane::read_with::ReadWith;
+use crate::timeline::TimelineEntry;
 use crate::work_items::WorkItem;
 
 /// What a batch changed besides its jobs.
@@ -34,6 +35,8 @@ pub struct Changed<'a> {
     /// What deliveries of Plane's were read with, where that tells of an item: it is kept, so that
     /// the item can be derived again.
     pub read_with: &'a [(DeliveryId, ReadWith)],
+    /// What to say on the timelines of other items than the deliveries' own.
+    pub told: &'a [TimelineEntry],
 }
 
 const FINISH_JOBS: Statement = statement!(
@@ -293,7 +296,8 @@ impl Rows {
             writes.push((UPSERT_COMMENTS, to_json(&comments)?));
         }
         let told = finished.iter().filter(|finished| !waits_on(finished));
-        let entries: Vec<_> = told.map(|f| entry_row(&f.entry)).collect();
+        let told = told.map(|finished| &finished.entry).chain(changed.told);
+        let entries: Vec<_> = told.map(entry_row).collect();
         if !entries.is_empty() {
             writes.push((APPEND_TIMELINE, to_json(&entries)?));
         }
@@ -302,7 +306,8 @@ impl Rows {
         }
         let items = changed.items.iter().map(|item| &item.item);
         let revised = items.chain(changed.comments.iter().map(|comment| &comment.said.item));
-        let revised = revised.map(ToString::to_string).collect();
+        let told = changed.told.iter().filter_map(|entry| entry.item.as_ref());
+        let revised = revised.chain(told).map(ToString::to_string).collect();
         Ok(Self { jobs, deliveries, writes, revised })
     }
 }

@@ -40,6 +40,8 @@ pub mod links;
 pub mod links_many;
 pub mod people;
 pub mod plane_names;
+pub mod pull_moves;
+mod pulls;
 pub mod queue_now;
 pub mod quota_accounts;
 pub mod quotas;

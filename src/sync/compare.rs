@@ -228,6 +228,7 @@ mod tests {
             missing: Vec::new(),
             extent: crate::work_items::Extent::default(),
             stage: crate::work_items::Stage::default(),
+            pull: crate::work_items::PullFacts::default(),
             asked_at: None,
             readiness: crate::work_items::Readiness::Ready,
             description: None,

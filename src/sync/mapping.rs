@@ -13,11 +13,24 @@ use super::github::{Account, IssueLabel, IssueState};
 use super::plan::Finding;
 use super::plane::{Member, Project, ProjectState};
 use crate::config::RepositorySettings;
-use crate::work_items::StateGroup;
+use crate::work_items::{PullStanding, StateGroup};
 
-/// The keys that `states` may have.
-pub const STATE_KEYS: [&str; 6] =
-    ["open", "reopened", "completed", "closed", "not_planned", "duplicate"];
+/// The keys that `states` may have: of issues, then of pull requests.
+pub const STATE_KEYS: [&str; 13] = [
+    "open",
+    "reopened",
+    "completed",
+    "closed",
+    "not_planned",
+    "duplicate",
+    "pull_draft",
+    "pull_opened",
+    "review_requested",
+    "changes_requested",
+    "approved",
+    "merged",
+    "pull_closed",
+];
 
 /// A repository's `states`, `labels` and `users`, as configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +38,8 @@ pub const STATE_KEYS: [&str; 6] =
 pub struct Mapping {
     /// GitHub's words (see [`STATE_KEYS`]) to names of Plane's states.
     pub states: BTreeMap<String, String>,
-    /// GitHub's label names to Plane's.
+    /// GitHub's label names to Plane's; an empty one leaves the label on GitHub, and a name that
+    /// ends in `*` stands for all that begin like it.
     pub labels: BTreeMap<String, String>,
     /// GitHub logins to display names, full names, addresses or ids in Plane; [`NOBODY`] for those
     /// who are not carried over.
@@ -45,6 +59,31 @@ impl From<&RepositorySettings> for Mapping {
     }
 }
 
+impl Mapping {
+    /// Whether pull requests move work items.
+    pub fn follows_pulls(&self) -> bool {
+        let of_all =
+            PullStanding::ALL.into_iter().filter_map(|standing| pull_keys(standing).first());
+        let keys: Vec<&str> = of_all.copied().collect();
+        self.states.keys().any(|key| keys.contains(&state_key(key).as_str()))
+    }
+}
+
+/// The keys that say where a pull request's work item belongs, the first one that is set counts.
+fn pull_keys(standing: PullStanding) -> &'static [&'static str] {
+    match standing {
+        PullStanding::Draft => &["pull_draft"],
+        PullStanding::Opened => &["pull_opened", "pull_draft"],
+        PullStanding::ReviewRequested => &["review_requested", "pull_opened", "pull_draft"],
+        PullStanding::ChangesRequested => {
+            &["changes_requested", "review_requested", "pull_opened", "pull_draft"]
+        }
+        PullStanding::Approved => &["approved", "review_requested", "pull_opened", "pull_draft"],
+        PullStanding::Closed => &["pull_closed"],
+        PullStanding::Merged => &["merged"],
+    }
+}
+
 /// What a GitHub label is in Plane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LabelTarget {
@@ -52,6 +91,8 @@ pub enum LabelTarget {
     Known(String),
     /// One that has to be made first.
     Missing(NewLabel),
+    /// It stays on GitHub.
+    Ignored,
 }
 
 /// A label to be made in Plane.
@@ -119,6 +160,16 @@ impl<'a> Resolved<'a> {
         })
     }
 
+    /// The state for how a pull request stands; `None` where nothing is configured.
+    ///
+    /// # Errors
+    /// When the configured one does not exist.
+    pub fn pull_state(&self, standing: PullStanding) -> Result<Option<&'a ProjectState>, Finding> {
+        let keys = pull_keys(standing);
+        let set = keys.iter().find_map(|key| Some((*key, self.configured(key)?)));
+        set.map(|(key, wanted)| self.state_named(key, wanted)).transpose()
+    }
+
     /// A state of the project by its id.
     pub fn state_by_id(&self, id: &str) -> Option<&'a ProjectState> {
         self.project.states.iter().find(|state| state.id == id)
@@ -126,7 +177,13 @@ impl<'a> Resolved<'a> {
 
     /// The label for a GitHub label: by the map, by the same name, or one to be made.
     pub fn label(&self, label: &IssueLabel) -> LabelTarget {
-        let name = value_of(&self.mapping.labels, &label.name).unwrap_or(&label.name);
+        let mapped = value_of(&self.mapping.labels, &label.name);
+        let mapped = mapped.or_else(|| value_of_beginning(&self.mapping.labels, &label.name));
+        let name = match mapped {
+            Some("") => return LabelTarget::Ignored,
+            Some(name) => name,
+            None => &label.name,
+        };
         let labels = &self.project.labels;
         let exact = labels.iter().find(|l| l.name == name);
         match exact.or_else(|| labels.iter().find(|l| same(&l.name, name))) {
@@ -258,6 +315,15 @@ fn value_of<'a>(map: &'a BTreeMap<String, String>, key: &str) -> Option<&'a str>
     let exact = map.get(key);
     let found = exact.or_else(|| map.iter().find(|(k, _)| same(k, key)).map(|(_, value)| value));
     found.map(String::as_str)
+}
+
+/// The value of the longest beginning, written with `*` at its end.
+fn value_of_beginning<'a>(map: &'a BTreeMap<String, String>, key: &str) -> Option<&'a str> {
+    let key = key.to_lowercase();
+    let fits = |beginning: &str| key.starts_with(&beginning.to_lowercase());
+    let beginnings = map.iter().filter_map(|(k, value)| Some((k.strip_suffix('*')?, value)));
+    let longest = beginnings.filter(|(k, _)| fits(k)).max_by_key(|(k, _)| k.chars().count());
+    longest.map(|(_, value)| value.as_str())
 }
 
 /// People write `not-planned` and `Not planned`, too.

@@ -10,3 +10,4 @@ pub mod markdown;
 pub mod merge;
 pub mod plan;
 pub mod plane;
+pub mod pulls;

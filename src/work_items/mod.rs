@@ -3,10 +3,12 @@
 //! An item is the join of everything ever told about it: of all snapshots the highest in
 //! `Snapshot::rank` (newest `updated_at` first, of those that tell everything), and the earliest
 //! tombstone if there is one, with the greatest place that a tombstone says it moved to. An item without any snapshot has the greatest project that a tombstone names.
+//! What only pull requests have is kept beside the snapshot and joined for itself (`pulls`).
 //! Maxima and minima do not care for order or repetition, so neither do the rows.
 //!
 //! Deliberately absent: events. `created` and `updated` are both "here is a state".
 
+mod pulls;
 mod words;
 
 use std::cmp::Ordering;
@@ -16,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 use crate::ids::WorkItemRef;
+pub use pulls::{Course, PullFacts, PullStanding, Review, Verdict};
 pub use words::{Kind, StateGroup, System, TextFormat, UnknownWord};
 
 /// `status` of an item whose source says that it is gone.
@@ -143,6 +146,9 @@ pub struct Snapshot {
     /// Whether a pull request is a draft.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub readiness: Readiness,
+    /// Of a pull request: its reviews and its way there. Takes no part in the rank.
+    #[serde(default, skip_serializing_if = "PullFacts::is_empty")]
+    pub pull: PullFacts,
     /// When the source was asked for it; `None` for one that a webhook brought, which is older.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
@@ -157,7 +163,10 @@ impl Snapshot {
     /// last, then the one that stands later in the usual course of things, then the one with more people and labels (bursts rather add than take away); of two
     /// that are equal in all this, the greater text, so that every order of arrival picks the same.
     fn rank(&self, other: &Self) -> Ordering {
-        let text = |snapshot| serde_json::to_string(snapshot).unwrap_or_default();
+        let text = |snapshot: &Self| {
+            let alone = Self { pull: PullFacts::default(), ..snapshot.clone() };
+            serde_json::to_string(&alone).unwrap_or_default()
+        };
         let entries = |snapshot: &Self| snapshot.labels.len() + snapshot.assignees.len();
         self.extent
             .cmp(&other.extent)
@@ -168,6 +177,12 @@ impl Snapshot {
             .then_with(|| entries(self).cmp(&entries(other)))
             .then_with(|| self.description.cmp(&other.description))
             .then_with(|| text(self).cmp(&text(other)))
+    }
+
+    /// How a pull request stands; `None` for everything else.
+    pub fn pull_standing(&self) -> Option<PullStanding> {
+        (self.kind == Kind::PullRequest)
+            .then(|| self.pull.standing(self.state_group, self.readiness))
     }
 }
 
@@ -312,17 +327,27 @@ fn join(
     let project_now = tombstone
         .and_then(|t| t.project_ref.as_deref())
         .filter(|project| known.is_none() && newer.is_none() && *project > project_before);
-    if newer.is_none() && gone_now.is_none() && project_now.is_none() && moved_now.is_none() {
+    let pull = known.zip(snapshot).map(|(known, told)| known.pull.joined(&told.pull));
+    let pull_now = pull.filter(|pull| known.is_some_and(|known| known.pull != *pull));
+    let is_nothing = newer.is_none() && gone_now.is_none() && project_now.is_none();
+    if is_nothing && moved_now.is_none() && pull_now.is_none() {
         return Decision::Ignore { reason: why_ignored(known, snapshot, tombstone) };
     }
     let Some(mut item) = current.cloned().or_else(|| blank(snapshot, tombstone, now)) else {
         return Decision::Ignore { reason: "says nothing of any item".to_owned() };
     };
     if let Some(snapshot) = newer {
+        let mut snapshot = snapshot.clone();
+        if let Some(known) = known {
+            snapshot.pull = known.pull.joined(&snapshot.pull);
+        }
         item.project_ref.clone_from(&snapshot.project_ref);
-        item.state = Some(snapshot.clone());
+        item.state = Some(snapshot);
     } else if let Some(project) = project_now {
         project.clone_into(&mut item.project_ref);
+    }
+    if let (Some(pull), Some(state)) = (pull_now, &mut item.state) {
+        state.pull = pull;
     }
     item.deleted_at = gone_now.or(gone_before);
     if let Some(place) = moved_now {
@@ -421,7 +446,7 @@ impl FieldChange {
 }
 
 /// The fields that people care to see change, always in this order.
-fn fields(item: &WorkItem) -> [(&'static str, Value); 11] {
+fn fields(item: &WorkItem) -> [(&'static str, Value); 12] {
     let state = item.state.as_ref();
     let names = |people: &[Person]| -> Vec<String> {
         people.iter().map(|p| p.name.clone().unwrap_or_else(|| p.id.clone())).collect()
@@ -440,5 +465,15 @@ fn fields(item: &WorkItem) -> [(&'static str, Value); 11] {
         ("url", json!(state.and_then(|s| s.url.as_ref()))),
         ("description", json!(state.and_then(|s| s.description.as_ref()).map(|d| &d.text))),
         ("moved_to", json!(item.moved_to)),
+        ("review", json!(state.and_then(Snapshot::pull_standing).and_then(reviewed))),
     ]
+}
+
+/// How the review of a pull request stands; the rest of its standing is its status.
+fn reviewed(standing: PullStanding) -> Option<&'static str> {
+    use PullStanding as P;
+    match standing {
+        P::ReviewRequested | P::ChangesRequested | P::Approved => Some(standing.as_str()),
+        P::Draft | P::Opened | P::Closed | P::Merged => None,
+    }
 }

@@ -19,6 +19,17 @@ fn pull(body: &str, at: &str, change: impl FnOnce(&mut Value)) -> GithubDelivery
     GithubDelivery::new("pull_request", body.to_string())
 }
 
+fn review(id: u64, who: u64, state: &str, at: &str) -> GithubDelivery {
+    let mut pull = issue(900, "A change", "open", at);
+    pull["number"] = json!(44);
+    pull["body"] = json!("Fixes #12");
+    pull["merged_at"] = Value::Null;
+    let user = json!({"id": who, "login": format!("user-{who}")});
+    let review = json!({"id": id, "user": user, "state": state, "submitted_at": at});
+    let body = json!({"action": "submitted", "review": review, "pull_request": pull, "repository": repository()});
+    GithubDelivery::new("pull_request_review", body.to_string())
+}
+
 async fn pulls(site: &Site) -> Vec<(String, PullState)> {
     let card = site.card().await;
     card.pulls.into_iter().map(|pull| (pull.number, pull.state)).collect()
@@ -47,6 +58,33 @@ on_both_databases! {
         });
         site.receive_github(&merged).await;
         assert_eq!(pulls(&site).await, [("#44".to_owned(), PullState::Merged)]);
+    }
+
+    async fn it_shows_how_its_review_stands_in_whatever_order_that_is_told(database: TestDatabase) {
+        let asked = pull("Fixes #12", "2026-11-22T01:01:00Z", |pull| {
+            pull["requested_reviewers"] = json!([{"id": 2, "login": "user-2"}]);
+        });
+        let all = [
+            asked,
+            review(70, 2, "changes_requested", "2026-11-22T01:02:00Z"),
+            review(71, 2, "approved", "2026-11-22T01:03:00Z"),
+            review(72, 3, "commented", "2026-11-22T01:04:00Z"),
+        ];
+        let site = Site::new(database).await;
+        site.github(7, "A title", "open", "2026-11-22T01:00:00Z").await;
+        let states = [PullState::Review, PullState::Changes, PullState::Approved, PullState::Approved];
+        for (delivery, state) in all.iter().zip(states) {
+            site.receive_github(delivery).await;
+            assert_eq!(pulls(&site).await, [("#44".to_owned(), state)]);
+        }
+        let board = site.see("/boards").await;
+        assert!(board.contains("aria-label=\"Pull request #44, approved\""), "{board}");
+        let page = site.see("/work-items/github%3Apull_request%3A186853002%3A44").await;
+        assert!(page.contains("changes requested") && page.contains("approved"), "{page}");
+        site.receive_github(&review(73, 3, "changes_requested", "2026-11-22T01:00:30Z")).await;
+        assert_eq!(pulls(&site).await, [("#44".to_owned(), PullState::Changes)], "late, but its reviewer's newest verdict");
+        site.receive_github(&review(73, 3, "dismissed", "2026-11-22T01:00:30Z")).await;
+        assert_eq!(pulls(&site).await, [("#44".to_owned(), PullState::Approved)]);
     }
 
     async fn the_pages_of_both_twins_show_it_and_are_told_when_it_comes_changes_and_goes(database: TestDatabase) {

@@ -44,7 +44,17 @@ fn sample(event: &str) -> Value {
         "pull_request" => {
             payload["pull_request"] = thing;
             payload["pull_request"]["merged"] = json!(true);
+            payload["pull_request"]["head"] = json!({"ref": "a-branch"});
             payload["pull_request"].as_object_mut().unwrap().remove("state_reason");
+        }
+        "pull_request_review" => {
+            payload["pull_request"] = thing;
+            payload["pull_request"]["state"] = json!("open");
+            payload["pull_request"]["head"] = json!({"ref": "a-branch"});
+            payload["pull_request"].as_object_mut().unwrap().remove("state_reason");
+            payload["review"] = json!({
+                "id": 80, "user": person(4), "state": "approved", "submitted_at": "2026-11-22T01:00:00Z"
+            });
         }
         "issue_comment" => {
             // What it says of the issue is what `issues` says.
@@ -81,6 +91,8 @@ fn columns(event: &str, payload: &Value) -> BTreeMap<&'static str, Value> {
         ("created_at", json!(s.created_at)),
         ("completed_at", json!(s.completed_at)),
         ("description", json!(s.description.as_ref().map(|d| &d.text))),
+        ("pull.standing", json!(s.pull_standing())),
+        ("pull.branch", json!(s.pull.course.as_ref().and_then(|course| course.branch.as_deref()))),
     ]);
     if let Some(change) = &told.comment {
         let said = &change.said;

@@ -86,7 +86,7 @@ fn generated() -> impl Strategy<Value = (String, Value)> {
         Just("transferred")
     ];
     let word = prop_oneof![Just("A"), Just("B"), Just("Ünï 🚀")];
-    (1_u64..4, verb, word, 0_i64..4, 0_i64..5, 0_u32..6).prop_map(|(id, verb, word, second, later, shape)| {
+    (1_u64..4, verb, word, 0_i64..4, 0_i64..5, 0_u32..7).prop_map(|(id, verb, word, second, later, shape)| {
         let time = |second: i64| at(second).to_rfc3339();
         let mut thing = issue(id, word, if verb == "closed" { "closed" } else { "open" }, &time(second));
         if verb == "pinned" {
@@ -108,7 +108,19 @@ fn generated() -> impl Strategy<Value = (String, Value)> {
             1 => {
                 thing["number"] = json!(id);
                 thing["merged"] = json!(later > 2);
+                thing["draft"] = json!(verb == "reopened");
+                if word == "A" {
+                    thing["requested_reviewers"] = json!([{"id": 1, "login": "one"}]);
+                }
                 ("pull_request".into(), json!({"action": verb, "pull_request": thing, "repository": repository}))
+            }
+            2 => {
+                thing["number"] = json!(id);
+                thing["merged_at"] = json!(null);
+                let state = ["approved", "changes_requested", "dismissed", "commented", "approved"][usize::try_from(later).unwrap()];
+                let user = json!({"id": 1 + second % 2, "login": "one"});
+                let review = json!({"id": later, "user": user, "state": state, "submitted_at": time(later)});
+                ("pull_request_review".into(), json!({"action": "submitted", "review": review, "pull_request": thing, "repository": repository}))
             }
             _ => ("issues".into(), json!({"action": verb, "issue": thing, "repository": repository, "changes": changes})),
         }

@@ -75,6 +75,9 @@ async fn a_day() -> Vec<Arrived> {
     let second = ada.open_issue("octo/app", &NewIssue::titled("C")).unwrap();
     ada.delete_issue("octo/app", second).unwrap();
     let pull = ada.open_pull_request("octo/app", &issue, "fix").unwrap();
+    ada.ask_for_review("octo/app", pull, "grace").unwrap();
+    ada.convert_to_draft("octo/app", pull).unwrap();
+    ada.mark_ready("octo/app", pull).unwrap();
     ada.merge("octo/app", pull).unwrap();
     sim.settled().await;
     receiver.arrived()
@@ -101,6 +104,8 @@ async fn payloads_have_every_key_that_recorded_ones_have() {
         "pull_request.opened",
         "pull_request.labeled",
         "pull_request.assigned",
+        "pull_request.converted_to_draft",
+        "pull_request.ready_for_review",
         "pull_request.closed",
     ];
     for name in names {

@@ -2,7 +2,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use jetbridge::sim::github::{
-    CloseReason, Delivery, DeliveryEnd, NewHook, NewIssue, SimGitHub, WebhookFault,
+    CloseReason, Delivery, DeliveryEnd, NewHook, NewIssue, ReviewVerdict, SimGitHub, WebhookFault,
 };
 use serde_json::Value;
 use sha2::Sha256;
@@ -46,6 +46,32 @@ async fn an_issue_opened_with_a_label_and_an_assignee_is_several_webhooks() {
     let guids: std::collections::BTreeSet<String> =
         receiver.arrived().iter().map(|a| a.header("X-GitHub-Delivery").to_owned()).collect();
     assert_eq!(guids.len(), 5, "each event has a GUID of its own");
+}
+
+#[tokio::test]
+async fn a_review_is_an_event_of_its_own_and_its_dismissal_keeps_its_time() {
+    let (sim, receiver, _) = hooked().await;
+    let (ada, grace) = (sim.acting_as("ada"), sim.acting_as("grace"));
+    let pull = ada.open_pull_request("octo/app", &NewIssue::titled("Mend"), "mend").unwrap();
+    ada.ask_for_review("octo/app", pull, "grace").unwrap();
+    grace.review("octo/app", pull, ReviewVerdict::RequestChanges).unwrap();
+    ada.dismiss("octo/app", pull, "grace").unwrap();
+    sim.settled().await;
+    let names = [
+        "pull_request.opened",
+        "pull_request.review_requested",
+        "pull_request_review.submitted",
+        "pull_request_review.dismissed",
+    ];
+    assert_eq!(receiver.names(), names);
+    let told: Vec<Value> = receiver.arrived().iter().map(Arrived::json).collect();
+    let [.., asked, said, dismissed] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(asked["pull_request"]["requested_reviewers"][0]["login"], "grace");
+    assert_eq!(said["pull_request"]["requested_reviewers"], serde_json::json!([]));
+    assert_eq!(said["review"]["state"], "changes_requested");
+    assert_eq!(said["pull_request"].get("merged"), None, "as in lists");
+    assert_eq!(dismissed["review"]["state"], "dismissed");
+    assert_eq!(dismissed["review"]["submitted_at"], said["review"]["submitted_at"]);
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod kills;
 mod order;
 mod outages;
 mod people;
+mod pulls;
 mod quota;
 mod ruled;
 mod rules;

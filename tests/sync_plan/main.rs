@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests may, and so may what they share")]
 
 mod comments;
+mod examples;
 mod mapping;
 mod model;
 mod properties;

@@ -166,6 +166,7 @@ impl World {
             ruled: &carried.ruled,
             link: self.link.as_ref(),
             item: self.item.as_ref(),
+            pulls: None,
             mapping: Resolved::new(&self.mapping, &self.project),
             merge: &merge,
             when_gone,

@@ -11,8 +11,14 @@ use crate::sources::github::ENDPOINT;
 
 const CHECK: &str = "github webhook";
 /// What a webhook has to send, in the words of its settings' page.
-const EVENTS: [(&str, &str); 3] =
-    [("issues", "Issues"), ("issue_comment", "Issue comments"), ("pull_request", "Pull requests")];
+const EVENTS: [(&str, &str); 4] = [
+    ("issues", "Issues"),
+    ("issue_comment", "Issue comments"),
+    ("pull_request", "Pull requests"),
+    (REVIEWS, "Pull request reviews"),
+];
+/// Everything else works without it.
+const REVIEWS: &str = "pull_request_review";
 
 /// Whether anything came from a repository of late, whoever sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,8 +123,17 @@ impl Place<'_> {
             );
         }
         let sends = |event: &str| hook.events.iter().any(|e| e == "*" || e == event);
-        let missing: Vec<_> =
-            EVENTS.iter().filter(|(event, _)| !sends(event)).map(|(_, name)| *name).collect();
+        let (reviews, rest): (Vec<_>, Vec<_>) = EVENTS
+            .into_iter()
+            .filter(|(event, _)| !sends(event))
+            .partition(|(event, _)| *event == REVIEWS);
+        let missing: Vec<_> = rest.into_iter().map(|(_, name)| name).collect();
+        for (_, name) in reviews {
+            findings.push(self.warning(
+                &format!("its webhook does not send {name}, so nothing shows who approved what"),
+                format!("at {page} tick {name} under individual events"),
+            ));
+        }
         if !missing.is_empty() {
             findings.push(self.problem(
                 &format!("its webhook does not send {}", missing.join(", ")),

@@ -19,6 +19,7 @@ use crate::ids::{CommentRef, JobId, Lane, Lease, WorkItemRef};
 use crate::jobs::sync_issue::{Report, Target, Told, of_database};
 use crate::metrics::OfKind;
 use crate::sources::Source;
+use crate::sources::github::closing::named;
 use crate::sources::github::normalize::{sync_comment, sync_issue};
 use crate::sources::github::payload::{CommentAction, Event, IssueAction, parse};
 use crate::store::finish::Changed;
@@ -26,12 +27,18 @@ use crate::store::jobs::{ClaimedJob, End, Finish, Finished};
 use crate::store::{StoreError, StoreResult};
 use crate::sync::github::{Comment, Issue};
 use crate::sync::plan::{Gone, WhenGone};
-use crate::timeline::EntryOutcome;
+use crate::timeline::{EntryOutcome, TimelineEntry};
 use crate::work_items::{Kind, WorkItem};
 
-/// The repositories whose issues have a second stage, lower case: those that are kept in step with
-/// a project of Plane, and all of them where GitHub can be asked.
-pub(super) type Followed = BTreeSet<String>;
+/// The repositories whose deliveries have a second stage, lower case.
+#[derive(Debug, Default)]
+pub(super) struct Followed {
+    /// Those of issues: of repositories that are kept in step with a project of Plane, and of all
+    /// where GitHub can be asked.
+    issues: BTreeSet<String>,
+    /// Those of pull requests: where there is a project, and states to which they move its items.
+    pulls: BTreeSet<String>,
+}
 
 /// How often a job may be begun without an end. More than a failure gets: a sync makes many writes,
 /// what was made stays, and a crash in the middle of each is no reason to leave off.
@@ -45,16 +52,26 @@ pub(super) fn hand_on(
     finished: &mut Finished,
 ) {
     let End::Done { result } = &finished.end else { return };
-    let repository = job.repository.as_ref().map(|name| name.to_lowercase());
-    if repository.is_none_or(|name| !followed.contains(&name)) {
-        return;
-    }
+    let Some(name) = job.repository.as_ref().map(|name| name.to_lowercase()) else { return };
     let item = finished.entry.item.as_ref().and_then(|item| known.items.get(item));
-    let is_issue = item.and_then(|i| i.state.as_ref()).is_some_and(|s| s.kind == Kind::Issue);
-    if let Some(item) = item.filter(|_| is_issue) {
-        let lane = Lane::new(format!("sync:github:issue:{}", item.external_id));
-        finished.end = End::Handed { result: result.clone(), lane };
-    }
+    let Some((item, state)) = item.and_then(|item| Some((item, item.state.as_ref()?))) else {
+        return;
+    };
+    let lane = match state.kind {
+        Kind::Issue if followed.issues.contains(&name) => {
+            Lane::new(format!("sync:github:issue:{}", item.external_id))
+        }
+        Kind::PullRequest if followed.pulls.contains(&name) && !named(state).is_empty() => {
+            Lane::new(format!("sync:{}", item.item))
+        }
+        Kind::Issue | Kind::PullRequest => return,
+    };
+    finished.end = End::Handed { result: result.clone(), lane };
+}
+
+fn tells_of_pull(reading: &Reading) -> bool {
+    let item = reading.told.as_ref().ok().and_then(|told| told.item.item());
+    item.is_some_and(is_pull_request)
 }
 
 impl Processor {
@@ -63,16 +80,31 @@ impl Processor {
         let any = readings.iter().any(|reading| reading.job.repository.is_some());
         let (asks, writes) = (self.sync.github.is_some(), self.sync.plane.is_some());
         if !any || !(asks || writes) {
-            return Ok(Followed::new());
+            return Ok(Followed::default());
         }
-        let repositories = self.store.repositories().await?.into_iter();
-        let followed = repositories.filter(|repository| asks || repository.plane_project.is_some());
-        Ok(followed.map(|repository| repository.name.as_str().to_lowercase()).collect())
+        let of_pulls = readings.iter().filter(|reading| tells_of_pull(reading));
+        let of_pulls = of_pulls.filter_map(|reading| reading.job.repository.as_deref());
+        let of_pulls: BTreeSet<String> = of_pulls.map(str::to_lowercase).collect();
+        let mut followed = Followed::default();
+        for repository in self.store.repositories().await? {
+            let has_project = repository.plane_project.is_some();
+            let name = repository.name.as_str().to_lowercase();
+            if writes && has_project && of_pulls.contains(&name) {
+                let settings = self.sync.settings.of(&repository.name).await?;
+                if settings.mapping.follows_pulls() {
+                    followed.pulls.insert(name.clone());
+                }
+            }
+            if asks || has_project {
+                followed.issues.insert(name);
+            }
+        }
+        Ok(followed)
     }
 
     /// Brings the one issue that `jobs` tell of in step, all under `lease`.
     pub async fn sync(&self, lease: Lease, jobs: Vec<ClaimedJob>) -> Worked {
-        let item = jobs.first().and_then(|job| issue_of(job.lane.as_ref()?));
+        let item = jobs.first().and_then(|job| item_of(job.lane.as_ref()?));
         let followed = match self.followed_by(&jobs).await {
             Ok(followed) => followed,
             Err(error) => return unstored(&error),
@@ -85,6 +117,7 @@ impl Processor {
             _ if jobs.iter().all(is_given_up) => Err(Failure::permanent(format!(
                 "gave up: {MOST_BEGUN} workers died or hung while they brought its issue in step"
             ))),
+            Some(item) if is_pull_request(item) => unpanicked(self.carry_pull(item, &jobs)).await,
             Some(item) => unpanicked(self.carry_over(item, &jobs)).await,
             None => Err(Failure::permanent("a bug: its lane names no issue")),
         };
@@ -117,7 +150,9 @@ impl Processor {
         }
         let is_left_out = judged.iter().map(|judged| matches!(judged, Judged::LeftOut(_)));
         let figures = ends::carried(jobs.iter().zip(&finished).zip(is_left_out));
-        self.end_sync(lease, &jobs, &finished, &figures).await
+        let told = told_elsewhere(jobs.last(), &carried, now);
+        let changed = Changed { figures: &figures, told: &told, ..Changed::default() };
+        self.end_sync(lease, &jobs, &finished, changed).await
     }
 
     /// Commits how the jobs of one issue ended.
@@ -126,9 +161,9 @@ impl Processor {
         lease: Lease,
         jobs: &[ClaimedJob],
         finished: &[Finished],
-        figures: &[Figure],
+        changed: Changed<'_>,
     ) -> Worked {
-        let changed = Changed { figures, ..Changed::default() };
+        let figures = changed.figures;
         match self.store.finish_jobs(lease, finished, changed).await {
             Ok(Finish::Committed) => {
                 self.count(figures);
@@ -316,10 +351,31 @@ async fn unpanicked<T>(work: impl Future<Output = Result<T, Failure>>) -> Result
     .await
 }
 
-/// `github:123` of the lane `sync:github:issue:123`.
-fn issue_of(lane: &Lane) -> Option<WorkItemRef> {
-    let id = lane.as_str().strip_prefix("sync:github:issue:")?;
-    Some(WorkItemRef::new(format!("github:{id}")))
+/// `github:123` of the lane `sync:github:issue:123`; a pull request's lane is its name.
+fn item_of(lane: &Lane) -> Option<WorkItemRef> {
+    let item = lane.as_str().strip_prefix("sync:")?;
+    match item.strip_prefix("github:issue:") {
+        Some(id) => Some(WorkItemRef::new(format!("github:{id}"))),
+        None => Some(WorkItemRef::new(item)).filter(is_pull_request),
+    }
+}
+
+fn is_pull_request(item: &WorkItemRef) -> bool {
+    item.as_str().starts_with("github:pull_request:")
+}
+
+/// What stands on the timelines of the items that a pull request moved: with its own delivery.
+fn told_elsewhere(
+    newest: Option<&ClaimedJob>,
+    carried: &Result<Report, Failure>,
+    now: Timestamp,
+) -> Vec<TimelineEntry> {
+    let (Some(job), Ok(report)) = (newest, carried) else { return Vec::new() };
+    let others = report.others.iter();
+    let told = others.map(|(item, reason)| {
+        entry(job, Some(item.clone()), now, EntryOutcome::Applied, reason.clone())
+    });
+    told.collect()
 }
 
 fn id_of(item: &WorkItemRef) -> Option<u64> {

@@ -10,6 +10,7 @@
 
 mod asked_state;
 mod carry_over;
+mod carry_pull;
 mod echo;
 mod ends;
 mod filter;
@@ -225,6 +226,7 @@ impl Processor {
             comments: &comments,
             figures: &figures,
             read_with: &read_with,
+            told: &[],
         };
         let finish = self.store.finish_jobs(lease, &finished, changed).await?;
         if finish == Finish::Committed {

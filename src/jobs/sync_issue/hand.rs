@@ -25,6 +25,7 @@ use crate::sync::plan::{
     WhenGone, Write, plan, plan_gone, resume, resume_comment,
 };
 use crate::sync::plane::{EXTERNAL_SOURCE, Item, Project};
+use crate::sync::pulls::PullsNow;
 
 /// Works on one link that is ours.
 pub(super) struct Hand<'a> {
@@ -32,10 +33,12 @@ pub(super) struct Hand<'a> {
     pub(super) plane: &'a PlaneClient,
     pub(super) mapping: Mapping,
     pub(super) link: IssueLink,
+    /// How the pull requests about the issue stand, once that was looked at.
+    pub(super) pulls: Option<PullsNow>,
     lease: Lease,
     attempt: u32,
     /// The newest of the deliveries that it works for.
-    cause: Option<(Source, DeliveryId)>,
+    pub(super) cause: Option<(Source, DeliveryId)>,
     pub(super) report: Report,
     pub(super) rulebook: Arc<Rulebook>,
     /// What rules add to the issue that they made.
@@ -51,9 +54,9 @@ impl<'a> Hand<'a> {
         lease: Lease,
         attempt: u32,
     ) -> Self {
-        let (cause, report, ruled) = (None, Report::default(), Ruled::default());
+        let (pulls, cause, report, ruled) = (None, None, Report::default(), Ruled::default());
         let rulebook = Arc::default();
-        Self { sync, plane, mapping, link, lease, attempt, cause, report, rulebook, ruled }
+        Self { sync, plane, mapping, link, pulls, lease, attempt, cause, report, rulebook, ruled }
     }
 
     pub(super) fn into_report(self) -> Report {
@@ -130,7 +133,7 @@ impl<'a> Hand<'a> {
     }
 
     /// Finds out what became of the writes that an earlier attempt intended and did not settle.
-    async fn resume(&mut self) -> Result<(), Failure> {
+    pub(super) async fn resume(&mut self) -> Result<(), Failure> {
         let open = self.sync.store.open_intents_of(self.link.id).await.map_err(|e| stored(&e))?;
         if open.is_empty() {
             return Ok(());
@@ -194,6 +197,7 @@ impl<'a> Hand<'a> {
         let project = self.project().await?;
         self.note_unmapped(issue, &project).await?;
         let rendered = rendered(issue);
+        self.look_at_pulls().await?;
         // A person who asks wants to see Plane put right, whatever we remember of it.
         let asked = when_gone == WhenGone::Recreate;
         if asked || !self.is_nothing_new(issue, &rendered, present, &comment_links, &project) {
@@ -256,8 +260,8 @@ impl<'a> Hand<'a> {
         when_gone: WhenGone,
     ) -> Plan {
         let mapping = Resolved::new(&self.mapping, project);
-        let ruled = &self.ruled;
-        plan(&Sides { issue, rendered, link, item, mapping, ruled, merge: &merged, when_gone })
+        let (pulls, ruled, merge) = (self.pulls.as_ref(), &self.ruled, &merged);
+        plan(&Sides { issue, rendered, link, item, pulls, mapping, ruled, merge, when_gone })
     }
 
     async fn item(

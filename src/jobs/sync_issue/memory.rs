@@ -64,6 +64,7 @@ impl Memory {
             rendered: &rendered,
             link: Some(&known),
             item: Some(&item),
+            pulls: None,
             mapping: Resolved::new(&self.mapping, &self.project),
             merge: &merged,
             when_gone: WhenGone::MarkBroken,

@@ -1,5 +1,6 @@
 //! What bringing one issue in step came to, in words for the timeline.
 
+use crate::ids::WorkItemRef;
 use crate::sync::github::Issue;
 use crate::sync::plan::{Finding, Write};
 use crate::timeline::EntryOutcome;
@@ -17,6 +18,8 @@ pub struct Report {
     pub asked: Option<Box<Issue>>,
     /// The rules that were for it.
     pub rules: Vec<String>,
+    /// Other items that were written to, and what to say on their timelines.
+    pub others: Vec<(WorkItemRef, String)>,
     /// Why nothing was to be done at all.
     idle: Option<String>,
 }
@@ -24,6 +27,26 @@ pub struct Report {
 impl Report {
     pub(super) fn idle(why: impl Into<String>) -> Self {
         Self { idle: Some(why.into()), ..Self::default() }
+    }
+
+    /// What moving the items of a pull request came to, all of them together.
+    pub fn of_pull(moved: impl IntoIterator<Item = (WorkItemRef, Self)>) -> Self {
+        let mut all = Self::default();
+        let mut idle = Vec::new();
+        for (item, report) in moved {
+            if !report.writes.is_empty() {
+                all.others.push((item, report.reason()));
+            }
+            all.writes.extend(report.writes);
+            all.kinds.extend(report.kinds);
+            all.findings.extend(report.findings);
+            idle.extend(report.idle);
+        }
+        if all.writes.is_empty() && all.findings.is_empty() {
+            let none = || "no work item that is kept in step is named by it".to_owned();
+            all.idle = Some(idle.into_iter().next().unwrap_or_else(none));
+        }
+        all
     }
 
     pub(super) fn wrote(&mut self, write: &Write) {

@@ -1,6 +1,8 @@
 //! What people do at GitHub, by name. Each action sends the webhooks that it sends there.
 
-use super::changes::{Change, CloseReason, IssueEdit, NewIssue, NewState};
+use super::changes::{
+    Change, CloseReason, DraftState, IssueEdit, NewIssue, NewState, ReviewVerdict,
+};
 use super::{Inner, SimError};
 
 /// Somebody at work in a fake GitHub.
@@ -130,6 +132,41 @@ impl<'a> Person<'a> {
         head: &str,
     ) -> Result<u64, SimError> {
         self.act(repository, |change, r| change.open_pull_request(r, pull, head))
+    }
+
+    /// Takes a pull request back to work on it.
+    pub fn convert_to_draft(&self, repository: &str, number: u64) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.set_draft(r, number, DraftState::Draft))
+    }
+
+    /// Says that a pull request waits for reviews.
+    pub fn mark_ready(&self, repository: &str, number: u64) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.set_draft(r, number, DraftState::Ready))
+    }
+
+    /// Asks somebody to review a pull request.
+    pub fn ask_for_review(
+        &self,
+        repository: &str,
+        number: u64,
+        login: &str,
+    ) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.ask_for_review(r, number, login))
+    }
+
+    /// Reviews a pull request.
+    pub fn review(
+        &self,
+        repository: &str,
+        number: u64,
+        verdict: ReviewVerdict,
+    ) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.review(r, number, verdict))
+    }
+
+    /// Takes the weight from somebody's newest review.
+    pub fn dismiss(&self, repository: &str, number: u64, reviewer: &str) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.dismiss(r, number, reviewer))
     }
 
     /// Merges a pull request.

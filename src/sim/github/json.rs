@@ -7,7 +7,7 @@ use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 
 use super::Instance;
-use super::state::{Comment, Issue, Label, Repository, User};
+use super::state::{Comment, Issue, Label, Repository, Review, User};
 use crate::clock::Timestamp;
 
 /// Addresses of a repository's parts below its own, as `key` and what follows.
@@ -204,7 +204,7 @@ pub(super) fn issue(at: &Instance, repository: &Repository, issue: &Issue) -> Va
             "html_url": html_url,
             "id": issue.id,
             "node_id": format!("I_{}", issue.id),
-            "draft": false,
+            "draft": issue.pull.as_ref().is_some_and(|pull| pull.draft),
             "state_reason": issue.state_reason(),
             "performed_via_github_app": null,
             "reactions": reactions(&url),
@@ -261,6 +261,30 @@ pub(super) fn comment(
     })
 }
 
+/// A review of a pull request.
+pub(super) fn review(
+    at: &Instance,
+    repository: &Repository,
+    issue: &Issue,
+    review: &Review,
+) -> Value {
+    let page = format!("{}#pullrequestreview-{}", html_url(at, repository, issue), review.id);
+    let pull = format!("{}/repos/{}/pulls/{}", at.api, repository.full_name(), issue.number);
+    json!({
+        "id": review.id,
+        "node_id": format!("PRR_{}", review.id),
+        "user": user(at, &review.author),
+        "body": null,
+        "commit_id": issue.pull.as_ref().map(|pull| format!("{:040x}", pull.id)),
+        "submitted_at": time(review.submitted_at),
+        "state": review.state,
+        "html_url": page,
+        "pull_request_url": pull,
+        "author_association": association(repository, &review.author),
+        "_links": {"html": {"href": page}, "pull_request": {"href": pull}},
+    })
+}
+
 /// A pull request; `None` for an issue.
 pub(super) fn pull_request(at: &Instance, repository: &Repository, issue: &Issue) -> Option<Value> {
     let pull = issue.pull.as_ref()?;
@@ -306,12 +330,13 @@ pub(super) fn pull_request(at: &Instance, repository: &Repository, issue: &Issue
         "statuses_url": format!("{base}/statuses/{sha}"),
         "merged_at": pull.merged_at.map(time),
         "merge_commit_sha": merged.then(|| sha.clone()),
-        "requested_reviewers": [], "requested_teams": [],
+        "requested_reviewers": pull.asked.iter().map(|asked| user(at, asked)).collect::<Vec<_>>(),
+        "requested_teams": [],
         "head": branch(&pull.head),
         "base": branch("main"),
         "_links": links,
         "auto_merge": null,
-        "draft": false,
+        "draft": pull.draft,
         "merged": merged,
         "mergeable": null, "rebaseable": null, "mergeable_state": "unknown",
         "merged_by": pull.merged_by.as_ref().map(|u| user(at, u)),

@@ -110,8 +110,22 @@ pub(super) struct Closing {
 pub(super) struct Pull {
     pub(super) id: u64,
     pub(super) head: String,
+    pub(super) draft: bool,
+    /// Whose review is asked for.
+    pub(super) asked: Vec<User>,
+    pub(super) reviews: Vec<Review>,
     pub(super) merged_at: Option<Timestamp>,
     pub(super) merged_by: Option<User>,
+}
+
+/// A review of a pull request.
+#[derive(Debug, Clone)]
+pub(super) struct Review {
+    pub(super) id: u64,
+    pub(super) author: User,
+    /// GitHub's word for it.
+    pub(super) state: &'static str,
+    pub(super) submitted_at: Timestamp,
 }
 
 /// A comment.

@@ -1,17 +1,60 @@
-//! Which issues a pull request says that it closes. Pure.
+//! Which issues a pull request says that it closes, and which work items of Plane it names. Pure.
 //!
 //! GitHub's documented rule: one of nine words, then a reference (`#12`, `owner/name#12`, the
 //! issue's address), with a colon and blanks between them and nothing else; whatever the case.
-//! Text in code, in a comment of HTML or in a quotation of code does not count. Deliberately
+//! Text in code, in a comment of HTML or in a quotation of code does not count.
+//!
+//! A work item is named by its key in brackets, `[SYNC-12]`, in title or text, or by its key as a
+//! part of the branch's name, `feature/sync-12-thing`. Whether there is such an item is for whoever
+//! looks it up: `[UTF-8]` names none. Deliberately
 //! absent: that GitHub closes issues only from the default branch, which the item does not tell,
 //! and words in commit messages.
 
 use std::collections::BTreeSet;
 
+use crate::work_items::Snapshot;
+
 /// Issues that one pull request may name; the rest is somebody's joke.
 const MOST: usize = 50;
+/// Plane takes identifiers of up to twelve characters.
+const LONGEST_PROJECT: usize = 12;
 const WORDS: [&str; 9] =
     ["close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved"];
+
+/// Everything that a pull request is about: issues as `owner/name#12`, work items as `sync-12`.
+pub fn named(pull: &Snapshot) -> BTreeSet<String> {
+    let body = pull.description.as_ref().map_or("", |text| text.text.as_str());
+    let branch = pull.pull.course.as_ref().and_then(|course| course.branch.as_deref());
+    let mut named = issues(&pull.project_ref, &pull.title, body);
+    named.extend(keys(&pull.title, body, branch.unwrap_or_default()));
+    named
+}
+
+/// The keys of Plane that a pull request names, lower case.
+pub fn keys(title: &str, body: &str, branch: &str) -> BTreeSet<String> {
+    let body = without_code(body);
+    let in_brackets = [title, &body]
+        .into_iter()
+        .flat_map(|text| text.split('[').skip(1).filter_map(|rest| key(rest.split_once(']')?.0)));
+    let parts: Vec<&str> = branch.split(|c: char| !c.is_alphanumeric() && c != '-').collect();
+    let in_branch = parts.iter().flat_map(|part| {
+        let words: Vec<&str> = part.split('-').collect();
+        words.windows(2).filter_map(|two| key(&two.join("-"))).collect::<Vec<_>>()
+    });
+    in_brackets.chain(in_branch).take(MOST).collect()
+}
+
+/// A key: a project's identifier and a number.
+fn key(text: &str) -> Option<String> {
+    let (project, number) = text.trim().split_once('-')?;
+    let is_word = |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric());
+    let is_project = (1..=LONGEST_PROJECT).contains(&project.len())
+        && is_word(project)
+        && project.starts_with(|c: char| c.is_ascii_alphabetic());
+    let is_number = number.bytes().all(|b| b.is_ascii_digit());
+    let number: u32 = number.parse().ok().filter(|number| is_number && *number > 0)?;
+    is_project.then(|| format!("{}-{number}", project.to_ascii_lowercase()))
+}
 
 /// The issues that a pull request of `repository` closes, each as `owner/name#12`, lower case.
 pub fn issues(repository: &str, title: &str, body: &str) -> BTreeSet<String> {
@@ -218,7 +261,25 @@ mod tests {
         assert_eq!(closed("```\ncode\n```\nfixes #12"), ["octo/api#12"]);
     }
 
+    #[test]
+    fn a_work_item_is_named_in_brackets_or_in_the_branch() {
+        let named = |title, body, branch| Vec::from_iter(keys(title, body, branch));
+        assert_eq!(named("[SYNC-12] A thing", "for [WEB-7](https://x)", ""), ["sync-12", "web-7"]);
+        for branch in ["sync-12", "feature/SYNC-12-thing", "ada/fix_sync-12", "sync-12-13"] {
+            assert_eq!(named("", "", branch), ["sync-12"], "{branch}");
+        }
+        for text in ["SYNC-12", "[SYNC-0]", "[SYNC-12a]", "[12-12]", "[SYNC 12]", "`[SYNC-12]`"] {
+            assert_eq!(named("", text, ""), Vec::<String>::new(), "{text}");
+        }
+        assert_eq!(named("", "", "release/2-0-1"), Vec::<String>::new());
+    }
+
     proptest::proptest! {
+        #[test]
+        fn any_branch_is_read_without_a_panic(branch in "[a-zA-Z0-9/_\\-é]{0,40}", body in "[A-Z0-9\\[\\] -]{0,60}") {
+            keys(&branch, &body, &branch);
+        }
+
         #[test]
         fn any_text_is_read_without_a_panic(title in ".{0,80}", body in "[a-z`~#<!> \\-\n/:0-9é]{0,200}") {
             issues("o/r", &title, &body);

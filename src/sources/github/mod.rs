@@ -1,4 +1,5 @@
-//! GitHub: `issues`, `issue_comment` and `pull_request` webhooks in; items and comments out.
+//! GitHub: `issues`, `issue_comment`, `pull_request` and `pull_request_review` webhooks in; items
+//! and comments out.
 //!
 //! An item is known by numbers that survive a rename. An issue has its numeric id. A pull request
 //! has two, its own and its issue half's, and no webhook tells both; what all of them tell is the
@@ -15,4 +16,4 @@ pub mod verify;
 pub const ENDPOINT: &str = "/api/webhooks/github-mcp/";
 
 /// The events that are kept and worked off; the others are answered and forgotten.
-pub const EVENTS: [&str; 3] = ["issues", "issue_comment", "pull_request"];
+pub const EVENTS: [&str; 4] = ["issues", "issue_comment", "pull_request", "pull_request_review"];

@@ -3,8 +3,10 @@
 //! A payload that leaves out what the item has (`issues.pinned` without state and labels) makes a
 //! partial snapshot, which never takes the place of a whole one.
 
+use std::collections::BTreeMap;
+
 use super::payload::{
-    Account, CommentAction, CommentEvent, Event, IssueAction, IssueEvent, Merge, Nature,
+    self, Account, CommentAction, CommentEvent, Event, IssueAction, IssueEvent, Merge, Nature,
     PullRequestAction, PullRequestEvent, Repository, Thing,
 };
 use crate::clock::Timestamp;
@@ -15,8 +17,8 @@ use crate::sources::Told;
 use crate::sources::fields::missing;
 use crate::sync::github::{self, IssueState};
 use crate::work_items::{
-    Change, Extent, Kind, Label, Person, Readiness, Snapshot, Stage, StateGroup, System, Text,
-    TextFormat, Tombstone,
+    Change, Course, Extent, Kind, Label, Person, PullFacts, Readiness, Review, Snapshot, Stage,
+    StateGroup, System, Text, TextFormat, Tombstone, Verdict,
 };
 
 /// What the event says of an item and of a comment on it.
@@ -59,13 +61,39 @@ fn issue(event: &IssueEvent) -> Result<Change, Failure> {
 }
 
 fn pull_request(event: &PullRequestEvent) -> Result<Change, Failure> {
-    let PullRequestEvent { action, repository, pull_request } = event;
+    let PullRequestEvent { action, repository, pull_request, .. } = event;
     let name = Name::of(repository, pull_request)?;
     let stage = match action {
         PullRequestAction::Opened => Stage::First,
         PullRequestAction::Changed => Stage::Later,
     };
-    Ok(Change::State(Box::new(snapshot(&name, repository, pull_request, stage))))
+    let snapshot = snapshot(&name, repository, pull_request, stage);
+    Ok(Change::State(Box::new(Snapshot { pull: pull_facts(event), ..snapshot })))
+}
+
+fn pull_facts(event: &PullRequestEvent) -> PullFacts {
+    let PullRequestEvent { pull_request, branch, asked, review, .. } = event;
+    let course = Course {
+        at: pull_request.updated_at,
+        asked: asked.iter().cloned().collect(),
+        readiness: if pull_request.draft { Readiness::Draft } else { Readiness::Ready },
+        branch: branch.clone().filter(|branch| !branch.is_empty()),
+    };
+    let reviews: BTreeMap<_, _> = review.iter().filter_map(verdict).collect();
+    PullFacts { course: Some(course), reviews }
+}
+
+/// Who said what of the whole; `None` for remarks, and for a review that is not submitted yet.
+fn verdict(review: &payload::Review) -> Option<(String, Review)> {
+    let verdict = match review.state.as_deref()? {
+        state if state.eq_ignore_ascii_case("approved") => Verdict::Approved,
+        state if state.eq_ignore_ascii_case("changes_requested") => Verdict::ChangesRequested,
+        state if state.eq_ignore_ascii_case("dismissed") => Verdict::Dismissed,
+        _ => return None,
+    };
+    // Accounts that were deleted all become one and the same.
+    let author = review.author.as_ref().map_or_else(String::new, |author| author.id.to_string());
+    Some((author, Review { at: review.submitted_at?, id: review.id, verdict }))
 }
 
 fn comment(event: &CommentEvent) -> Result<Told, Failure> {
@@ -160,6 +188,7 @@ fn snapshot(name: &Name, repository: &Repository, thing: &Thing, stage: Stage) -
         missing: gaps,
         stage: stage.max(stage_of(thing)),
         readiness: if thing.draft { Readiness::Draft } else { Readiness::Ready },
+        pull: PullFacts::default(),
         asked_at: None,
         description: description.map(|text| Text { format: TextFormat::Markdown, text }),
     }
@@ -207,6 +236,7 @@ pub fn asked(issue: &github::Issue, at: Timestamp) -> Snapshot {
         extent: Extent::Whole,
         stage: Stage::Later,
         readiness: Readiness::Ready,
+        pull: PullFacts::default(),
         asked_at: Some(at),
         description: body.map(|text| Text { format: TextFormat::Markdown, text }),
     }

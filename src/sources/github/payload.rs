@@ -17,7 +17,7 @@ pub enum Event {
     Issue(Box<IssueEvent>),
     /// `issue_comment`, also in a pull request's conversation.
     Comment(Box<CommentEvent>),
-    /// `pull_request`.
+    /// `pull_request`, and `pull_request_review` with what was said.
     PullRequest(Box<PullRequestEvent>),
     /// Anything else.
     Other {
@@ -97,6 +97,25 @@ pub struct PullRequestEvent {
     pub repository: Repository,
     /// The pull request.
     pub pull_request: Thing,
+    /// The branch that is to be merged.
+    pub branch: Option<String>,
+    /// Whose review is asked for: ids of people and, as `team:7`, of teams.
+    pub asked: Vec<String>,
+    /// What a reviewer said, where the event tells of that.
+    pub review: Option<Review>,
+}
+
+/// A review of a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Review {
+    /// The numeric id.
+    pub id: u64,
+    /// Who wrote it; `None` for a deleted account.
+    pub author: Option<Account>,
+    /// `approved`, `changes_requested`, `commented`, `dismissed`.
+    pub state: Option<String>,
+    /// When it was submitted; `None` while it is being written.
+    pub submitted_at: Option<Timestamp>,
 }
 
 /// A repository.
@@ -199,7 +218,7 @@ pub struct Comment {
 }
 
 const TOP: &[&str] =
-    &["action", "issue", "pull_request", "comment", "repository", "changes", FOUND_AT];
+    &["action", "issue", "pull_request", "review", "comment", "repository", "changes", FOUND_AT];
 /// Where a body of our own making says when GitHub was asked.
 pub(super) const FOUND_AT: &str = "found_at";
 const THING: &[&str] = &[
@@ -220,7 +239,11 @@ const THING: &[&str] = &[
     "merged",
     "merged_at",
     "draft",
+    "head",
+    "requested_reviewers",
+    "requested_teams",
 ];
+const REVIEW: &[&str] = &["id", "user", "state", "submitted_at"];
 const COMMENT: &[&str] = &["id", "body", "user", "html_url", "created_at", "updated_at"];
 const NUMBER: &str = "GitHub's number as a whole number";
 
@@ -262,14 +285,18 @@ pub fn parse(event: &str, json: &[u8]) -> Result<Event, Failure> {
                 found_at,
             }))
         }
-        _ => Event::PullRequest(Box::new(PullRequestEvent {
-            action: match action.as_str() {
+        "pull_request_review" => {
+            let review = Some(review_of(&top)?);
+            let event = pull_request_event(&top, PullRequestAction::Changed, repository)?;
+            Event::PullRequest(Box::new(PullRequestEvent { review, ..event }))
+        }
+        _ => {
+            let action = match action.as_str() {
                 "opened" => PullRequestAction::Opened,
                 _ => PullRequestAction::Changed,
-            },
-            repository,
-            pull_request: pull_request_of(&top)?,
-        })),
+            };
+            Event::PullRequest(Box::new(pull_request_event(&top, action, repository)?))
+        }
     })
 }
 
@@ -309,10 +336,41 @@ fn issue_of(top: &Object<'_>) -> Result<Thing, Failure> {
     thing_of(&fields, nature)
 }
 
-fn pull_request_of(top: &Object<'_>) -> Result<Thing, Failure> {
+fn pull_request_event(
+    top: &Object<'_>,
+    action: PullRequestAction,
+    repository: Repository,
+) -> Result<PullRequestEvent, Failure> {
     let fields = top
         .object("pull_request", THING)?
         .ok_or_else(|| missing("pull_request", "the pull request as an object"))?;
+    let head = fields.object("head", &["ref"])?;
+    let branch = head.map(|head| head.text("ref")).transpose()?.flatten();
+    let people = entries(&fields, "requested_reviewers", account_of)?.unwrap_or_default();
+    let teams = entries(&fields, "requested_teams", |path, value| {
+        let team = Object::at(path.to_owned(), value, &["id"])?;
+        team.number("id")?.ok_or_else(|| unexpected(path, "a team with its id", value))
+    })?;
+    let asked = people.into_iter().map(|account| account.id.to_string());
+    let teams = teams.unwrap_or_default().into_iter().map(|team| format!("team:{team}"));
+    let asked = asked.chain(teams).collect();
+    let pull_request = pull_request_of(&fields)?;
+    Ok(PullRequestEvent { action, repository, pull_request, branch, asked, review: None })
+}
+
+fn review_of(top: &Object<'_>) -> Result<Review, Failure> {
+    let fields = top
+        .object("review", REVIEW)?
+        .ok_or_else(|| missing("review", "the review as an object"))?;
+    Ok(Review {
+        id: fields.number("id")?.ok_or_else(|| missing("review.id", NUMBER))?,
+        author: author_of(&fields)?,
+        state: fields.word("state")?,
+        submitted_at: fields.time("submitted_at")?,
+    })
+}
+
+fn pull_request_of(fields: &Object<'_>) -> Result<Thing, Failure> {
     let merged = fields.value("merged").is_some_and(|merged| merged.get() == "true");
     let merge = if merged || fields.value("merged_at").is_some() {
         Merge::Merged
@@ -321,7 +379,7 @@ fn pull_request_of(top: &Object<'_>) -> Result<Thing, Failure> {
     } else {
         Merge::Unsaid
     };
-    thing_of(&fields, Nature::PullRequest(merge))
+    thing_of(fields, Nature::PullRequest(merge))
 }
 
 fn thing_of(fields: &Object<'_>, nature: Nature) -> Result<Thing, Failure> {

@@ -145,7 +145,7 @@ fn lane(top: &Object<'_>, event: &str, repository: Option<&RepositoryRef>) -> Op
         Some(Lane::new(format!("github:pull_request:{repository}:{number}")))
     };
     let id = |value| id_of(value).filter(|id| !id.is_empty());
-    if event == "pull_request" {
+    if matches!(event, "pull_request" | "pull_request_review") {
         return first(top.value("pull_request")?, "number").and_then(id).and_then(pull_request);
     }
     let issue = Object::at("issue", top.value("issue")?, &["id", "number", "pull_request"]).ok()?;

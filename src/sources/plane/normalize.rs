@@ -308,6 +308,7 @@ fn snapshot(item: &Item, names: &Names, site: Site<'_>) -> Result<Snapshot, Fail
         extent: Extent::Whole,
         stage: Stage::Later,
         readiness: Readiness::Ready,
+        pull: crate::work_items::PullFacts::default(),
         asked_at: None,
         description: description_of(item),
     })

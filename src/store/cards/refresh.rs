@@ -243,7 +243,9 @@ impl Wanted {
 fn lanes_of(item: &str) -> Vec<String> {
     match item.split_once(':') {
         Some(("plane", id)) => vec![format!("plane:issue:{id}")],
-        Some(("github", id)) if id.starts_with("pull_request:") => vec![item.to_owned()],
+        Some(("github", id)) if id.starts_with("pull_request:") => {
+            vec![item.to_owned(), format!("sync:{item}")]
+        }
         Some(("github", id)) => {
             vec![format!("github:issue:{id}"), format!("sync:github:issue:{id}")]
         }
@@ -322,7 +324,8 @@ fn repositories_of(known: &Known) -> StoreResult<String> {
     to_json(&names.into_iter().collect::<Vec<_>>())
 }
 
-/// The issues that a pull request among `refs` closes, and those with the `keys` of what it closed.
+/// The items that a pull request among `refs` is about, and those with the `keys` of what it was
+/// about.
 fn closed_issues(known: &Known, refs: &[String], keys: &[String]) -> Vec<String> {
     let refs: BTreeSet<&str> = refs.iter().map(String::as_str).collect();
     let closed = known.closings.iter().filter(|closing| refs.contains(closing.pull.as_str()));
@@ -405,10 +408,7 @@ fn closings_of(items: &[&WorkItem]) -> StoreResult<Option<(String, String)>> {
     for item in items {
         let Some(state) = &item.state else { continue };
         if state.kind == Kind::PullRequest {
-            let text = state.description.as_ref().map(|text| text.text.as_str());
-            let issues =
-                closing::issues(&state.project_ref, &state.title, text.unwrap_or_default());
-            closed.insert(item.item.as_str(), issues);
+            closed.insert(item.item.as_str(), closing::named(state));
         }
     }
     if closed.is_empty() {

@@ -24,18 +24,21 @@ macro_rules! near {
     ($dialect:ident) => {
         concat!(
             "WITH given(ref) AS (", listing!($dialect, "$1"), "),
-             near(ref) AS (
+             about(ref) AS (
                 SELECT ref FROM given
-                UNION SELECT l.github_ref FROM issue_links l JOIN given g ON l.plane_ref = g.ref
-                UNION SELECT l.plane_ref FROM issue_links l JOIN given g ON l.github_ref = g.ref WHERE l.plane_ref IS NOT NULL
                 UNION SELECT i.work_item_ref FROM closing_links c JOIN given g ON c.pull_request_ref = g.ref
-                    JOIN work_items i ON lower(i.key) = c.issue_key AND i.system = 'github' AND i.kind = 'issue'
+                    JOIN work_items i ON lower(i.key) = c.issue_key AND i.key IS NOT NULL AND i.kind = 'issue'
                 UNION SELECT i.work_item_ref FROM work_items i
-                    WHERE i.system = 'github' AND i.kind = 'issue' AND lower(i.key) IN (", listing!($dialect, "$2"), ")
+                    WHERE i.key IS NOT NULL AND i.kind = 'issue' AND lower(i.key) IN (", listing!($dialect, "$2"), ")
+             ),
+             near(ref) AS (
+                SELECT ref FROM about
+                UNION SELECT l.github_ref FROM issue_links l JOIN about a ON l.plane_ref = a.ref
+                UNION SELECT l.plane_ref FROM issue_links l JOIN about a ON l.github_ref = a.ref WHERE l.plane_ref IS NOT NULL
              )
              SELECT ref FROM near
              UNION SELECT c.pull_request_ref FROM near n
-                JOIN work_items i ON i.work_item_ref = n.ref AND i.system = 'github' AND i.kind = 'issue'
+                JOIN work_items i ON i.work_item_ref = n.ref AND i.kind = 'issue'
                 JOIN closing_links c ON c.issue_key = lower(i.key)"
         )
     };
@@ -55,7 +58,7 @@ macro_rules! closings {
         concat!(
             "SELECT pull_request_ref, issue_key FROM closing_links WHERE pull_request_ref IN (", listing!($dialect, "$1"), ")
              UNION SELECT c.pull_request_ref, c.issue_key FROM work_items i JOIN closing_links c ON c.issue_key = lower(i.key)
-             WHERE i.system = 'github' AND i.kind = 'issue' AND i.work_item_ref IN (", listing!($dialect, "$1"), ")"
+             WHERE i.kind = 'issue' AND i.work_item_ref IN (", listing!($dialect, "$1"), ")"
         )
     };
 }
@@ -71,7 +74,7 @@ macro_rules! issues {
     ($dialect:ident) => {
         concat!(
             "SELECT work_item_ref, system, external_id, project_ref, state, deleted_at, moved_to, ingested_at
-             FROM work_items WHERE system = 'github' AND kind = 'issue' AND lower(key) IN (", listing!($dialect, "$1"), ")"
+             FROM work_items WHERE key IS NOT NULL AND kind = 'issue' AND lower(key) IN (", listing!($dialect, "$1"), ")"
         )
     };
 }

@@ -8,6 +8,7 @@ use super::{Base, Expected, Finding, LinkStatus, Plan, SentText, Sides, TextMerg
 use crate::sync::github::{Issue, IssueState};
 use crate::sync::mapping::{LabelTarget, NewLabel, Resolved, ends_work};
 use crate::sync::plane::{Item, ItemChange, NewItem, Priority, ProjectState};
+use crate::sync::pulls::{IssueSays, Place, PullsNow, Step, advance};
 
 /// A plan in the making.
 pub(super) struct Draft<'a> {
@@ -46,6 +47,9 @@ impl<'a> Draft<'a> {
         self.title(sides);
         self.description(sides);
         self.state(sides);
+        if let Some(pulls) = sides.pulls {
+            self.pulls(pulls, sides.mapping);
+        }
         self.labels(sides);
         self.assignees(sides);
         self.priority(sides);
@@ -151,6 +155,27 @@ impl<'a> Draft<'a> {
         self.base.github.wish.state = None;
     }
 
+    /// Where the pull requests say that it belongs, once the issue has had its say.
+    pub(super) fn pulls(&mut self, now: &PullsNow, mapping: Resolved<'_>) {
+        let there = self.item.and_then(|item| item.state.clone());
+        let state = self.change.state.clone().or_else(|| there.clone());
+        let issue = match self.base.github.state {
+            Some(state) if state.is_closed() => IssueSays::Closed,
+            Some(_) | None => IssueSays::Nothing,
+        };
+        let place = Place { state: state.as_deref(), issue };
+        match advance(&self.base.pulls, now, place, mapping) {
+            Ok(Step { base, to }) => {
+                self.base.pulls = base;
+                let Some(to) = to else { return };
+                self.findings.push(Finding::moved_by_pull(now, state.as_deref(), &to, mapping));
+                self.base.plane.state = Some(to.clone());
+                self.change.state = Some(to).filter(|to| there.as_ref() != Some(to));
+            }
+            Err(finding) => self.findings.push(finding),
+        }
+    }
+
     fn move_to(&mut self, target: &ProjectState, fit: Fit, mapping: Resolved<'_>) {
         let Some(item) = self.item else {
             self.change.state = Some(target.id.clone());
@@ -173,12 +198,13 @@ impl<'a> Draft<'a> {
     }
 
     fn labels(&mut self, sides: &Sides<'_>) {
-        let wanted = sides.issue.labels.iter().map(|label| Wanted {
-            key: label.name.to_lowercase(),
-            target: match sides.mapping.label(label) {
+        let wanted = sides.issue.labels.iter().filter_map(|label| {
+            let target = match sides.mapping.label(label) {
                 LabelTarget::Known(id) => Target::Known(id),
                 LabelTarget::Missing(label) => Target::New(label),
-            },
+                LabelTarget::Ignored => return None,
+            };
+            Some(Wanted { key: label.name.to_lowercase(), target })
         });
         let none = BTreeSet::new();
         let present = self.item.map_or(&none, |item| &item.labels);

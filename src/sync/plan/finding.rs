@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::sync::github::IssueState;
+use crate::sync::mapping::{Resolved, STATE_KEYS};
 use crate::sync::plane::Priority;
+use crate::sync::pulls::PullsNow;
 
 /// Something worth a line on the item's timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -43,7 +45,7 @@ pub enum Finding {
     NoStateFits { state: IssueState },
     /// `states` has a key that means nothing.
     #[error(
-        "states has the key “{key}”, which means nothing: use open, reopened, completed, not_planned or duplicate"
+        "states has the key “{key}”, which means nothing: use one of {}", STATE_KEYS.join(", ")
     )]
     UnknownStateKey { key: String },
     /// The title is longer than Plane takes.
@@ -58,6 +60,9 @@ pub enum Finding {
     /// A rule's new priority replaced one that a person had chosen in Plane.
     #[error("a rule replaced the priority {was}, chosen in Plane, by {now}")]
     PriorityOverridden { was: Priority, now: Priority },
+    /// Pull requests moved the item.
+    #[error("{why}: moved from “{was}” to “{now}”")]
+    MovedByPull { why: String, was: String, now: String },
     /// GitHub's new text was merged into one that a person had edited in Plane.
     #[error("GitHub's new text was merged into the description that was edited in Plane")]
     DescriptionMerged,
@@ -123,6 +128,26 @@ pub enum Finding {
     /// A mirror was deleted in Plane, and was not made again.
     #[error("comment {comment} was deleted in Plane and was not made again")]
     CommentGone { comment: u64 },
+}
+
+impl Finding {
+    /// That an item was moved from one state to another, by id, because of how its pull requests
+    /// stand.
+    pub fn moved_by_pull(
+        pulls: &PullsNow,
+        from: Option<&str>,
+        to: &str,
+        mapping: Resolved<'_>,
+    ) -> Self {
+        let name = |id: &str| {
+            mapping.state_by_id(id).map_or_else(|| id.to_owned(), |state| state.name.clone())
+        };
+        let why = match (&pulls.by, pulls.standing) {
+            (Some(by), Some(standing)) => format!("pull request {by} is {standing}"),
+            _ => "no pull request is about it any more".to_owned(),
+        };
+        Self::MovedByPull { why, was: from.map(name).unwrap_or_default(), now: name(to) }
+    }
 }
 
 fn words(state: IssueState) -> &'static str {

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::sync::github::{Issue, IssueState};
 use crate::sync::plane::{Item, Priority};
+use crate::sync::pulls::PullBase;
 use crate::work_items::UnknownWord;
 
 /// An issue's tie to its work item.
@@ -91,6 +92,9 @@ pub struct Base {
     pub our_assignees: BTreeSet<String>,
     /// The address that the item's link to GitHub holds.
     pub link_url: Option<String>,
+    /// What was last made of the pull requests about it.
+    #[serde(skip_serializing_if = "PullBase::is_empty")]
+    pub pulls: PullBase,
 }
 
 /// GitHub's half of a base.

@@ -40,6 +40,8 @@
 //! - *Rules want a state or a priority.* They are written when what is wanted changed since the base,
 //!   never over a person's choice otherwise. A state that rules no longer want gives way to the
 //!   one that the issue's own state stands for; a priority stays.
+//! - *A pull request changes between our look at it and our write.* Its own delivery follows, and
+//!   what is decided hangs on how all of them stand then (`sync/pulls`).
 //! - *A mapping changes.* It counts for what changes from then on, and at once for labels and
 //!   people that had no counterpart.
 //! - *A repository is renamed.* The item gets a second link; the old address still leads there.
@@ -72,6 +74,7 @@ use serde::{Deserialize, Serialize};
 use super::github::Issue;
 use super::mapping::{NewLabel, Resolved};
 use super::plane::{Item, ItemChange, NewItem};
+use super::pulls::PullsNow;
 use fields::Draft;
 
 /// An issue's text in Plane's form.
@@ -117,6 +120,8 @@ pub struct Sides<'a> {
     pub link: Option<&'a Link>,
     /// The item: by the link's id, without a link by its external id.
     pub item: Option<&'a Item>,
+    /// How the pull requests about it stand; `None` where nothing follows them.
+    pub pulls: Option<&'a PullsNow>,
     /// Whose words mean what.
     pub mapping: Resolved<'a>,
     /// What the repository's rules want beside the issue as they made it.
@@ -353,6 +358,13 @@ pub fn plan(sides: &Sides<'_>) -> Plan {
             draft.into_plan(sides)
         }
     }
+}
+
+/// Decides where an item goes whose pull requests stand otherwise, its issue as it was.
+pub fn plan_pulls(link: &Link, item: &Item, pulls: &PullsNow, mapping: Resolved<'_>) -> Plan {
+    let mut draft = Draft::update(&link.base, item);
+    draft.pulls(pulls, mapping);
+    draft.into_writes(item)
 }
 
 /// Decides what has to be written for an issue that GitHub no longer has; `None` when there is

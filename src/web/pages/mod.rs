@@ -194,6 +194,9 @@ fn pull_icon(state: PullState) -> &'static str {
     match state {
         PullState::Open => "pr",
         PullState::Draft => "draft",
+        PullState::Review => "review",
+        PullState::Changes => "changes",
+        PullState::Approved => "approved",
         PullState::Merged => "merged",
         PullState::Closed => "closed",
     }

@@ -20,6 +20,8 @@ use crate::clock::Timestamp;
 
 pub(super) use issues::NewState;
 pub use issues::{CloseReason, IssueEdit, NewIssue};
+pub(super) use pull_requests::DraftState;
+pub use pull_requests::ReviewVerdict;
 
 /// Something that hooks are told.
 #[derive(Debug)]

@@ -1,10 +1,44 @@
-//! Pull requests: opened and merged. What they share with issues is done as for issues.
+//! Pull requests: opened, reviewed and merged. What they share with issues is done as for issues.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::super::SimError;
-use super::super::state::{Closing, Issue, Pull};
+use super::super::state::{Closing, Issue, Pull, Review};
+use super::super::{SimError, json};
 use super::{Change, NewIssue};
+
+/// What a pull request says of itself only where it is shown alone.
+const ONLY_ALONE: [&str; 12] = [
+    "merged",
+    "mergeable",
+    "rebaseable",
+    "mergeable_state",
+    "merged_by",
+    "comments",
+    "review_comments",
+    "maintainer_can_modify",
+    "commits",
+    "additions",
+    "deletions",
+    "changed_files",
+];
+
+/// Whether a pull request waits for reviews.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum DraftState {
+    Draft,
+    Ready,
+}
+
+/// What a reviewer says of a pull request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReviewVerdict {
+    /// It may be merged.
+    Approve,
+    /// It may not be merged as it is.
+    RequestChanges,
+    /// Neither.
+    Comment,
+}
 
 impl Change<'_> {
     pub(in super::super) fn open_pull_request(
@@ -21,6 +55,9 @@ impl Change<'_> {
         let pull = Pull {
             id: self.state.next_id(),
             head: head.to_owned(),
+            draft: false,
+            asked: Vec::new(),
+            reviews: Vec::new(),
             merged_at: None,
             merged_by: None,
         };
@@ -45,6 +82,101 @@ impl Change<'_> {
         self.label_issue(repository, number, &new.labels)?;
         self.assign(repository, number, &new.assignees)?;
         Ok(number)
+    }
+
+    fn pull_mut(&mut self, repository: u64, number: u64) -> Result<&mut Pull, SimError> {
+        let pull = self.touch(repository, number)?.pull.as_mut();
+        pull.ok_or_else(|| SimError::invalid("PullRequest", "number", "invalid"))
+    }
+
+    pub(in super::super) fn set_draft(
+        &mut self,
+        repository: u64,
+        number: u64,
+        wanted: DraftState,
+    ) -> Result<(), SimError> {
+        let pull = self.pull_mut(repository, number)?;
+        let (draft, action) = match wanted {
+            DraftState::Draft => (true, "converted_to_draft"),
+            DraftState::Ready => (false, "ready_for_review"),
+        };
+        if pull.draft == draft {
+            return Ok(());
+        }
+        pull.draft = draft;
+        self.tell_of_thread(repository, number, action, json!({}))
+    }
+
+    pub(in super::super) fn ask_for_review(
+        &mut self,
+        repository: u64,
+        number: u64,
+        login: &str,
+    ) -> Result<(), SimError> {
+        let asked = self.state.user(login);
+        let told = json::user(&self.state.instance, &asked);
+        let pull = self.pull_mut(repository, number)?;
+        if pull.asked.iter().all(|known| known.id != asked.id) {
+            pull.asked.push(asked);
+        }
+        let more = json!({"requested_reviewer": told});
+        self.tell_of_thread(repository, number, "review_requested", more)
+    }
+
+    /// Who has reviewed is no longer asked to.
+    pub(in super::super) fn review(
+        &mut self,
+        repository: u64,
+        number: u64,
+        verdict: ReviewVerdict,
+    ) -> Result<(), SimError> {
+        let state = match verdict {
+            ReviewVerdict::Approve => "approved",
+            ReviewVerdict::RequestChanges => "changes_requested",
+            ReviewVerdict::Comment => "commented",
+        };
+        let (id, author) = (self.state.next_id(), self.actor.clone());
+        let review = Review { id, author, state, submitted_at: self.now };
+        let pull = self.pull_mut(repository, number)?;
+        pull.asked.retain(|asked| asked.id != review.author.id);
+        pull.reviews.push(review.clone());
+        self.tell_of_review(repository, number, "submitted", &review)
+    }
+
+    /// The newest review of a person no longer counts.
+    pub(in super::super) fn dismiss(
+        &mut self,
+        repository: u64,
+        number: u64,
+        reviewer: &str,
+    ) -> Result<(), SimError> {
+        let pull = self.pull_mut(repository, number)?;
+        let of = |r: &&mut Review| r.author.login.eq_ignore_ascii_case(reviewer);
+        let found = pull.reviews.iter_mut().rev().find(of);
+        let review = found.ok_or_else(|| SimError::invalid("Review", "id", "missing"))?;
+        review.state = "dismissed";
+        let review = review.clone();
+        self.tell_of_review(repository, number, "dismissed", &review)
+    }
+
+    fn tell_of_review(
+        &mut self,
+        repository: u64,
+        number: u64,
+        action: &'static str,
+        review: &Review,
+    ) -> Result<(), SimError> {
+        let at = &self.state.instance;
+        let here = self.state.repository(repository)?;
+        let issue = here.issue(number)?;
+        let mut pull = json::pull_request(at, here, issue).unwrap_or_default();
+        // This event tells the pull request as lists do, without what only it alone has.
+        if let Value::Object(fields) = &mut pull {
+            fields.retain(|name, _| !ONLY_ALONE.contains(&name.as_str()));
+        }
+        let review = json::review(at, here, issue, review);
+        let payload = json!({"review": review, "pull_request": pull});
+        self.tell(repository, "pull_request_review", action, payload)
     }
 
     /// A merge is told as `closed`; there is no event of its own.

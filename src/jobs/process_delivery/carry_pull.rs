@@ -1,0 +1,77 @@
+//! The second stage of a pull request's delivery: the work items that it is about go where their
+//! pull requests say that they belong.
+//!
+//! The pull request's own item is read and stored by then, with its reviews, so what is asked is
+//! how all pull requests of each work item stand now: one delivery or ten, late or not, come to
+//! the same. Each work item is told on its own timeline which pull request moved it.
+
+use std::collections::BTreeSet;
+
+use super::Processor;
+use crate::failure::Failure;
+use crate::ids::WorkItemRef;
+use crate::jobs::sync_issue::{OwnItem, Report, of_database};
+use crate::store::StoreError;
+use crate::store::jobs::ClaimedJob;
+use crate::store::links::IssueLink;
+use crate::store::repositories::Repository;
+use crate::work_items::{System, WorkItem};
+
+impl Processor {
+    pub(super) async fn carry_pull(
+        &self,
+        pull: &WorkItemRef,
+        jobs: &[ClaimedJob],
+    ) -> Result<Report, Failure> {
+        let unread = |e: &StoreError| of_database(format!("the links can't be read: {e}"), e);
+        let cause = jobs.last().map(|job| (job.source, job.delivery_id.clone()));
+        let attempt = jobs.iter().map(|job| job.attempt).max().unwrap_or(1);
+        let class = jobs.iter().map(|job| job.class).min().unwrap_or_default();
+        let sync = self.sync.clone().in_class(class);
+        let mut seen = BTreeSet::new();
+        let mut reports = Vec::new();
+        let repositories = self.store.repositories().await.map_err(|e| unread(&e))?;
+        for item in self.store.items_of_pull(pull).await.map_err(|e| unread(&e))? {
+            if item.deleted_at.is_some() {
+                continue;
+            }
+            let links = self.store.links_of(&item.item).await.map_err(|e| unread(&e))?;
+            if let Some(link) = newest(links) {
+                if seen.insert(link.id) {
+                    let report = sync.follow_pulls(&link.key, cause.clone(), attempt).await?;
+                    let issue = format!("github:{}", link.key.github_issue);
+                    reports.push((WorkItemRef::new(issue), report));
+                }
+            } else if let Some(own) = own(&item, jobs, &repositories) {
+                let delivery = cause.as_ref().map(|(_, id)| id);
+                let report = sync.follow_own(&own, delivery).await?;
+                reports.push((item.item, report));
+            }
+        }
+        Ok(Report::of_pull(reports))
+    }
+}
+
+/// An item of Plane's own in a project that some repository is kept in step with: the pull
+/// request's, where it is one of them.
+fn own(item: &WorkItem, jobs: &[ClaimedJob], repositories: &[Repository]) -> Option<OwnItem> {
+    let is_its = |repository: &&Repository| {
+        repository.plane_project.is_some_and(|project| project.to_string() == item.project_ref)
+    };
+    let name = jobs.last().and_then(|job| job.repository.as_deref()).unwrap_or_default();
+    let is_of_pull = |repository: &&Repository| {
+        is_its(repository) && repository.name.as_str().eq_ignore_ascii_case(name)
+    };
+    let found =
+        repositories.iter().find(is_of_pull).or_else(|| repositories.iter().find(is_its))?;
+    (item.system == System::Plane).then(|| OwnItem {
+        id: item.external_id.clone(),
+        project: item.project_ref.clone(),
+        repository: found.name.clone(),
+    })
+}
+
+/// Of an issue whose repository was moved to another project the link with the newer one.
+fn newest(links: Vec<IssueLink>) -> Option<IssueLink> {
+    links.into_iter().max_by_key(|link| link.id)
+}

@@ -1,0 +1,113 @@
+//! The examples of docs/mapping.md, each run as it is written.
+
+use std::collections::BTreeMap;
+
+use jetbridge::sync::github::{IssueLabel, IssueState};
+use jetbridge::sync::mapping::{LabelTarget, Mapping, Resolved};
+use jetbridge::sync::plane::{Member, Project, ProjectLabel, ProjectState};
+use jetbridge::sync::pulls::{IssueSays, Place, PullBase, PullsNow, advance};
+use jetbridge::work_items::{PullStanding, StateGroup};
+
+const TEXT: &str = include_str!("../../docs/mapping.md");
+
+fn project() -> Project {
+    let states = [
+        ("Backlog", StateGroup::Backlog),
+        ("Todo", StateGroup::Unstarted),
+        ("In Progress", StateGroup::Started),
+        ("In Review", StateGroup::Started),
+        ("Done", StateGroup::Completed),
+        ("Cancelled", StateGroup::Cancelled),
+    ];
+    let state = |(name, group): (&str, StateGroup)| ProjectState {
+        id: name.to_owned(),
+        name: name.to_owned(),
+        group: Some(group),
+        default: name == "Backlog",
+    };
+    let label = |name: &str| ProjectLabel { id: name.to_owned(), name: name.to_owned() };
+    let member = |display: &str, full: &str, email: Option<&str>| Member {
+        id: full.to_owned(),
+        display_name: display.to_owned(),
+        full_name: full.to_owned(),
+        email: email.map(str::to_owned),
+    };
+    Project {
+        id: "p".to_owned(),
+        states: states.map(state).to_vec(),
+        labels: ["Bug", "help wanted"].map(label).to_vec(),
+        members: vec![
+            member("ada.l", "Ada Lovelace", Some("ada@example.com")),
+            member("grace", "Grace Hopper", None),
+        ],
+    }
+}
+
+/// What the last word of a line says that it becomes.
+fn outcome(what: &str, said: &str, mapping: Resolved<'_>) -> String {
+    let named = |found: Option<String>, none: &str| found.unwrap_or_else(|| none.to_owned());
+    match what {
+        "issue" => {
+            let state = match said {
+                "open" => IssueState::Open,
+                "reopened" => IssueState::Reopened,
+                "completed" => IssueState::Completed,
+                "not planned" => IssueState::NotPlanned,
+                "duplicate" => IssueState::Duplicate,
+                other => panic!("no state of an issue: {other}"),
+            };
+            mapping.state(state).unwrap().name.clone()
+        }
+        "label" => match mapping.label(&IssueLabel { name: said.to_owned(), color: None }) {
+            LabelTarget::Known(id) => id,
+            LabelTarget::Missing(label) => label.name,
+            LabelTarget::Ignored => "ignored".to_owned(),
+        },
+        "person" => {
+            named(mapping.member(said).ok().flatten().map(|m| m.full_name.clone()), "nobody")
+        }
+        "pulls" => walk(said, mapping).join(", "),
+        other => panic!("nothing is known of {other}"),
+    }
+}
+
+/// Where an item that was in Todo is after each of these.
+fn walk(standings: &str, mapping: Resolved<'_>) -> Vec<String> {
+    let (mut state, mut base) = ("Todo".to_owned(), PullBase::default());
+    let step = |said: &str| {
+        let found = PullStanding::ALL.into_iter().find(|standing| standing.as_str() == said);
+        let standing = Some(found.unwrap_or_else(|| panic!("no standing: {said}")));
+        let place = Place { state: Some(&state), issue: IssueSays::Nothing };
+        let step = advance(&base, &PullsNow { standing, by: None }, place, mapping).unwrap();
+        base = step.base;
+        if let Some(to) = step.to {
+            state = to;
+        }
+        state.clone()
+    };
+    standings.split(", ").map(step).collect()
+}
+
+#[test]
+fn every_example_of_the_mapping_ends_as_it_says() {
+    let project = project();
+    let (mut mapping, mut lines) = (Mapping::default(), 0);
+    for block in TEXT.split("```").skip(1).step_by(2) {
+        if let Some(written) = block.strip_prefix("toml\n") {
+            let all: BTreeMap<String, BTreeMap<String, String>> = toml::from_str(written).unwrap();
+            let of = |key: &str| all.get(key).cloned().unwrap_or_default();
+            mapping = Mapping { states: of("states"), labels: of("labels"), users: of("users") };
+            let problems = Resolved::new(&mapping, &project).problems();
+            assert!(problems.is_empty(), "{written}: {problems:?}");
+            continue;
+        }
+        for line in block.strip_prefix("text\n").unwrap().lines() {
+            let (what, rest) = line.split_once(' ').unwrap();
+            let (said, expected) = rest.split_once(" -> ").unwrap();
+            let found = outcome(what, said, Resolved::new(&mapping, &project));
+            assert_eq!(found, expected, "{line}");
+            lines += 1;
+        }
+    }
+    assert!(lines > 20, "{lines}");
+}
