@@ -69,12 +69,14 @@ impl CurrentSettings {
         Ok(Followed { settings, mapping, rulebook })
     }
 
-    /// Whose words mean what where a repository has these settings.
+    /// How a repository would be kept in step with these settings.
     ///
     /// # Errors
     /// When the database can't be read.
-    pub async fn mapping(&self, settings: &RepositorySettings) -> StoreResult<Mapping> {
-        Ok(mapping(settings, &self.known().await?.people))
+    pub async fn with(&self, settings: &RepositorySettings) -> StoreResult<Followed> {
+        let mapping = mapping(settings, &self.known().await?.people);
+        let rulebook = Arc::new(rulebook(settings));
+        Ok(Followed { settings: settings.clone(), mapping, rulebook })
     }
 
     async fn known(&self) -> StoreResult<Arc<Known>> {
@@ -102,11 +104,15 @@ fn with_rulebooks(
     all: Vec<(RepositoryName, RepositorySettings)>,
 ) -> Vec<(RepositoryName, RepositorySettings, Arc<Rulebook>)> {
     let ready = |(name, settings): (RepositoryName, RepositorySettings)| {
-        let read = Rulebook::read(settings.filter.as_deref(), &settings.rules);
-        let rulebook = read.unwrap_or_else(|refused| Rulebook::unusable(refused.to_string()));
-        (name, settings, Arc::new(rulebook))
+        let rulebook = Arc::new(rulebook(&settings));
+        (name, settings, rulebook)
     };
     all.into_iter().map(ready).collect()
+}
+
+fn rulebook(settings: &RepositorySettings) -> Rulebook {
+    let read = Rulebook::read(settings.filter.as_deref(), &settings.rules);
+    read.unwrap_or_else(|refused| Rulebook::unusable(refused.to_string()))
 }
 
 fn mapping(settings: &RepositorySettings, people: &[KnownPerson]) -> Mapping {

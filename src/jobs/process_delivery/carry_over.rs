@@ -14,7 +14,6 @@ use super::filter::{Judged, judged};
 use super::{Known, Processor, Reading, Worked, ended, ends, entry, guarded, unstored, with_json};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
-use crate::figures::Figure;
 use crate::ids::{CommentRef, JobId, Lane, Lease, WorkItemRef};
 use crate::jobs::sync_issue::{Report, Target, Told, of_database};
 use crate::metrics::OfKind;

@@ -49,8 +49,8 @@ impl IssueSync {
         let project_now = self.projects.project(plane, project).await.map_err(|r| refused(&r))?;
         let mut memories = Vec::with_capacity(2);
         for settings in [before, after] {
-            let mapping = self.settings.mapping(settings).await.map_err(|e| stored(&e))?;
-            memories.push(Memory::new(mapping, Arc::clone(&project_now)));
+            let followed = self.settings.with(settings).await.map_err(|e| stored(&e))?;
+            memories.push(Memory::new(followed, Arc::clone(&project_now)));
         }
         let [before, after] = &memories[..] else { return Ok(None) };
         let links = self.store.links_of_repository(repository, project, MOST).await;

@@ -37,15 +37,15 @@ impl IssueSync {
     ) -> Result<Option<Memory>, Failure> {
         let Some(plane) = &self.plane else { return Ok(None) };
         let project = self.projects.project(plane, project).await.map_err(|r| refused(&r))?;
-        let Followed { mapping, rulebook, .. } =
-            self.settings.of(repository).await.map_err(|e| stored(&e))?;
-        Ok(Some(Memory { mapping, project, rulebook }))
+        let followed = self.settings.of(repository).await.map_err(|e| stored(&e))?;
+        Ok(Some(Memory::new(followed, project)))
     }
 }
 
 impl Memory {
-    pub(super) fn new(mapping: Mapping, project: Arc<Project>) -> Self {
-        Self { mapping, project }
+    pub(super) fn new(followed: Followed, project: Arc<Project>) -> Self {
+        let Followed { mapping, rulebook, .. } = followed;
+        Self { mapping, project, rulebook }
     }
 
     /// What is left to be written, one line each; nothing where both sides are in step.
