@@ -61,9 +61,8 @@ fn list(request: &Request<'_>) -> Result<Answer, SimError> {
     if query("direction") != Some("asc") {
         found.reverse();
     }
-    let shown = |issue: &Issue| match issue.hidden {
-        true => Value::Null,
-        false => json::issue(&state.instance, here, issue),
+    let shown = |issue: &Issue| {
+        if issue.hidden { Value::Null } else { json::issue(&state.instance, here, issue) }
     };
     let all: Vec<Value> = found.into_iter().map(shown).collect();
     drop(state);
