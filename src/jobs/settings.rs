@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::{RepositoryName, RepositorySettings};
+use crate::queue::turns::RateLimit;
 use crate::rules::Rulebook;
 use crate::store::people::{Counterpart, KnownPerson};
 use crate::store::{Store, StoreResult};
@@ -67,6 +68,18 @@ impl CurrentSettings {
         let (settings, rulebook) = found.unwrap_or_default();
         let mapping = mapping(&settings, &known.people);
         Ok(Followed { settings, mapping, rulebook })
+    }
+
+    /// The limits of all repositories that have one, each by its name.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn limits(&self) -> StoreResult<Vec<(RepositoryName, RateLimit)>> {
+        let known = self.known().await?;
+        let limit = |(name, settings, _): &(RepositoryName, RepositorySettings, _)| {
+            Some((name.clone(), settings.rate_limit?))
+        };
+        Ok(known.repositories.iter().filter_map(limit).collect())
     }
 
     async fn known(&self) -> StoreResult<Arc<Known>> {
