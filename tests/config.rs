@@ -288,7 +288,7 @@ fn repositories_are_parsed_into_types() {
     assert_eq!(repository.name.as_str(), "octo/repo");
     assert_eq!(repository.direction, Direction::Both);
     assert_eq!(repository.states["open"], "Todo");
-    assert_eq!(repository.rate_limit.unwrap().get(), 30);
+    assert_eq!(repository.rate_limit.unwrap().per_minute.get(), 30);
     let command = ["github-mcp-server", "stdio"].map(str::to_owned).to_vec();
     assert_eq!(config.github.mcp, Some(McpServer::Command(command)));
 }

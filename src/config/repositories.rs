@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
+use crate::queue::turns::RateLimit;
 use crate::rules::RuleConfig;
 use crate::rules::written::{filter, rules};
 
@@ -132,9 +132,9 @@ pub struct RepositoryConfig {
     /// GitHub logins to Plane's display names or addresses.
     #[serde(default)]
     pub users: BTreeMap<String, String>,
-    /// At most this many requests a minute.
+    /// How fast its issues may be brought in step.
     #[serde(default)]
-    pub rate_limit: Option<NonZeroU32>,
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// How a repository is kept in step: what its `[[repositories]]` says beside name, project and
@@ -157,9 +157,9 @@ pub struct RepositorySettings {
     /// GitHub logins to Plane's display names or addresses.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub users: BTreeMap<String, String>,
-    /// At most this many requests a minute.
+    /// How fast its issues may be brought in step.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate_limit: Option<NonZeroU32>,
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl RepositoryConfig {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub use range::Range;
 pub use recovery::Recovery;
-pub use remotes::{RemoteNow, WaitingClass};
+pub use remotes::{Limited, RemoteNow, WaitingClass};
 pub use streams::{Links, Stream};
 
 use crate::alarms::Kind;
@@ -176,6 +176,8 @@ pub struct Health {
     pub remotes: Vec<RemoteNow>,
     /// Who waits for them.
     pub waiting: Vec<WaitingClass>,
+    /// The repositories that their own limits hold back.
+    pub limited: Vec<Limited>,
     /// What is wrong, the gravest first.
     pub alarms: Vec<RaisedAlarm>,
     /// The processes that run.
@@ -210,9 +212,11 @@ pub async fn read(store: &Store, range: Range, now: Timestamp) -> StoreResult<He
         dead: waiting.iter().map(|w| w.dead).sum(),
         oldest: waiting.iter().filter_map(|w| w.oldest).min().filter(|at| *at <= now),
     };
+    let by_repository = store.waiting_by_repository().await?;
+    let limited = remotes::limited(store.limited_repositories(now).await?, &by_repository);
     let known = streams::Known {
         sums: &by_place,
-        waiting: [waiting, store.waiting_by_repository().await?].concat(),
+        waiting: [waiting, by_repository].concat(),
         seen: store.last_seen().await?,
         errors: store.last_errors().await?,
         links: store.link_counts().await?,
@@ -235,6 +239,7 @@ pub async fn read(store: &Store, range: Range, now: Timestamp) -> StoreResult<He
         recovery: Recovery::read(store, now).await?,
         waiting: remotes::waiting(&store.waiting_by_class(now).await?, &remotes),
         remotes,
+        limited,
         alarms: grave_first(store.alarms().await?),
         processes: store.processes(now - GONE_AFTER).await?,
         database_bytes: store.database_bytes().await?,

@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::quota::{Breaker, Class, Held, Remote, Why};
-use crate::store::queue_now::ClassWaiting;
+use crate::store::queue_now::{ClassWaiting, Waiting};
 use crate::store::quota_accounts::KeptAccount;
 
 /// Another system at this moment.
@@ -39,6 +39,26 @@ pub struct WaitingClass {
     pub next: Timestamp,
     /// Until when none of them may begin, and why, as far as is known.
     pub held: Option<(Remote, Held)>,
+}
+
+/// A repository whose next turn is held back by its own limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limited {
+    /// `owner/name`.
+    pub repository: String,
+    /// Its jobs that wait.
+    pub jobs: i64,
+    /// Until when none of them begins.
+    pub until: Timestamp,
+}
+
+/// The repositories that wait for their next turn and have something to do in it.
+pub(super) fn limited(until: Vec<(String, Timestamp)>, waiting: &[Waiting]) -> Vec<Limited> {
+    let of = |(repository, until): (String, Timestamp)| {
+        let jobs = waiting.iter().find(|waiting| waiting.place == repository)?.queued;
+        (jobs > 0).then_some(Limited { repository, jobs, until })
+    };
+    until.into_iter().filter_map(of).collect()
 }
 
 /// The other systems as their accounts have them.

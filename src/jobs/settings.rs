@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::{RepositoryName, RepositorySettings};
+use crate::queue::turns::RateLimit;
 use crate::rules::Rulebook;
 use crate::store::people::{Counterpart, KnownPerson};
 use crate::store::{Store, StoreResult};
@@ -77,6 +78,18 @@ impl CurrentSettings {
         let mapping = mapping(settings, &self.known().await?.people);
         let rulebook = Arc::new(rulebook(settings));
         Ok(Followed { settings: settings.clone(), mapping, rulebook })
+    }
+
+    /// The limits of all repositories that have one, each by its name.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn limits(&self) -> StoreResult<Vec<(RepositoryName, RateLimit)>> {
+        let known = self.known().await?;
+        let limit = |(name, settings, _): &(RepositoryName, RepositorySettings, _)| {
+            Some((name.clone(), settings.rate_limit?))
+        };
+        Ok(known.repositories.iter().filter_map(limit).collect())
     }
 
     async fn known(&self) -> StoreResult<Arc<Known>> {

@@ -5,6 +5,7 @@
 
 pub mod hints;
 pub mod retry;
+pub mod turns;
 pub mod worker;
 
 use std::sync::Arc;

@@ -33,6 +33,7 @@ use crate::ids::Lease;
 use crate::jobs::process_delivery::{Processor, Worked};
 use crate::quota::Class;
 use crate::store::jobs::{ClaimedJob, Stage};
+use crate::store::turns::Serving;
 use crate::store::{Store, StoreResult};
 
 /// Most jobs in one batch.
@@ -141,9 +142,22 @@ impl Worker {
             Stage::Read => Class::Backfill,
             Stage::Sync => self.processor.sync.open_to()?,
         };
+        let limits = match self.stage {
+            Stage::Read => Ok(Vec::new()),
+            Stage::Sync => self.processor.sync.settings.limits().await,
+        };
         let lease = Lease(Uuid::new_v4());
-        let claimed: StoreResult<_> =
-            self.store.claim_up_to(up_to, self.stage, BATCH, lease, LEASE, self.clock.now()).await;
+        let claimed: StoreResult<_> = match limits {
+            Ok(limits) => {
+                let of = |name: &str| {
+                    let mut limits = limits.iter();
+                    Some(limits.find(|(known, _)| known.as_str().eq_ignore_ascii_case(name))?.1)
+                };
+                let (serving, now) = (Serving { up_to, limits: &of }, self.clock.now());
+                self.store.claim_serving(serving, self.stage, BATCH, lease, LEASE, now).await
+            }
+            Err(error) => Err(error),
+        };
         match claimed {
             Ok(jobs) if jobs.is_empty() => None,
             Ok(jobs) => Some((lease, jobs)),

@@ -20,6 +20,7 @@ use super::finish::Changed;
 use super::jobs::{ClaimedJob, End, Finished, Stage, of_github};
 use super::rows::{Statement, to_json};
 use super::time::At;
+use super::turns::{MOVE_ON, PICK, PICK_LEFT, Picked, SERVED, Serving};
 use super::{Database, Store, StoreResult, unreadable};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JobId, Lane, Lease, WorkItemRef};
@@ -58,19 +59,14 @@ const CLAIM: Statement = Statement {
         RETURNING id, source, delivery_id, lane, attempts, requeued_at, last_error, class",
 };
 
-/// All due jobs of one lane, that of the oldest of the first class up to `$5`. Looked for by an
-/// index of its own: sorting what waits would read all of it for each claim.
+/// All due jobs of one lane, which was picked in the same transaction (`store/turns`).
 const CLAIM_SYNC: Statement = Statement {
     postgres: "
         UPDATE work_queue q
         SET status = 'claimed', attempts = q.attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
         FROM (
             SELECT id FROM work_queue d
-            WHERE d.status = 'queued' AND d.stage = 'sync' AND d.available_at <= $1 AND d.lane = (
-                SELECT f.lane FROM work_queue f
-                WHERE f.status = 'queued' AND f.stage = 'sync' AND f.class <= $5 AND f.available_at <= $1
-                  AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = f.lane)
-                ORDER BY f.class, f.available_at, f.id LIMIT 1)
+            WHERE d.status = 'queued' AND d.stage = 'sync' AND d.available_at <= $1 AND d.lane = $5
             ORDER BY d.id LIMIT $4 FOR UPDATE SKIP LOCKED
         ) due
         WHERE q.id = due.id AND q.status = 'queued'
@@ -81,11 +77,7 @@ const CLAIM_SYNC: Statement = Statement {
         SET status = 'claimed', attempts = attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
         WHERE id IN (
             SELECT d.id FROM work_queue d
-            WHERE d.status = 'queued' AND d.stage = 'sync' AND d.available_at <= $1 AND d.lane = (
-                SELECT f.lane FROM work_queue f INDEXED BY work_queue_sync_by_class
-                WHERE f.status = 'queued' AND f.stage = 'sync' AND f.class <= $5 AND f.available_at <= $1
-                  AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = f.lane)
-                ORDER BY f.class, f.available_at, f.id LIMIT 1)
+            WHERE d.status = 'queued' AND d.stage = 'sync' AND d.available_at <= $1 AND d.lane = $5
             ORDER BY d.id LIMIT $4
         ) AND status = 'queued'
         RETURNING id, source, delivery_id, lane, attempts, requeued_at, last_error, class",
@@ -112,6 +104,35 @@ const MARK_PROCESSING: Statement = Statement {
 type ClaimRow = (i64, String, String, Option<String>, i64, Option<At>, Option<String>, i64);
 type BodyRow = (String, String, String, String, Option<Vec<u8>>, At, Option<String>, String);
 
+/// The lane whose turn it is, its repository's turn moved on; `None` when nobody's is.
+macro_rules! next_lane {
+    ($transaction:ident, $dialect:ident, $serving:ident, $now:ident) => {{
+        let picked: Option<Picked> = sqlx::query_as(PICK.$dialect)
+            .bind(At($now))
+            .bind($serving.up_to.number())
+            .fetch_optional(&mut *$transaction)
+            .await?;
+        if let Some(picked) = picked {
+            let moves = [
+                (picked.place, picked.start() + 1, picked.next_at($serving, $now)),
+                (SERVED, picked.start(), None),
+            ];
+            for (place, turn, next_at) in moves {
+                let move_on = sqlx::query(MOVE_ON).bind(place).bind(turn).bind(next_at);
+                move_on.execute(&mut *$transaction).await?;
+            }
+            Some(picked.lane)
+        } else {
+            sqlx::query_scalar::<_, Option<String>>(PICK_LEFT)
+                .bind(At($now))
+                .bind($serving.up_to.number())
+                .fetch_optional(&mut *$transaction)
+                .await?
+                .flatten()
+        }
+    }};
+}
+
 impl Store {
     /// Takes up to `limit` due jobs of a stage under a new lease of length `lease_for`, oldest
     /// first, at most those of lanes in which nothing is claimed. Several jobs of one lane may
@@ -124,14 +145,15 @@ impl Store {
         lease_for: Duration,
         now: Timestamp,
     ) -> StoreResult<Vec<ClaimedJob>> {
-        self.claim_up_to(Class::Backfill, stage, limit, lease, lease_for, now).await
+        self.claim_serving(Serving::all(), stage, limit, lease, lease_for, now).await
     }
 
     /// As [`Store::claim_jobs`]; in [`Stage::Sync`] that of a lane in which a job of the class
-    /// `up_to`, or of one before it, is due. Jobs of any class in that lane come along.
-    pub async fn claim_up_to(
+    /// `up_to`, or of one before it, is due, of the repository whose turn it is. Jobs of any class in
+    /// that lane come along.
+    pub async fn claim_serving(
         &self,
-        up_to: Class,
+        serving: Serving<'_>,
         stage: Stage,
         limit: i64,
         lease: Lease,
@@ -139,7 +161,7 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<Vec<ClaimedJob>> {
         loop {
-            let claimed = self.claim_once(up_to, stage, limit, lease, lease_for, now);
+            let claimed = self.claim_once(serving, stage, limit, lease, lease_for, now);
             let (jobs, orphans) = claimed.await?;
             let is_all = orphans.is_empty();
             self.bury(lease, orphans, now).await;
@@ -152,7 +174,7 @@ impl Store {
     /// One claim: jobs with their deliveries, and those that have none.
     async fn claim_once(
         &self,
-        up_to: Class,
+        serving: Serving<'_>,
         stage: Stage,
         limit: i64,
         lease: Lease,
@@ -167,13 +189,20 @@ impl Store {
         macro_rules! claim {
             ($transaction:expr, $dialect:ident) => {{
                 let mut transaction = $transaction;
+                let lane = match stage {
+                    Stage::Read => None,
+                    Stage::Sync => match next_lane!(transaction, $dialect, serving, now) {
+                        Some(lane) => Some(lane),
+                        None => return Ok((Vec::new(), Vec::new())),
+                    },
+                };
                 let mut claim = sqlx::query_as(claim.$dialect)
                     .bind(At(now))
                     .bind(token)
                     .bind(At(now + lease_for))
                     .bind(limit);
-                if stage == Stage::Sync {
-                    claim = claim.bind(up_to.number());
+                if let Some(lane) = lane {
+                    claim = claim.bind(lane);
                 }
                 let rows: Vec<ClaimRow> = claim.fetch_all(&mut *transaction).await?;
                 if let Some(ids) = of_github(rows.iter().map(|row| (&row.1, &row.2)))? {

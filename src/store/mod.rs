@@ -61,6 +61,7 @@ mod sweep;
 pub mod ties;
 mod time;
 pub mod timeline;
+pub mod turns;
 pub mod work_items;
 mod write_history;
 

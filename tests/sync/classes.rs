@@ -10,6 +10,7 @@ use jetbridge::sim::plane::{On, RequestFault, SimPlaneConfig};
 use jetbridge::sources::Source;
 use jetbridge::store::deliveries::DeliveryFilter;
 use jetbridge::store::jobs::{ClaimedJob, Replayed, Stage};
+use jetbridge::store::turns::Serving;
 use uuid::Uuid;
 
 use crate::quota::worker;
@@ -42,7 +43,9 @@ async fn classify(world: &World, sql: &str) {
 
 async fn claim(world: &World, up_to: Class, clock: &Clock) -> Vec<ClaimedJob> {
     let (lease, minute) = (Lease(Uuid::new_v4()), Duration::from_mins(1));
-    world.store.claim_up_to(up_to, Stage::Sync, 9, lease, minute, clock.now()).await.unwrap()
+    let serving = Serving { up_to, ..Serving::all() };
+    let now = clock.now();
+    world.store.claim_serving(serving, Stage::Sync, 9, lease, minute, now).await.unwrap()
 }
 
 async fn classes_in_turn(kind: Kind) {

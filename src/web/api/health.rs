@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::drift::Ledger;
 use super::parameters::Parameters;
-use super::remotes::{self, RemoteBody, WaitingBody};
+use super::remotes::{self, LimitedBody, RemoteBody, WaitingBody};
 use crate::clock::Timestamp;
 use crate::figures::Ended;
 use crate::health::{self, Ends, Range, Stream};
@@ -49,6 +49,8 @@ pub(in crate::web) struct Health {
     remotes: Vec<RemoteBody>,
     /// Jobs that wait for other systems, by class.
     waiting: Vec<WaitingBody>,
+    /// The repositories that their own limits hold back.
+    limited: Vec<LimitedBody>,
     /// The processes that run.
     processes: Vec<ProcessBody>,
     /// The database’s size.
@@ -323,6 +325,7 @@ fn body(health: health::Health) -> Health {
         recovery: recovery(&health.recovery),
         remotes: health.remotes.into_iter().map(remotes::remote).collect(),
         waiting: health.waiting.iter().map(remotes::waiting).collect(),
+        limited: health.limited.into_iter().map(Into::into).collect(),
         processes: health.processes.into_iter().map(process).collect(),
         database_bytes: health.database_bytes,
         events: health.events.into_iter().map(event).collect(),

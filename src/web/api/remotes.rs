@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::health::remotes::reason;
-use crate::health::{RemoteNow, WaitingClass};
+use crate::health::{Limited, RemoteNow, WaitingClass};
 use crate::quota::{Circuit, Class, Held};
 
 /// Another system at this moment.
@@ -76,6 +76,25 @@ pub(in crate::web) struct WaitingBody {
     /// For what.
     #[schema(required)]
     reason: Option<String>,
+}
+
+/// A repository whose next turn is held back by its own limit.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LimitedRepository)]
+pub(in crate::web) struct LimitedBody {
+    /// `owner/name`.
+    repository: String,
+    /// Its jobs that wait.
+    jobs: i64,
+    /// Until when none of them begins.
+    #[schema(value_type = String)]
+    until: Timestamp,
+}
+
+impl From<Limited> for LimitedBody {
+    fn from(Limited { repository, jobs, until }: Limited) -> Self {
+        Self { repository, jobs, until }
+    }
 }
 
 pub(super) fn remote(remote: RemoteNow) -> RemoteBody {

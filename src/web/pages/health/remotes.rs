@@ -3,7 +3,7 @@
 use super::tiles::Tag;
 use crate::clock::Timestamp;
 use crate::health::remotes::reason;
-use crate::health::{Health, RemoteNow, WaitingClass};
+use crate::health::{Health, Limited, RemoteNow, WaitingClass};
 use crate::quota::Circuit;
 use crate::web::pages::{Mark, spans};
 use crate::work_items::System;
@@ -21,7 +21,7 @@ pub(super) struct RemoteRow {
 
 /// Jobs that wait.
 pub(super) struct WaitingRow {
-    pub(super) class: &'static str,
+    pub(super) class: String,
     pub(super) jobs: String,
     pub(super) said: String,
     /// Whether they could go on and don't.
@@ -80,12 +80,18 @@ fn trouble(remote: &RemoteNow, now: Timestamp) -> Option<String> {
 
 pub(super) fn waiting(health: &Health) -> Vec<WaitingRow> {
     let row = |waiting: &WaitingClass| WaitingRow {
-        class: waiting.class.as_str(),
+        class: waiting.class.as_str().to_owned(),
         jobs: spans::grouped(waiting.jobs),
         said: said(waiting, health.now),
         tone: if waiting.held.is_some() { "is-wait" } else { "" },
     };
-    health.waiting.iter().map(row).collect()
+    let limited = |limited: &Limited| WaitingRow {
+        class: format!("of {}", limited.repository),
+        jobs: spans::grouped(limited.jobs),
+        said: format!("for its own limit: the next at {}", clock(limited.until, health.now)),
+        tone: "is-wait",
+    };
+    health.waiting.iter().map(row).chain(health.limited.iter().map(limited)).collect()
 }
 
 fn said(waiting: &WaitingClass, now: Timestamp) -> String {
