@@ -215,6 +215,12 @@ fn every_test_that_the_page_about_the_sync_names_exists() {
 }
 
 #[test]
+fn every_test_that_the_page_about_mappings_names_exists() {
+    let named = tests_named_in("docs/mapping.md");
+    assert!(named >= 12, "each promise names its test, found {named}");
+}
+
+#[test]
 fn every_test_that_the_page_about_access_names_exists() {
     let named = tests_named_in("docs/access.md");
     assert!(named >= 25, "each promise names its test, found {named}");

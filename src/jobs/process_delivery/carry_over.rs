@@ -110,13 +110,16 @@ impl Processor {
         };
         let judged = judged(&jobs, followed.as_ref());
         let last_admitted = judged.iter().rposition(|judged| matches!(judged, Judged::Admitted));
+        let mut moved = Vec::new();
         let carried = match &item {
             _ if last_admitted.is_none() => Ok(Report::default()),
             // Whatever it is that takes workers down, it is not tried once more.
             _ if jobs.iter().all(is_given_up) => Err(Failure::permanent(format!(
                 "gave up: {MOST_BEGUN} workers died or hung while they brought its issue in step"
             ))),
-            Some(item) if is_pull_request(item) => unpanicked(self.carry_pull(item, &jobs)).await,
+            Some(item) if is_pull_request(item) => {
+                unpanicked(self.carry_pull(item, &jobs, &mut moved)).await
+            }
             Some(item) => unpanicked(self.carry_over(item, &jobs)).await,
             None => Err(Failure::permanent("a bug: its lane names no issue")),
         };
@@ -149,7 +152,7 @@ impl Processor {
         }
         let is_left_out = judged.iter().map(|judged| matches!(judged, Judged::LeftOut(_)));
         let figures = ends::carried(jobs.iter().zip(&finished).zip(is_left_out));
-        let told = told_elsewhere(jobs.last(), &carried, now);
+        let told = told_elsewhere(jobs.last(), moved, now);
         let changed = Changed { figures: &figures, told: &told, ..Changed::default() };
         self.end_sync(lease, &jobs, &finished, changed).await
     }
@@ -366,15 +369,12 @@ fn is_pull_request(item: &WorkItemRef) -> bool {
 /// What stands on the timelines of the items that a pull request moved: with its own delivery.
 fn told_elsewhere(
     newest: Option<&ClaimedJob>,
-    carried: &Result<Report, Failure>,
+    moved: Vec<(WorkItemRef, String)>,
     now: Timestamp,
 ) -> Vec<TimelineEntry> {
-    let (Some(job), Ok(report)) = (newest, carried) else { return Vec::new() };
-    let others = report.others.iter();
-    let told = others.map(|(item, reason)| {
-        entry(job, Some(item.clone()), now, EntryOutcome::Applied, reason.clone())
-    });
-    told.collect()
+    let Some(job) = newest else { return Vec::new() };
+    let told = |(item, reason)| entry(job, Some(item), now, EntryOutcome::Applied, reason);
+    moved.into_iter().map(told).collect()
 }
 
 fn id_of(item: &WorkItemRef) -> Option<u64> {

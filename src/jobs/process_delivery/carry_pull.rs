@@ -18,10 +18,12 @@ use crate::store::repositories::Repository;
 use crate::work_items::{System, WorkItem};
 
 impl Processor {
+    /// `moved` tells which items were moved and why, also where another one then fails.
     pub(super) async fn carry_pull(
         &self,
         pull: &WorkItemRef,
         jobs: &[ClaimedJob],
+        moved: &mut Vec<(WorkItemRef, String)>,
     ) -> Result<Report, Failure> {
         let unread = |e: &StoreError| of_database(format!("the links can't be read: {e}"), e);
         let cause = jobs.last().map(|job| (job.source, job.delivery_id.clone()));
@@ -40,15 +42,23 @@ impl Processor {
                 if seen.insert(link.id) {
                     let report = sync.follow_pulls(&link.key, cause.clone(), attempt).await?;
                     let issue = format!("github:{}", link.key.github_issue);
-                    reports.push((WorkItemRef::new(issue), report));
+                    note(moved, WorkItemRef::new(issue), &report);
+                    reports.push(report);
                 }
             } else if let Some(own) = own(&item, jobs, &repositories) {
                 let delivery = cause.as_ref().map(|(_, id)| id);
                 let report = sync.follow_own(&own, delivery).await?;
-                reports.push((item.item, report));
+                note(moved, item.item, &report);
+                reports.push(report);
             }
         }
         Ok(Report::of_pull(reports))
+    }
+}
+
+fn note(moved: &mut Vec<(WorkItemRef, String)>, item: WorkItemRef, report: &Report) {
+    if !report.writes.is_empty() {
+        moved.push((item, report.reason()));
     }
 }
 

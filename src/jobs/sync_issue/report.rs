@@ -1,6 +1,5 @@
 //! What bringing one issue in step came to, in words for the timeline.
 
-use crate::ids::WorkItemRef;
 use crate::sync::github::Issue;
 use crate::sync::plan::{Finding, Write};
 use crate::timeline::EntryOutcome;
@@ -18,8 +17,6 @@ pub struct Report {
     pub asked: Option<Box<Issue>>,
     /// The rules that were for it.
     pub rules: Vec<String>,
-    /// Other items that were written to, and what to say on their timelines.
-    pub others: Vec<(WorkItemRef, String)>,
     /// Why nothing was to be done at all.
     idle: Option<String>,
 }
@@ -30,13 +27,10 @@ impl Report {
     }
 
     /// What moving the items of a pull request came to, all of them together.
-    pub fn of_pull(moved: impl IntoIterator<Item = (WorkItemRef, Self)>) -> Self {
+    pub fn of_pull(moved: impl IntoIterator<Item = Self>) -> Self {
         let mut all = Self::default();
         let mut idle = Vec::new();
-        for (item, report) in moved {
-            if !report.writes.is_empty() {
-                all.others.push((item, report.reason()));
-            }
+        for report in moved {
             all.writes.extend(report.writes);
             all.kinds.extend(report.kinds);
             all.findings.extend(report.findings);
