@@ -61,36 +61,28 @@ pub struct Difference {
     pub to: Option<String>,
 }
 
-/// Why a file can't be applied.
+/// The service's own configuration file says something else of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// It names a repository twice.
-    #[error("{0} stands in the file twice: keep one of its [[repositories]]")]
-    Twice(RepositoryName),
-    /// The service's own configuration says something else.
-    #[error(
-        "{0} stands in the service's configuration file and says something else there: change it there and start again, or apply that very file"
-    )]
-    Elsewhere(RepositoryName),
-}
+#[error(
+    "{0} stands in the service's configuration file and says something else there: change it there and start again, or apply that very file"
+)]
+pub struct SaidElsewhere(pub RepositoryName);
 
 /// What `wanted` would change of `present`. `configured` is what the service's own configuration
-/// file names; empty where that is the file itself.
+/// file names; empty where that is the file itself. `wanted` names none twice: no configuration
+/// does.
 ///
 /// # Errors
-/// When the file contradicts itself or the service's own.
+/// When the file contradicts the service's own.
 pub fn plan(
     wanted: &[RepositoryConfig],
     present: &[(Repository, RepositorySettings)],
     configured: &[RepositoryName],
     unnamed: Unnamed,
-) -> Result<Plan, Refused> {
+) -> Result<Plan, SaidElsewhere> {
     let mut plan = Plan::default();
-    for (at, wanted_one) in wanted.iter().enumerate() {
+    for wanted_one in wanted {
         let name = &wanted_one.name;
-        if wanted[..at].iter().any(|earlier| earlier.name == *name) {
-            return Err(Refused::Twice(name.clone()));
-        }
         let Some((known, settings)) = present.iter().find(|(known, _)| known.name == *name) else {
             plan.steps.push(Step::Add(Box::new(wanted_one.clone())));
             continue;
@@ -99,7 +91,7 @@ pub fn plan(
         if differences.is_empty() {
             plan.unchanged.push(name.clone());
         } else if configured.contains(name) {
-            return Err(Refused::Elsewhere(name.clone()));
+            return Err(SaidElsewhere(name.clone()));
         } else {
             let (to, from) = (Box::new(wanted_one.clone()), Box::new(settings.clone()));
             plan.steps.push(Step::Change { to, from, differences });
@@ -215,7 +207,7 @@ mod tests {
     }
 
     const FILE: &str = "[[repositories]]\nname = 'octo/api'\nlabels = { bug = 'Bug', docs = 'Docs' }\n\
-        rate_limit = 30\nrules = [{ when = 'true', weight = 1.5 }]\n[[repositories]]\nname = 'octo/web'\n";
+        rate_limit = 30\nrules = [{ when = 'true', drop = true }]\n[[repositories]]\nname = 'octo/web'\n";
 
     #[test]
     fn what_is_applied_already_is_no_step() {
@@ -238,6 +230,7 @@ mod tests {
             .iter()
             .map(|d| (d.key.as_str(), d.from.as_deref(), d.to.as_deref()))
             .collect();
+        let rules = r#"[{"drop":true,"when":"true"}]"#;
         assert_eq!(
             said,
             [
@@ -245,7 +238,7 @@ mod tests {
                 ("labels.bug", Some("Bug"), Some("Defect")),
                 ("labels.docs", Some("Docs"), None),
                 ("rate_limit", Some("30"), None),
-                ("rules", Some(r#"[{"weight":1.5,"when":"true"}]"#), None),
+                ("rules", Some(rules), None),
             ]
         );
     }
@@ -260,16 +253,15 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_contradicts_itself_or_the_services_own_is_refused() {
-        let twice = config("[[repositories]]\nname = 'a/b'\n[[repositories]]\nname = 'A/B'\n");
+    fn a_file_that_contradicts_the_services_own_is_refused() {
+        let wanted = config("[[repositories]]\nname = 'a/b'\n");
         let name: RepositoryName = "a/b".parse().unwrap();
-        assert_eq!(plan(&twice, &[], &[], Unnamed::Keep), Err(Refused::Twice(name.clone())));
-        let present = applied(&twice[..1], Origin::Config);
+        let present = applied(&wanted, Origin::Config);
         let own = std::slice::from_ref(&name);
-        let same = plan(&twice[..1], &present, own, Unnamed::Keep).unwrap();
+        let same = plan(&wanted, &present, own, Unnamed::Keep).unwrap();
         assert_eq!(same.unchanged, own);
         let other = config("[[repositories]]\nname = 'a/b'\ndirection = 'both'\n");
         let refused = plan(&other, &present, own, Unnamed::Keep);
-        assert_eq!(refused, Err(Refused::Elsewhere(name.clone())));
+        assert_eq!(refused, Err(SaidElsewhere(name.clone())));
     }
 }

@@ -51,7 +51,7 @@ async fn apply(
     let present = present(store, own, context.clock.now()).await?;
     let configured: Vec<_> = own.iter().map(|configured| configured.name.clone()).collect();
     let planned = plan(wanted, &present, &configured, arguments.unnamed());
-    let planned = planned.map_err(|refused| Failed::Usage(refused.to_string()))?;
+    let planned = planned.map_err(|elsewhere| Failed::Usage(elsewhere.to_string()))?;
     let foreseen = match arguments.doing() {
         Doing::Preview => foresee(store, &planned, context).await?,
         Doing::Act => Vec::new(),

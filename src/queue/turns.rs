@@ -61,7 +61,11 @@ impl From<Written> for RateLimit {
 }
 
 impl From<RateLimit> for Written {
-    fn from(RateLimit { per_minute, burst }: RateLimit) -> Self {
+    fn from(limit: RateLimit) -> Self {
+        let RateLimit { per_minute, burst } = limit;
+        if limit == RateLimit::per_minute(per_minute) {
+            return Self::Number(per_minute);
+        }
         Self::Both { per_minute, burst }
     }
 }

@@ -65,10 +65,7 @@ fn a_wrong_file_is_refused_with_its_line_and_nothing_is_changed() {
     for (text, said) in [
         ("[[repositories]]\nname = 'octo'\n", "repositories.toml:2"),
         ("[[repositories]]\nname = 'a/b'\ncolour = 'red'\n", "repositories.toml:3"),
-        (
-            "[[repositories]]\nname = 'a/b'\n[[repositories]]\nname = 'A/b'\n",
-            "stands in the file twice",
-        ),
+        ("[[repositories]]\nname = 'a/b'\n[[repositories]]\nname = 'A/b'\n", "a/b is there twice"),
     ] {
         let line = place.run(&["apply", &write(&place, text)]).refused(2);
         assert!(line.contains(said), "{line}");

@@ -132,3 +132,60 @@ async fn a_stranger_is_mapped_with_one_click() {
     browser.picture("people-phone").await;
     assert_eq!(browser.console().await, Vec::<String>::new(), "the console is quiet");
 }
+
+#[tokio::test]
+async fn a_mapping_is_typed_previewed_and_put_in_place_and_rules_are_tried() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let served = Served::start(&database.text, database.folder.path(), &[]);
+    let browser = Browser::open(1440, 900).await;
+    browser.sign_in(&served).await;
+    let type_into = async |selector: &str, text: &str| {
+        let field = browser.page.wait().for_element(Locator::Css(selector)).await.unwrap();
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    };
+    browser.go(&served, "/repositories").await;
+    type_into("#name", "octo/hello").await;
+    browser.press("main form .button-main").await;
+    says(&browser, "Mapping, filter and rules").await;
+    browser.press("a[href$='/mapping']").await;
+
+    // What is wrong is said with its line, and what was typed stays.
+    let wrong = "labels = { bug = 'Defect' }\nfilter = 'issue.'";
+    type_into("#settings", wrong).await;
+    browser.press("main form button").await;
+    says(&browser, "line 2:").await;
+    browser.picture("mapping-refused").await;
+    type_into("#settings", "labels = { bug = 'Defect' }\nfilter = '!(\"wip\" in issue.labels)'")
+        .await;
+    browser.press("main form button").await;
+    says(&browser, "2 settings would change").await;
+    says(&browser, "labels.bug").await;
+    browser.picture("mapping-preview").await;
+    browser.press("#preview form button").await;
+    says(&browser, "Changed. It counts for what arrives from now on.").await;
+    browser.press("a[href$='/mapping']").await;
+    let field = browser.page.wait().for_element(Locator::Css("#settings")).await.unwrap();
+    let kept = field.prop("value").await.unwrap().unwrap();
+    assert!(kept.contains("Defect") && kept.contains("wip"), "{kept}");
+
+    // And on the page of rules it is tried on what came.
+    let repository = json!({"id": 42, "name": "hello", "full_name": "octo/hello"});
+    for (id, label) in [(7, "wip"), (8, "bug")] {
+        let mut thing = issue(id, "Look at me", "open", "2026-11-22T01:00:00Z");
+        thing["labels"] = json!([{"id": 1, "name": label, "color": "d73a4a"}]);
+        let body =
+            json!({"action": "opened", "issue": thing, "repository": repository}).to_string();
+        let delivery = GithubDelivery::new("issues", body);
+        assert_eq!(served.connect().await.post_github(&delivery).await.unwrap().status, 202);
+    }
+    browser.press("a[href='/rules']").await;
+    browser.press("main form button").await;
+    says(&browser, "1 of 2 would be carried over").await;
+    browser.picture("rules-tried").await;
+    browser.resize(390, 844).await;
+    browser.picture("rules-phone").await;
+    let console = browser.console().await;
+    let loud: Vec<_> = console.iter().filter(|line| !line.contains("400 (Bad Request)")).collect();
+    assert!(loud.is_empty(), "the console is quiet but for the refused form: {loud:?}");
+}

@@ -61,6 +61,28 @@ on_both_databases! {
 }
 
 #[tokio::test]
+async fn a_mapping_is_shown_before_it_counts() {
+    let site = Site::on_sqlite().await;
+    site.fill_in("/repositories", &[("name", "octo-org/new-repo")]).await.next();
+    let mapping = format!("{ONE}/mapping");
+    assert!(site.see(&mapping).await.contains("How it is kept in step"));
+    let typed = [("settings", "labels = { bug = 'De<b>fect' }\nrate_limit = 30\n")];
+    let shown = site.fill_in(&format!("{mapping}/preview"), &typed).await;
+    assert_eq!(shown.status, StatusCode::OK);
+    assert!(shown.text.contains("2 settings would change"), "{}", shown.text);
+    assert!(shown.text.contains("<ins>De&#60;b&#62;fect</ins>"), "{}", shown.text);
+    assert!(!site.see(&mapping).await.contains("fect"), "a preview keeps nothing");
+    let next = site.fill_in(&mapping, &typed).await.next();
+    assert!(site.see(&next).await.contains("Changed. It counts for what arrives"));
+    assert!(site.see(&mapping).await.contains("De&#60;b&#62;fect"));
+    let same = site.fill_in(&format!("{mapping}/preview"), &typed).await;
+    assert!(same.text.contains("Nothing would change"), "{}", same.text);
+    let wrong = site.fill_in(&mapping, &[("settings", "filter = 'issue.'")]).await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    assert!(wrong.text.contains("line 1: "), "{}", wrong.text);
+}
+
+#[tokio::test]
 async fn what_is_wrong_stands_beside_its_field_and_what_was_typed_stays() {
     let site = Site::on_sqlite().await;
     let fields = [("name", "octo<b>"), ("project", "SYNC"), ("direction", "up")];

@@ -52,6 +52,7 @@ pub fn viewer() -> Routes {
         .get("/health", health::show)
         .get("/repositories", repositories::show)
         .get("/repositories/{owner}/{name}", repositories::show_one)
+        .get("/repositories/{owner}/{name}/mapping", repositories::mapping::show)
         .get("/people", people::show)
         .get("/rules", rules::show)
         .post("/rules", "try rules", rules::try_out)
@@ -82,6 +83,16 @@ pub fn admin() -> Routes {
         .post("/repositories/{owner}/{name}", "change a repository", repositories::change)
         .get("/repositories/{owner}/{name}/remove", repositories::ask_to_remove)
         .post("/repositories/{owner}/{name}/remove", "remove a repository", repositories::remove)
+        .post(
+            "/repositories/{owner}/{name}/mapping/preview",
+            "preview how a repository is kept in step",
+            repositories::mapping::preview,
+        )
+        .post(
+            "/repositories/{owner}/{name}/mapping",
+            "change how a repository is kept in step",
+            repositories::mapping::save,
+        )
         .post("/people", "say who a person is in Plane", people::decide)
         .post("/people/forget", "forget who a person is in Plane", people::forget)
         .post("/boards/limits", "set the board's limits", boards::set_limits)

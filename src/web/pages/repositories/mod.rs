@@ -5,6 +5,7 @@
 //! Deliberately absent: secrets. Where one belongs is said, never what it is.
 
 mod form;
+pub(super) mod mapping;
 mod projects;
 mod words;
 
