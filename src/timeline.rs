@@ -11,6 +11,10 @@ use crate::ids::{DeliveryId, WorkItemRef};
 use crate::sources::Source;
 use crate::work_items::FieldChange;
 
+/// What stands before the reason why an issue is not carried over, on purpose; the timeline is where
+/// that is kept.
+pub const LEFT_OUT: &str = "not written to Plane: left out by ";
+
 /// How an attempt ended, or what a person did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

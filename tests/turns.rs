@@ -16,7 +16,7 @@ use jetbridge::timeline::{EntryOutcome, TimelineEntry};
 use proptest::prelude::*;
 use serde_json::json;
 use support::app::TestApp;
-use support::databases::{Kind, TestDatabase};
+use support::databases::{Kind, TestDatabase, by_hand};
 use support::github::{GithubDelivery, issue};
 use uuid::Uuid;
 
@@ -150,4 +150,41 @@ proptest! {
             }
         }
     }
+}
+
+/// A claim with a thousand repositories and a hundred thousand jobs that wait: run by hand.
+async fn measured(kind: Kind) {
+    let database = TestDatabase::new(kind).await;
+    let text = database.text.clone();
+    let app = TestApp::new(database).await;
+    let count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <";
+    let (at, bytes) = match kind {
+        Kind::Postgres => ("CAST('2026-11-22T01:00:00Z' AS timestamptz)", "'{}'::bytea"),
+        Kind::Sqlite => ("'2026-11-22T01:00:00.000000Z'", "x'7b7d'"),
+    };
+    let fill = format!(
+        "{count} 1000) INSERT INTO repository_syncs (repository, created_at) SELECT 'octo/r' || i, {at} FROM n;
+         {count} 100000) INSERT INTO github_webhook_events
+            (delivery_id, event_type, encoding, body_sha256, body_bytes, created_at, body)
+            SELECT 'd-' || i, 'issues', 'json', {bytes}, 2, {at}, {bytes} FROM n;
+         {count} 100000) INSERT INTO work_queue (source, delivery_id, lane, stage, available_at, place)
+            SELECT 'github', 'd-' || i, 'sync:github:issue:' || i, 'sync', {at}, p.id
+            FROM n JOIN repository_syncs p ON p.repository = 'octo/r' || (1 + i % 1000)"
+    );
+    by_hand(&text, &fill).await;
+    let mut took = Vec::new();
+    for _ in 0..100 {
+        let begun = std::time::Instant::now();
+        assert!(served(&app, Serving::all()).await.is_some());
+        took.push(begun.elapsed());
+    }
+    took.sort();
+    println!("{kind:?}: a claim and its end take {:?}, at most {:?}", took[50], took[99]);
+}
+
+#[tokio::test]
+#[ignore = "a measurement, run by hand"]
+async fn how_long_a_claim_takes_among_a_thousand_repositories() {
+    measured(Kind::Sqlite).await;
+    measured(Kind::Postgres).await;
 }

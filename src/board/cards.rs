@@ -56,6 +56,8 @@ pub struct Known {
     pub ties: Vec<TieState>,
     /// Jobs that are not done, by the item that they are about.
     pub jobs: HashMap<WorkItemRef, Vec<JobState>>,
+    /// What leaves an issue out of Plane, by the issue: `the filter of octo/hello`.
+    pub left_out: HashMap<WorkItemRef, String>,
     /// What closes what.
     pub closings: Vec<Closing>,
     /// Plane's project of a repository, by its lower-case name.
@@ -247,7 +249,9 @@ impl<'a> Table<'a> {
             .cloned()
             .collect();
         let ingested_at = sides.iter().map(|side| side.ingested_at).max();
-        health(tie.map(|tie| &tie.link), &jobs, ingested_at)
+        let left_out = self.known.left_out.get(name).map(String::as_str);
+        let left_out = left_out.filter(|_| tie.is_none_or(|tie| tie.plane.is_none()));
+        health(tie.map(|tie| &tie.link), &jobs, ingested_at, left_out)
     }
 
     fn pulls_of(&self, sides: &[&WorkItem]) -> Vec<Pull> {

@@ -72,6 +72,8 @@ states! {
     Conflict = "conflict", "Conflict";
     /// Somebody on GitHub is nobody in Plane.
     Unmapped = "unmapped", "Unmapped user";
+    /// Not in Plane, as its repository's filter or rules want it.
+    LeftOut = "left_out", "Left out";
 }
 
 impl HealthState {
@@ -122,16 +124,24 @@ pub enum JobStage {
     Sync,
 }
 
-/// The worst of what is known. `ingested_at` is when the newest state was stored.
+/// The worst of what is known. `ingested_at` is when the newest state was stored, `left_out` what
+/// keeps an issue without a work item out of Plane.
 pub fn health(
     link: Option<&LinkState>,
     jobs: &[JobState],
     ingested_at: Option<Timestamp>,
+    left_out: Option<&str>,
 ) -> Option<Health> {
     failed(link, jobs, ingested_at)
         .or_else(|| torn(link))
-        .or_else(|| waiting(link, jobs))
+        .or_else(|| waiting(jobs))
+        .or_else(|| left_out.map(not_in_plane))
+        .or_else(|| behind(link?))
         .or_else(|| link.and_then(settled))
+}
+
+fn not_in_plane(by: &str) -> Health {
+    of(HealthState::LeftOut, &format!("Not in Plane: left out by {by}"), None)
 }
 
 fn of(state: HealthState, reason: &str, at: Option<Timestamp>) -> Health {
@@ -168,7 +178,7 @@ fn torn(link: Option<&LinkState>) -> Option<Health> {
     }
 }
 
-fn waiting(link: Option<&LinkState>, jobs: &[JobState]) -> Option<Health> {
+fn waiting(jobs: &[JobState]) -> Option<Health> {
     let mut open = jobs.iter().filter(|job| job.dead_since.is_none());
     let retried = open.clone().filter(|job| job.error.is_some()).max_by_key(|job| job.due);
     if let Some(job) = retried {
@@ -178,10 +188,11 @@ fn waiting(link: Option<&LinkState>, jobs: &[JobState]) -> Option<Health> {
             Some(job.due),
         ));
     }
-    if open.any(|job| job.stage == JobStage::Sync) {
-        return Some(of(HealthState::Pending, "The newest webhook waits to be carried over", None));
-    }
-    let link = link?;
+    open.any(|job| job.stage == JobStage::Sync)
+        .then(|| of(HealthState::Pending, "The newest webhook waits to be carried over", None))
+}
+
+fn behind(link: &LinkState) -> Option<Health> {
     if let Some(error) = &link.last_error {
         return Some(of(HealthState::Failed, error, None));
     }
@@ -224,7 +235,7 @@ mod tests {
     }
 
     fn state(link: Option<&LinkState>, jobs: &[JobState]) -> Option<HealthState> {
-        health(link, jobs, Some(at(10))).map(|health| health.state)
+        health(link, jobs, Some(at(10)), None).map(|health| health.state)
     }
 
     #[test]
@@ -239,7 +250,7 @@ mod tests {
             assert_eq!(state(Some(&link), &[dead(stage, 11)]), Some(HealthState::Failed));
             assert_eq!(state(Some(&link), &[dead(stage, 9)]), Some(HealthState::InSync));
         }
-        let failed = health(Some(&link), &[dead(JobStage::Sync, 11)], None).unwrap();
+        let failed = health(Some(&link), &[dead(JobStage::Sync, 11)], None, None).unwrap();
         assert_eq!((failed.reason.as_str(), failed.at), ("Plane answered 502", Some(at(11))));
     }
 
@@ -253,7 +264,7 @@ mod tests {
             due: at(12),
         };
         assert_eq!(state(Some(&link), &[job(None)]), Some(HealthState::Pending));
-        let retry = health(Some(&link), &[job(None), job(Some("quota"))], None).unwrap();
+        let retry = health(Some(&link), &[job(None), job(Some("quota"))], None, None).unwrap();
         assert_eq!((retry.state, retry.at), (HealthState::Retry, Some(at(12))));
     }
 
@@ -266,10 +277,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_out_says_by_what_and_is_no_trouble() {
+        let left_out = |link: Option<&LinkState>, jobs: &[JobState]| {
+            health(link, jobs, None, Some("the filter of octo/hello")).unwrap()
+        };
+        let alone = left_out(None, &[]);
+        assert_eq!(alone.reason, "Not in Plane: left out by the filter of octo/hello");
+        assert_eq!(alone.state, HealthState::LeftOut);
+        assert!(!HealthState::NEEDS_A_PERSON.contains(&alone.state));
+        let pending = link(LinkStatus::Pending);
+        assert_eq!(left_out(Some(&pending), &[]).state, HealthState::LeftOut);
+        let failed = left_out(Some(&pending), &[dead(JobStage::Sync, 11)]);
+        assert_eq!(failed.state, HealthState::Failed, "trouble is said first");
+    }
+
+    #[test]
     fn an_unmapped_person_is_named() {
         let mut link = link(LinkStatus::Ok);
         link.unmapped = vec!["evren-v".to_owned(), "b".to_owned()];
-        let health = health(Some(&link), &[], None).unwrap();
+        let health = health(Some(&link), &[], None, None).unwrap();
         assert_eq!(health.state, HealthState::Unmapped);
         assert!(health.reason.contains("“evren-v” and 1 more"), "{}", health.reason);
     }

@@ -40,6 +40,7 @@ struct Done {
     issues: u64,
     comments: u64,
     failed: u64,
+    left_out: u64,
     failures: Vec<OneFailed>,
 }
 
@@ -99,9 +100,9 @@ pub(super) async fn run(arguments: &BackfillArguments, context: &Context) -> Res
     let (counts, failures) = (walked?, failures?);
     match arguments.listing.format() {
         Format::Json => {
-            let BackfillCounts { issues, comments, failed, .. } = counts;
+            let BackfillCounts { issues, comments, failed, left_out, .. } = counts;
             let failures = failures.into_iter().map(OneFailed::of).collect();
-            output::print_json(&Done { issues, comments, failed, failures })?;
+            output::print_json(&Done { issues, comments, failed, left_out, failures })?;
         }
         Format::Table => output::print(&told(counts, &failures, name.as_str()))?,
     }
@@ -192,9 +193,12 @@ fn told(counts: BackfillCounts, failures: &[Delivery], name: &str) -> String {
         }
         text += &table.render();
     }
-    let BackfillCounts { issues, comments, failed, .. } = counts;
+    let BackfillCounts { issues, comments, failed, left_out, .. } = counts;
     let name = printable(name);
     text += &format!("{name}: {issues} issues and pull requests, {comments} comments\n");
+    if left_out > 0 {
+        text += &format!("{left_out} of them are left out of Plane by filter or rules\n");
+    }
     if failed > 0 {
         text += &format!("{failed} of them failed: jetbridge backfill {name} tries them again\n");
     }

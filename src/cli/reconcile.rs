@@ -142,7 +142,8 @@ async fn one(
             );
         }
         let proved = job.prove(repository, &mut show).await?;
-        Ok(Report { put: report.put, looked_at: report.looked_at, older: report.older, ..proved })
+        let Report { looked_at, older, left_out, put, .. } = report;
+        Ok(Report { looked_at, older, left_out, put, ..proved })
     };
     let renewing = async {
         loop {
@@ -201,6 +202,12 @@ fn said(report: &Report, doing: Doing) -> String {
     }
     if let Some(why) = &report.held_back {
         text += &format!("  {}\n", printable(why));
+    }
+    if report.left_out > 0 {
+        text += &format!(
+            "  {} issues are left out of Plane by filter or rules, and count as in sync\n",
+            report.left_out
+        );
     }
     if report.older > 0 {
         text += &format!(

@@ -9,6 +9,7 @@ use super::time::At;
 use super::{Store, StoreResult, on_reader, on_writer};
 use crate::clock::Timestamp;
 use crate::ids::RepositorySyncId;
+use crate::timeline::LEFT_OUT;
 
 /// Where a walk goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct BackfillCounts {
     pub waiting: u64,
     /// Of both, what failed for good.
     pub failed: u64,
+    /// Of both, what filter or rules leave out of Plane: it is worked off.
+    pub left_out: u64,
 }
 
 #[derive(FromRow)]
@@ -112,13 +115,18 @@ impl Store {
         &self,
         repository: RepositorySyncId,
     ) -> StoreResult<BackfillCounts> {
-        const COUNT: &str = "SELECT event_type, status, count(*) FROM github_webhook_events
+        const COUNT: &str = "SELECT event_type, status, count(*),
+                sum(CASE WHEN substr(result, 1, length($2)) = $2 THEN 1 ELSE 0 END)
+            FROM github_webhook_events
             WHERE repository_sync = $1 AND origin = 'backfill' GROUP BY event_type, status";
-        let rows: Vec<(String, String, i64)> = on_reader!(self, pool =>
-            sqlx::query_as(COUNT).bind(repository.0).fetch_all(pool).await?);
+        let rows: Vec<(String, String, i64, i64)> = on_reader!(self, pool =>
+            sqlx::query_as(COUNT).bind(repository.0).bind(LEFT_OUT).fetch_all(pool).await?);
         let mut counts = BackfillCounts::default();
-        for (event, status, count) in rows {
+        for (event, status, count, left_out) in rows {
             let count = u64::try_from(count).unwrap_or_default();
+            if status == "completed" {
+                counts.left_out += u64::try_from(left_out).unwrap_or_default();
+            }
             match event.as_str() {
                 "issue_comment" => counts.comments += count,
                 _ => counts.issues += count,

@@ -7,6 +7,7 @@ mod doctor_hooks;
 mod places;
 mod replay;
 mod repositories;
+mod rules;
 mod sync;
 
 use std::path::Path;

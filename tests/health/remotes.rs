@@ -1,8 +1,16 @@
 //! The other systems, and who waits for them, as everybody is told.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use jetbridge::ids::Lease;
+use jetbridge::queue::turns::RateLimit;
 use jetbridge::quota::{Account, Came, Class, Heard, Kind, OPENS_AFTER, Pauses, Remote, Said};
+
+use jetbridge::store::jobs::Stage;
+use jetbridge::store::turns::Serving;
+use serde_json::json;
+use uuid::Uuid;
 
 use crate::on_both_databases;
 use crate::site::Site;
@@ -77,6 +85,32 @@ on_both_databases! {
         ] {
             assert!(figures.contains(line), "{line} is missing in {figures}");
         }
+    }
+
+    async fn who_waits_for_its_own_limit_is_on_the_page_and_in_the_api(database: TestDatabase) {
+        let text = database.text.clone();
+        let site = Site::new(database).await;
+        for id in [1, 2, 3] {
+            site.send_github(id).await;
+        }
+        by_hand(&text, "UPDATE work_queue SET stage = 'sync', lane = 'sync:' || lane, place =
+            (SELECT id FROM repository_syncs WHERE repository = 'Codertocat/Hello-World')").await;
+        let minute = Duration::from_mins(1);
+        let one = NonZeroU32::new(1).unwrap();
+        let limits = |_: &str| Some(RateLimit { per_minute: one, burst: one });
+        let serving = Serving { limits: &limits, ..Serving::all() };
+        let (lease, now) = (Lease(Uuid::new_v4()), site.app.clock.now());
+        let claimed = site.app.store.claim_serving(serving, Stage::Sync, 9, lease, minute, now).await;
+        assert_eq!(claimed.unwrap().len(), 1, "one issue has its turn");
+        let told = site.json("/api/v1/health").await;
+        let limited = json!([{"repository": "Codertocat/Hello-World", "jobs": 2, "until": "2026-11-22T02:01:00Z"}]);
+        assert_eq!(told["limited"], limited);
+        let page = site.get("/health").await;
+        for words in ["2 of Codertocat/Hello-World", "for its own limit: the next at 02:01:00"] {
+            assert!(page.contains(words), "{words} is missing in {page}");
+        }
+        site.app.clock.advance(minute);
+        assert_eq!(site.json("/api/v1/health").await["limited"], json!([]));
     }
 
     async fn an_outage_of_another_system_is_an_alarm_until_it_is_back(database: TestDatabase) {

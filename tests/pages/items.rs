@@ -1,7 +1,12 @@
 //! One item's page: its twin, its comments and its timeline.
 
 use axum::http::StatusCode;
+use jetbridge::ids::{DeliveryId, Lease, WorkItemRef};
+use jetbridge::sources::Source;
+use jetbridge::store::finish::Changed;
+use jetbridge::timeline::{EntryOutcome, LEFT_OUT, TimelineEntry};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::on_both_databases;
 use crate::site::{ID, Site, TODO, deleted};
@@ -167,4 +172,31 @@ on_both_databases! {
             assert!(page.contains("First seen") && page.contains("mark-gh") && page.contains("mark-pl"));
         }
     }
+}
+
+#[tokio::test]
+async fn an_issue_that_is_left_out_of_plane_says_by_what() {
+    use crate::support::github::{issue, issue_delivery};
+    let site = Site::on_sqlite().await;
+    let thing = issue(7, "A wish", "open", "2026-11-22T01:00:00Z");
+    site.app.post_github(&issue_delivery("opened", &thing)).await;
+    site.app.run_jobs().await;
+    let words = "Not in Plane: left out by the filter of octo/hello";
+    assert!(!site.see("/work-items/github%3A7").await.contains(words));
+    let item = WorkItemRef::new("github:7");
+    let entry = TimelineEntry {
+        item: Some(item.clone()),
+        source: Source::Github,
+        delivery_id: DeliveryId::new("d-1"),
+        attempt: 1,
+        at: site.app.clock.now(),
+        outcome: EntryOutcome::Ignored,
+        reason: format!("{LEFT_OUT}the filter of octo/hello"),
+        changes: Vec::new(),
+    };
+    let changed = Changed { told: &[entry], ..Changed::default() };
+    site.app.store.finish_jobs(Lease(Uuid::nil()), &[], changed).await.unwrap();
+    site.app.store.refresh_cards(&[&item]).await.unwrap();
+    assert!(site.see("/work-items/github%3A7").await.contains(words));
+    assert!(site.see("/boards?health=left_out").await.contains(words));
 }

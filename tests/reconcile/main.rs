@@ -14,4 +14,5 @@ mod found;
 mod ground;
 mod joint;
 mod ledger;
+mod left_out;
 mod proof;

@@ -103,6 +103,32 @@ async fn killed_five_times(kind: Kind, issues: u64) {
     assert_eq!((again, world.writes()), (counts, writes), "a second one finds nothing new");
 }
 
+async fn what_is_left_out_counts_as_done_with_its_reason(kind: Kind) {
+    let mut world = World::with_slow_github(kind, Asking::Rest).await;
+    world.stop().await;
+    let drop = toml::from_str("when = 'issue.number == 2'\ndrop = true").unwrap();
+    world.config.repositories[0].filter = Some("issue.number != 1".to_owned());
+    world.config.repositories[0].rules = vec![drop];
+    world.start().await;
+    let comments = live_for_years(&world, 4).await;
+    let counts = to_the_end(begin(&world, Begin::WhereItWas).await).await;
+    let done = BackfillCounts { issues: 4, comments, waiting: 0, failed: 0, left_out: 2 };
+    assert_eq!(counts, done);
+    assert_eq!(world.twins().len(), 2);
+    let again = to_the_end(begin(&world, Begin::WhereItWas).await).await;
+    assert_eq!(again, done, "they are not tried again");
+}
+
+#[tokio::test]
+async fn what_filter_and_rules_leave_out_of_a_backfill_counts_as_done_on_sqlite() {
+    what_is_left_out_counts_as_done_with_its_reason(Kind::Sqlite).await;
+}
+
+#[tokio::test]
+async fn what_filter_and_rules_leave_out_of_a_backfill_counts_as_done_on_postgresql() {
+    what_is_left_out_counts_as_done_with_its_reason(Kind::Postgres).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backfill_that_is_killed_five_times_is_complete_and_has_each_once_on_sqlite() {
     killed_five_times(Kind::Sqlite, 150).await;

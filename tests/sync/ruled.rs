@@ -1,8 +1,10 @@
 //! A repository's filter and rules on the whole way from GitHub to Plane.
 
+use jetbridge::board::HealthState;
 use jetbridge::ids::WorkItemRef;
 use jetbridge::rules::RuleConfig;
 use jetbridge::sim::github::NewIssue;
+use jetbridge::sim::plane::{On, RequestFault};
 use jetbridge::store::deliveries::{DeliveryFilter, DeliveryStatus};
 
 use crate::support::databases::Kind;
@@ -136,4 +138,70 @@ async fn a_rule_that_comes_to_nothing_loses_nothing() {
     world.store.replay(source, id, jetbridge::clock::Clock::System.now()).await.unwrap();
     world.settle().await;
     assert_eq!(world.twin(&world.issue(1)).name, "No label");
+}
+
+async fn what_is_left_out_says_so_on_its_card(kind: Kind, asking: Asking) {
+    let world = ruled(kind, asking, "!('wish' in issue.labels)", RULES).await;
+    let ada = world.github.acting_as("ada");
+    for label in ["wish", "chore"] {
+        ada.add_label(REPOSITORY, label, "d73a4a").unwrap();
+        ada.open_issue(REPOSITORY, &NewIssue::titled(label).with_labels([label])).unwrap();
+    }
+    world.settle().await;
+    let reasons = ["the filter of octo/hello", "the rule “no chores” of octo/hello"];
+    for (number, by) in [(1, reasons[0]), (2, reasons[1])] {
+        let issue = world.issue(number).id;
+        let item = WorkItemRef::new(format!("github:{issue}"));
+        let card = world.store.cards_of(&[&item]).await.unwrap().remove(&item).unwrap();
+        let health = card.health.unwrap();
+        assert_eq!(health.state, HealthState::LeftOut, "{health:?}");
+        assert_eq!(health.reason, format!("Not in Plane: left out by {by}"));
+        let project = world.project.to_string();
+        let link = world.store.link_of_issue(issue, &project).await.unwrap();
+        assert_eq!(link, None, "nothing stands for what is not to come");
+    }
+    // What is carried over after all says nothing of that any more.
+    ada.unlabel(REPOSITORY, 2, "chore").unwrap();
+    world.settle().await;
+    let item = WorkItemRef::new(format!("github:{}", world.issue(2).id));
+    let card = world.store.cards_of(&[&item]).await.unwrap().remove(&item).unwrap();
+    assert_eq!(card.health.unwrap().state, HealthState::InSync);
+    assert_eq!(world.twins().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_left_out_says_so_on_its_card_on_sqlite() {
+    what_is_left_out_says_so_on_its_card(Kind::Sqlite, Asking::Nobody).await;
+}
+
+#[tokio::test]
+async fn what_is_left_out_says_so_on_its_card_on_postgresql() {
+    what_is_left_out_says_so_on_its_card(Kind::Postgres, Asking::Rest).await;
+}
+
+async fn what_waits_is_tried_again_with_the_newest_state(kind: Kind) {
+    let mut world = ruled(kind, Asking::Nobody, "sender != 'robot'", "").await;
+    world.receive_only().await;
+    let issue = NewIssue::titled("By Ada");
+    world.github.acting_as("ada").open_issue(REPOSITORY, &issue).unwrap();
+    world.github.settled().await;
+    world.github.acting_as("robot").retitle(REPOSITORY, 1, "By a robot").unwrap();
+    world.github.settled().await;
+    // The first attempt to make the item fails; what passes the filter is tried again.
+    world.plane.faults().next_requests(1, On::Writes, RequestFault::Status(502));
+    world.stop().await;
+    world.start().await;
+    world.settle().await;
+    assert_eq!(world.twin(&world.issue(1)).name, "By a robot", "as it was then");
+    assert_eq!(results(&world).await.last().unwrap(), LEFT_OUT);
+}
+
+#[tokio::test]
+async fn what_waits_beside_a_left_out_delivery_is_tried_again_with_its_state_on_sqlite() {
+    what_waits_is_tried_again_with_the_newest_state(Kind::Sqlite).await;
+}
+
+#[tokio::test]
+async fn what_waits_beside_a_left_out_delivery_is_tried_again_with_its_state_on_postgresql() {
+    what_waits_is_tried_again_with_the_newest_state(Kind::Postgres).await;
 }

@@ -10,7 +10,7 @@ use std::task::Poll;
 
 use tracing::{error, warn};
 
-use super::filter::{Judged, judged};
+use super::filter::{Judged, judged, left_out};
 use super::{Known, Processor, Reading, Worked, ended, ends, entry, guarded, unstored, with_json};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
@@ -124,23 +124,7 @@ impl Processor {
             None => Err(Failure::permanent("a bug: its lane names no issue")),
         };
         let now = self.clock.now();
-        let mut finished: Vec<_> = jobs
-            .iter()
-            .enumerate()
-            .zip(&judged)
-            .map(|((at, job), judged)| match judged {
-                Judged::Admitted => {
-                    let last = last_admitted.filter(|last| at < *last).and_then(|at| jobs.get(at));
-                    self.synced(job, item.clone(), &carried, last, now)
-                }
-                Judged::LeftOut(why) => {
-                    let (outcome, result) = (EntryOutcome::Ignored, why.clone());
-                    let entry = entry(job, item.clone(), now, outcome, result.clone());
-                    ended(job, End::Done { result }, entry)
-                }
-                Judged::Broken(failure) => self.failed(job, item.clone(), failure),
-            })
-            .collect();
+        let mut finished = self.finished(&jobs, &judged, item.as_ref(), &carried, now);
         wait_together(&mut finished);
         if let Ok(report) = &carried {
             for kind in &report.kinds {
@@ -155,6 +139,38 @@ impl Processor {
         let told = told_elsewhere(jobs.last(), moved, now);
         let changed = Changed { figures: &figures, told: &told, ..Changed::default() };
         self.end_sync(lease, &jobs, &finished, changed).await
+    }
+
+    /// How each of the jobs ended, in their order.
+    fn finished(
+        &self,
+        jobs: &[ClaimedJob],
+        judged: &[Judged],
+        item: Option<&WorkItemRef>,
+        carried: &Result<Report, Failure>,
+        now: Timestamp,
+    ) -> Vec<Finished> {
+        let last = judged.iter().rposition(|judged| matches!(judged, Judged::Admitted));
+        let end = |at: usize, job: &ClaimedJob, beside: Option<&Finished>| match &judged[at] {
+            Judged::Admitted => {
+                let with = last.filter(|last| at < *last).and_then(|at| jobs.get(at));
+                self.synced(job, item.cloned(), carried, with, now)
+            }
+            Judged::LeftOut(why) => left_out(job, item.cloned(), why, beside, now),
+            Judged::Broken(failure) => self.failed(job, item.cloned(), failure),
+        };
+        // Whether any that passed is tried again says what becomes of those that did not.
+        let mut finished: Vec<_> =
+            jobs.iter().enumerate().map(|(at, job)| end(at, job, None)).collect();
+        let passed = finished.iter().zip(judged).filter(|(_, j)| matches!(j, Judged::Admitted));
+        let mut again = passed.map(|(f, _)| f).filter(|f| matches!(f.end, End::Again { .. }));
+        let Some(again) = again.next_back().cloned() else { return finished };
+        for (at, job) in jobs.iter().enumerate() {
+            if matches!(judged[at], Judged::LeftOut(_)) {
+                finished[at] = end(at, job, Some(&again));
+            }
+        }
+        finished
     }
 
     /// Commits how the jobs of one issue ended.

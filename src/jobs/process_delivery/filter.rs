@@ -4,16 +4,19 @@
 //! the issue over as it is now. Those that don't pass end as processed with the reason. What was
 //! carried over before stays as it is in Plane; the board shows what GitHub says all the same.
 
-use super::{Processor, guarded, with_json};
+use super::{Processor, ended, entry, guarded, with_json};
+use crate::clock::Timestamp;
 use crate::config::RepositoryName;
 use crate::failure::Failure;
+use crate::ids::WorkItemRef;
 use crate::jobs::settings::Followed;
 use crate::jobs::sync_issue::broken;
 use crate::rules::{Admission, Rulebook};
 use crate::sources::Source;
 use crate::sources::github::facts::facts;
 use crate::store::StoreResult;
-use crate::store::jobs::ClaimedJob;
+use crate::store::jobs::{ClaimedJob, Counted, End, Finished};
+use crate::timeline::{EntryOutcome, LEFT_OUT};
 
 /// What a filter says of a delivery.
 pub(super) enum Judged {
@@ -39,11 +42,28 @@ fn one(job: &ClaimedJob, name: &RepositoryName, rulebook: &Rulebook) -> Judged {
     }
     match admission(job, name, rulebook) {
         Ok(Admission::Admitted) => Judged::Admitted,
-        Ok(Admission::LeftOut) => {
-            Judged::LeftOut(format!("not written to Plane: left out by the filter of {name}"))
-        }
+        Ok(Admission::LeftOut) => Judged::LeftOut(format!("{LEFT_OUT}the filter of {name}")),
         Err(failure) => Judged::Broken(failure),
     }
+}
+
+/// The end of a delivery that a filter left out, as long as nothing beside it is tried again. What
+/// it tells is part of what is carried over with the one that passed, so it waits with that one:
+/// else the next attempt would know an older state.
+pub(super) fn left_out(
+    job: &ClaimedJob,
+    item: Option<WorkItemRef>,
+    why: &str,
+    beside: Option<&Finished>,
+    now: Timestamp,
+) -> Finished {
+    if let Some(Finished { end: End::Again { at, error, .. }, .. }) = beside {
+        let error = format!("waits with what passed the filter: {error}");
+        let entry = entry(job, item, now, EntryOutcome::Waiting, error.clone());
+        return ended(job, End::Again { at: *at, error, counted: Counted::Waiting }, entry);
+    }
+    let entry = entry(job, item, now, EntryOutcome::Ignored, why.to_owned());
+    ended(job, End::Done { result: why.to_owned() }, entry)
 }
 
 impl Processor {

@@ -12,9 +12,10 @@ use crate::comments::Comment;
 use crate::drift::{Mark, Why, compare_comment};
 use crate::failure::Failure;
 use crate::ids::CommentRef;
+use crate::jobs::sync_issue::Way;
 use crate::sources::Verified;
 use crate::sources::github::found::LaneOf;
-use crate::sources::github::normalize::normalize;
+use crate::sources::github::normalize::{normalize, sync_issue};
 use crate::sources::github::payload::parse;
 use crate::store::links_many::Mirrors;
 use crate::sync::plan::{CommentStanding, LinkStatus, text_hash};
@@ -70,9 +71,30 @@ impl Walker<'_> {
             }
             let Some((lane, issue)) = self.issue_of(entry.issue).await? else { continue };
             let found = self.finding().comment(lane, &issue, &entry.raw);
-            compared.extend(of_comment(found, reasons)?);
+            self.leave_out(&found, &mut reasons)?;
+            if !reasons.is_empty() {
+                compared.extend(of_comment(found, reasons)?);
+            }
         }
         self.settle(compared).await
+    }
+
+    /// Takes back that a mirror is behind where filter or rules would not let it be carried over.
+    fn leave_out(&self, found: &Verified, reasons: &mut Vec<Why>) -> Result<(), Failure> {
+        let is_behind = |why: &Why| matches!(why, Why::CommentBehind { .. });
+        if !reasons.iter().any(is_behind) {
+            return Ok(());
+        }
+        let event = parse(found.event_type(), found.body())?;
+        let Some(issue) = sync_issue(&event) else { return Ok(()) };
+        let way = self.way_of(found, &issue)?;
+        if way != Way::Open {
+            reasons.retain(|why| !is_behind(why));
+        }
+        if let Way::Broken(why) = way {
+            reasons.push(Why::Waits { why });
+        }
+        Ok(())
     }
 
     pub(super) async fn known_comments(

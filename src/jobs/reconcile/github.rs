@@ -8,10 +8,13 @@ use crate::clients::github_rest::listing::{ListedIssue, Place};
 use crate::drift::{Mark, Why, compare_item};
 use crate::failure::Failure;
 use crate::ids::WorkItemRef;
+use crate::jobs::sync_issue::Way;
+use crate::sources::Verified;
 use crate::sources::github::found::LaneOf;
 use crate::sources::github::normalize::normalize;
 use crate::sources::github::payload::parse;
 use crate::store::links::IssueLink;
+use crate::sync::github::Issue;
 use crate::sync::plan::LinkStatus;
 use crate::work_items::{Change, Snapshot, WorkItem};
 
@@ -66,7 +69,11 @@ impl Walker<'_> {
             let is_back = reasons.contains(&Why::Back);
             if !entry.issue.pull_request && !is_back {
                 let link = links.get(&entry.issue.id);
-                reasons.extend(self.twin(&entry, link).await?);
+                match self.way_of(&found, &entry.issue)? {
+                    Way::Open => reasons.extend(self.twin(&entry, link).await?),
+                    Way::LeftOut => self.report.left_out += 1,
+                    Way::Broken(why) => reasons.push(Why::Waits { why }),
+                }
             }
             let Snapshot { item, key, updated_at, .. } = *snapshot;
             if self.issues.len() < MOST_KEPT {
@@ -75,6 +82,13 @@ impl Walker<'_> {
             compared.push(Compared { item, key, told_at: updated_at, reasons, found });
         }
         self.settle(compared).await
+    }
+
+    /// What the repository's filter and rules would make of what would be put in. Where that would
+    /// not be carried over, a missing twin is no difference.
+    pub(super) fn way_of(&self, found: &Verified, issue: &Issue) -> Result<Way, Failure> {
+        let name = self.repository.name.as_str();
+        self.memory.as_ref().map_or(Ok(Way::Open), |memory| memory.way(name, found, issue))
     }
 
     /// How an issue's twin differs from what it should be, as far as Plane last answered.

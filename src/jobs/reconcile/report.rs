@@ -34,6 +34,8 @@ pub struct Report {
     pub waiting: u64,
     /// Items from before the repository was connected, which nobody has told of: backfill's.
     pub older: u64,
+    /// Issues that filter or rules leave out of Plane, which is as it should be.
+    pub left_out: u64,
     /// By reason, how often.
     pub reasons: BTreeMap<&'static str, u64>,
     /// The first of those that differ.

@@ -80,7 +80,7 @@ impl<'a> Hand<'a> {
             let name = &target.repository.name;
             self.report = Report::idle(format!("left out by the rule “{rule}” of {name}"));
             self.report.asked = asked;
-            return Ok(());
+            return self.leave_out().await;
         }
         match &now {
             GithubNow::Gone(gone) => self.end(gone).await,
@@ -109,6 +109,19 @@ impl<'a> Hand<'a> {
                 Ok(None)
             }
         }
+    }
+
+    /// A rule drops the issue: what failed before is no trouble any more, and where nothing was made
+    /// there is nothing to keep in step.
+    async fn leave_out(&mut self) -> Result<(), Failure> {
+        if self.link.last_error.take().is_some() {
+            self.save(&[], &[]).await?;
+        }
+        if self.link.item.is_some() {
+            return Ok(());
+        }
+        let dropped = self.sync.store.drop_needless_link(self.link.id, self.lease).await;
+        dropped.map_err(|e| stored(&e))
     }
 
     /// Whether a later state was carried over before.

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use super::asking::refused;
-use super::hand::{merged, remembered_item, rendered};
+use super::hand::{broken, merged, remembered_item, rendered};
 use super::{IssueSync, stored};
 use crate::config::RepositoryName;
 use crate::failure::Failure;
 use crate::jobs::settings::Followed;
-use crate::rules::{Rulebook, Verdict};
+use crate::rules::{Admission, Rulebook, Verdict};
+use crate::sources::Verified;
+use crate::sources::github::facts::facts;
 use crate::store::links::IssueLink;
 use crate::sync::github::Issue;
 use crate::sync::mapping::{Mapping, Resolved};
@@ -42,7 +44,41 @@ impl IssueSync {
     }
 }
 
+/// What a repository's filter and rules would make of a delivery that is put in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// It brings its issue in step.
+    Open,
+    /// The filter or a rule leaves it out, which is as it should be.
+    LeftOut,
+    /// The filter or a rule comes to nothing for it: a person has to mend that.
+    Broken(String),
+}
+
 impl Memory {
+    /// What would become of a delivery about `issue` in the second stage, once it was put in.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn way(&self, repository: &str, found: &Verified, issue: &Issue) -> Result<Way, Failure> {
+        if self.rulebook.is_empty() {
+            return Ok(Way::Open);
+        }
+        if self.rulebook.has_filter() {
+            let facts = facts(found.event_type(), repository, found.body())?;
+            match self.rulebook.admits(&facts) {
+                Ok(Admission::Admitted) => {}
+                Ok(Admission::LeftOut) => return Ok(Way::LeftOut),
+                Err(why) => return Ok(Way::Broken(broken(&why, repository).to_string())),
+            }
+        }
+        Ok(match self.rulebook.applied(repository, issue) {
+            Ok(Verdict::Carried(_)) => Way::Open,
+            Ok(Verdict::Dropped { .. }) => Way::LeftOut,
+            Err(why) => Way::Broken(broken(&why, repository).to_string()),
+        })
+    }
+
     pub(super) fn new(followed: Followed, project: Arc<Project>) -> Self {
         let Followed { mapping, rulebook, .. } = followed;
         Self { mapping, project, rulebook }

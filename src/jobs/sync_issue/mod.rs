@@ -58,7 +58,7 @@ use asking::refused;
 pub use foresee::Foreseen;
 use hand::Hand;
 pub(super) use hand::broken;
-pub use memory::Memory;
+pub use memory::{Memory, Way};
 pub use own_items::OwnItem;
 pub use projects::Projects;
 pub use report::Report;

@@ -7,8 +7,8 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, SqliteConnection};
 
 use super::statements::{
-    BEFORE, CLOSINGS, DROP_MOVED, FORGET_CLOSINGS, ISSUES, ITEMS, JOBS, MOVE_CLOSINGS, NEAR,
-    PROJECTS, PUT, PUT_CHOICES, PUT_CLOSINGS, REMOVE, TAKE_DIRTY, TIES,
+    BEFORE, CLOSINGS, DROP_MOVED, FORGET_CLOSINGS, ISSUES, ITEMS, JOBS, LEFT_OUT, MOVE_CLOSINGS,
+    NEAR, PROJECTS, PUT, PUT_CHOICES, PUT_CLOSINGS, REMOVE, TAKE_DIRTY, TIES,
 };
 use crate::board::{
     CardRecord, Closing, JobStage, JobState, Known, LinkState, SEPARATOR, TieState, cards, listed,
@@ -21,6 +21,7 @@ use crate::store::time::{At, to_text};
 use crate::store::work_items::{BY_REF, Row as ItemRow};
 use crate::store::{StoreResult, unreadable};
 use crate::sync::plan::Base;
+use crate::timeline;
 use crate::work_items::{Kind, System, WorkItem};
 
 /// One key of `PostgreSQL`'s advisory locks, for refreshing: any constant of our own.
@@ -116,6 +117,13 @@ macro_rules! in_dialect {
                 .fetch_all(&mut *connection)
                 .await?;
             let mut known = known(ties, closings, before, items, jobs)?;
+            if let Some(alone) = alone(&near, &known)? {
+                let left_out =
+                    sqlx::query_as(LEFT_OUT.$dialect).bind(alone).bind(timeline::LEFT_OUT);
+                let told: Vec<(String, Option<String>)> =
+                    left_out.fetch_all(&mut *connection).await?;
+                known.left_out.extend(told.into_iter().filter_map(why_left_out));
+            }
             let repositories: Vec<(String, String)> = sqlx::query_as(PROJECTS.$dialect)
                 .bind(repositories_of(&known)?)
                 .fetch_all(&mut *connection)
@@ -294,6 +302,23 @@ fn known(
         known.jobs.entry(WorkItemRef::new(item)).or_default().push(job);
     }
     Ok(known)
+}
+
+/// Issues on GitHub that are not known to have a work item.
+fn alone(near: &BTreeSet<WorkItemRef>, known: &Known) -> StoreResult<Option<String>> {
+    let tied: BTreeSet<_> =
+        known.ties.iter().filter(|tie| tie.plane.is_some()).map(|tie| &tie.github).collect();
+    let is_issue = |item: &&WorkItemRef| {
+        let id = item.as_str().strip_prefix("github:");
+        id.is_some_and(|id| !id.starts_with("pull_request:")) && !tied.contains(item)
+    };
+    let alone: Vec<_> = near.iter().filter(is_issue).collect();
+    if alone.is_empty() { Ok(None) } else { to_json(&alone).map(Some) }
+}
+
+fn why_left_out((item, reason): (String, Option<String>)) -> Option<(WorkItemRef, String)> {
+    let by = reason?.strip_prefix(timeline::LEFT_OUT)?.to_owned();
+    Some((WorkItemRef::new(item), by))
 }
 
 fn tie_of(row: TieRow) -> StoreResult<TieState> {

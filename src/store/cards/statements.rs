@@ -90,6 +90,22 @@ macro_rules! jobs {
         )
     };
 }
+/// What was lately said of why these items are not carried over: words that begin with `$2`. A few
+/// entries each are looked at, so that a long history costs no more than a short one.
+macro_rules! left_out {
+    ($dialect:ident) => {
+        concat!(
+            "WITH given(ref) AS (",
+            listing!($dialect, "$1"),
+            ")
+             SELECT g.ref, (
+                SELECT e.reason FROM (
+                    SELECT t.id, t.reason FROM timeline t WHERE t.work_item_ref = g.ref ORDER BY t.id DESC LIMIT 8
+                ) e WHERE substr(e.reason, 1, length($2)) = $2 ORDER BY e.id DESC LIMIT 1
+             ) FROM given g"
+        )
+    };
+}
 macro_rules! before {
     ($dialect:ident) => {
         concat!(
@@ -136,6 +152,7 @@ pub(super) const CLOSINGS: Statement = both!(closings);
 pub(super) const ITEMS: Statement = both!(items);
 pub(super) const ISSUES: Statement = both!(issues);
 pub(super) const JOBS: Statement = both!(jobs);
+pub(super) const LEFT_OUT: Statement = both!(left_out);
 pub(super) const BEFORE: Statement = both!(before);
 pub(super) const PROJECTS: Statement = both!(projects);
 pub(super) const REMOVE: Statement = both!(remove);

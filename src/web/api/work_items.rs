@@ -92,7 +92,7 @@ pub(in crate::web) struct ListedWorkItem {
     /// The twin’s key.
     #[schema(required)]
     twin_key: Option<String>,
-    /// `in_sync`, `pending`, `retry`, `failed`, `conflict` or `unmapped`; null for an item
+    /// `in_sync`, `pending`, `retry`, `failed`, `conflict`, `unmapped` or `left_out`; null for an item
     /// without a twin and without trouble.
     #[schema(required)]
     health: Option<&'static str>,

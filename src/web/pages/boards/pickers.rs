@@ -31,6 +31,7 @@ pub(super) fn pickers(params: &Params, choices: &CardChoices) -> Vec<Picker> {
         HealthState::Conflict,
         HealthState::Pending,
         HealthState::Unmapped,
+        HealthState::LeftOut,
         HealthState::InSync,
     ];
     let health = [(NEEDS_A_PERSON.to_owned(), "Needs a person".to_owned())]

@@ -271,6 +271,7 @@ impl BoardPage {
             HealthState::Failed => ("is-bad", "failed"),
             HealthState::Conflict => ("is-clash", "conflict"),
             HealthState::Unmapped => ("is-warn", "unmapped"),
+            HealthState::LeftOut => ("is-off", "left-out"),
         };
         Badge { tone, icon, name: health.state.name() }
     }

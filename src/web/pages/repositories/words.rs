@@ -116,7 +116,9 @@ pub(super) fn backfill(
     let issues = count(counts.issues);
     let mut said =
         format!("{issues}{of} issues and pull requests, {} comments", count(counts.comments));
-    for (number, word) in [(counts.waiting, "wait"), (counts.failed, "failed")] {
+    let parts =
+        [(counts.waiting, "wait"), (counts.failed, "failed"), (counts.left_out, "left out")];
+    for (number, word) in parts {
         if number > 0 {
             said += &format!(", {} {word}", count(number));
         }
@@ -233,7 +235,8 @@ mod tests {
             walked_at: None,
             problem: None,
         };
-        let mut counts = BackfillCounts { issues: 4, comments: 2, waiting: 1, failed: 0 };
+        let mut counts =
+            BackfillCounts { issues: 4, comments: 2, waiting: 1, ..BackfillCounts::default() };
         let name = "octo/app".parse().unwrap();
         let said = |row: &BackfillRow, counts, minute| backfill(row, counts, &name, at(minute));
         let far = "4 of 10 issues and pull requests, 2 comments, 1 wait";

@@ -13,7 +13,7 @@ use axum::response::{Html, Redirect};
 use super::query::Params;
 use super::spans::{self, exact, when};
 use super::{Caller, Frame, Mark, Problem, ProblemKind, Section, WebState, group_icon, render};
-use crate::board::{Face, cut, group_name, short_key};
+use crate::board::{Face, HealthState, cut, group_name, short_key};
 use crate::clock::Timestamp;
 use crate::comments::Comment;
 use crate::ids::WorkItemRef;
@@ -54,6 +54,8 @@ struct ItemPage {
     twins: Vec<Twin>,
     sides: Option<Sides>,
     pulls: Pulls,
+    /// Why it is not in Plane, where that is on purpose.
+    left_out: Option<String>,
     /// The newest entry that changed it.
     because: Option<Entry>,
     now: Timestamp,
@@ -234,6 +236,7 @@ pub(super) async fn show(
     let sides = Sides::new(&item, &known, links.last(), &mirrors, &comments, now);
     let address = address(&item.item);
     let (key, state) = (short_key(&item), item.state.as_ref());
+    let left_out = left_out(&web, &item.item).await?;
     render(&ItemPage {
         frame: Frame::read(&web, Section::Boards, caller).await?,
         tab_title: cut(&key, 40),
@@ -246,6 +249,7 @@ pub(super) async fn show(
         description: description(&item),
         comments: comments.into_iter().map(|c| Remark::new(c, &mirrors, now)).collect(),
         more_comments,
+        left_out,
         twins: links.iter().rev().filter_map(|link| Twin::new(link, &item, &known)).collect(),
         sides,
         pulls: Pulls::of(&web, &item.item).await?,
@@ -303,6 +307,13 @@ pub(super) async fn show_timeline(Path(item): Path<String>) -> Redirect {
 pub(super) fn address(item: &WorkItemRef) -> String {
     let item = askama::filters::urlencode_strict(item.as_str()).map(|i| i.to_string());
     format!("/work-items/{}", item.unwrap_or_default())
+}
+
+/// What its card says of that.
+async fn left_out(web: &WebState, item: &WorkItemRef) -> Result<Option<String>, Problem> {
+    let card = web.store.cards_of(&[item]).await?.remove(item);
+    let health = card.and_then(|card| card.health);
+    Ok(health.filter(|health| health.state == HealthState::LeftOut).map(|health| health.reason))
 }
 
 async fn known(web: &WebState, item: WorkItemRef) -> Result<WorkItem, Problem> {
