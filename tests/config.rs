@@ -252,6 +252,22 @@ fn a_wrong_filter_or_rule_is_refused_with_its_repository_line_and_place() {
 }
 
 #[test]
+fn a_label_that_means_no_priority_there_is_is_refused_with_its_line() {
+    let with = |value: &str| {
+        format!("[[repositories]]\nname = 'a/b'\n[repositories.labels]\nP2 = 'x'\nP1 = '{value}'")
+    };
+    let shown = error(&with("priority:asap"));
+    assert_eq!(
+        shown,
+        "jetbridge.toml:5: repositories.labels.P1: there is no priority “asap”: use urgent, high, medium, low or none"
+    );
+    let folder = Folder::with(&with("priority:urgent"));
+    let settings = Settings::read(&folder.overrides(), &Environment::default()).unwrap();
+    let labels = &settings.without_secrets().repositories[0].labels;
+    assert_eq!(labels["P1"], "priority:urgent");
+}
+
+#[test]
 fn a_bad_variable_is_refused_by_its_name() {
     let shown = variable_error("JETBRIDGE_WORKERS", "many");
     assert_eq!(shown, "JETBRIDGE_WORKERS: expected a whole number from 1 to 1024, not “many”");

@@ -12,6 +12,8 @@ use uuid::Uuid;
 use crate::queue::turns::RateLimit;
 use crate::rules::RuleConfig;
 use crate::rules::written::{filter, rules};
+use crate::sync::mapping::meant_priority;
+use crate::sync::plane::UnknownPriority;
 
 /// `owner/name` at GitHub, which takes no notice of case.
 #[derive(Debug, Clone, Deserialize)]
@@ -126,8 +128,8 @@ pub struct RepositoryConfig {
     /// GitHub's words to Plane's state names.
     #[serde(default)]
     pub states: BTreeMap<String, String>,
-    /// GitHub's label names to Plane's.
-    #[serde(default)]
+    /// GitHub's label names to Plane's, or to `priority:` and a priority.
+    #[serde(default, deserialize_with = "labels")]
     pub labels: BTreeMap<String, String>,
     /// GitHub logins to Plane's display names or addresses.
     #[serde(default)]
@@ -151,7 +153,7 @@ pub struct RepositorySettings {
     /// GitHub's words to Plane's state names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub states: BTreeMap<String, String>,
-    /// GitHub's label names to Plane's.
+    /// GitHub's label names to Plane's, or to `priority:` and a priority.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// GitHub logins to Plane's display names or addresses.
@@ -174,6 +176,27 @@ impl RepositoryConfig {
             rate_limit: self.rate_limit,
         }
     }
+}
+
+/// A value of `labels`. A misspelled priority would quietly become the name of a label.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct LabelValue(String);
+
+impl TryFrom<String> for LabelValue {
+    type Error = UnknownPriority;
+
+    fn try_from(text: String) -> Result<Self, UnknownPriority> {
+        meant_priority(&text).transpose()?;
+        Ok(Self(text))
+    }
+}
+
+fn labels<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    let values = BTreeMap::<String, LabelValue>::deserialize(deserializer)?;
+    Ok(values.into_iter().map(|(name, value)| (name, value.0)).collect())
 }
 
 fn project_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {

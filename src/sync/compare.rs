@@ -156,15 +156,18 @@ fn of_labels(github: &Snapshot, plane: &Snapshot, base: &Base) -> Agreement {
         return ruled(now != own.labels, plane.labels.len() != base.plane.labels.len());
     }
     let told = &base.github.labels;
+    let mut carried = 0;
     for label in &github.labels {
-        match told.get(&label.name.to_lowercase()) {
-            Some(Some(_)) => {}
+        let key = label.name.to_lowercase();
+        match told.get(&key) {
+            Some(Some(_)) => carried += 1,
             Some(None) => return Agreement::Refused,
+            None if base.github.labels_apart.contains(&key) => {}
             None => return Agreement::OnItsWay,
         }
     }
     // Mapped labels have other names there, so that only their number can be compared.
-    if github.labels.len() == plane.labels.len() { Agreement::Equal } else { Agreement::PlanesOwn }
+    if carried == plane.labels.len() { Agreement::Equal } else { Agreement::PlanesOwn }
 }
 
 fn of_priority(plane: &Snapshot, base: &Base) -> Agreement {
@@ -296,6 +299,18 @@ mod tests {
         assert_eq!(of(Field::Labels, &sides), Agreement::PlanesOwn);
         sides.1.labels = vec![Label { name: "defect".to_owned(), color: None }];
         assert_eq!(of(Field::Labels, &sides), Agreement::Equal);
+    }
+
+    #[test]
+    fn a_label_that_is_none_in_plane_is_not_missed_there() {
+        let mut sides = agreed();
+        let label = |name: &str| Label { name: name.to_owned(), color: None };
+        sides.0.labels = vec![label("P1"), label("bot/stale")];
+        assert_eq!(of(Field::Labels, &sides), Agreement::OnItsWay);
+        sides.2.github.labels_apart = BTreeSet::from(["p1".to_owned(), "bot/stale".to_owned()]);
+        assert_eq!(of(Field::Labels, &sides), Agreement::Equal);
+        sides.1.labels = vec![label("mine")];
+        assert_eq!(of(Field::Labels, &sides), Agreement::PlanesOwn);
     }
 
     #[test]

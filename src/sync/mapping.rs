@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::github::{Account, IssueLabel, IssueState};
 use super::plan::Finding;
-use super::plane::{Member, Project, ProjectState};
+use super::plane::{Member, Priority, Project, ProjectState, UnknownPriority};
 use crate::config::RepositorySettings;
 use crate::work_items::{PullStanding, StateGroup};
 
@@ -38,12 +38,20 @@ pub const STATE_KEYS: [&str; 13] = [
 pub struct Mapping {
     /// GitHub's words (see [`STATE_KEYS`]) to names of Plane's states.
     pub states: BTreeMap<String, String>,
-    /// GitHub's label names to Plane's; an empty one leaves the label on GitHub, and a name that
-    /// ends in `*` stands for all that begin like it.
+    /// GitHub's label names to Plane's; an empty one leaves the label on GitHub, `priority:high`
+    /// makes it mean a priority, and a name that ends in `*` stands for all that begin like it.
     pub labels: BTreeMap<String, String>,
     /// GitHub logins to display names, full names, addresses or ids in Plane; [`NOBODY`] for those
     /// who are not carried over.
     pub users: BTreeMap<String, String>,
+}
+
+/// The priority that a value of `labels` means; `None` for what is the name of a label.
+///
+/// # Errors
+/// When it means a priority that there is not.
+pub fn meant_priority(value: &str) -> Option<Result<Priority, UnknownPriority>> {
+    value.trim().strip_prefix("priority:").map(str::parse)
 }
 
 /// Whom `users` maps an account to that is nobody in Plane, on purpose.
@@ -91,6 +99,8 @@ pub enum LabelTarget {
     Known(String),
     /// One that has to be made first.
     Missing(NewLabel),
+    /// None: it means how soon the item is to be worked on.
+    Priority(Priority),
     /// It stays on GitHub.
     Ignored,
 }
@@ -181,7 +191,11 @@ impl<'a> Resolved<'a> {
         let mapped = mapped.or_else(|| value_of_beginning(&self.mapping.labels, &label.name));
         let name = match mapped {
             Some("") => return LabelTarget::Ignored,
-            Some(name) => name,
+            // A wrong word can only come from an older version's database: a label, as it was then.
+            Some(value) => match meant_priority(value) {
+                Some(Ok(priority)) => return LabelTarget::Priority(priority),
+                Some(Err(_)) | None => value,
+            },
             None => &label.name,
         };
         let labels = &self.project.labels;
@@ -193,6 +207,15 @@ impl<'a> Resolved<'a> {
                 color: label.color.as_ref().map(|c| format!("#{}", c.trim_start_matches('#'))),
             }),
         }
+    }
+
+    /// The most urgent of the priorities that these labels mean.
+    pub fn priority(&self, labels: &[IssueLabel]) -> Option<Priority> {
+        let meant = labels.iter().filter_map(|label| match self.label(label) {
+            LabelTarget::Priority(priority) => Some(priority),
+            LabelTarget::Known(_) | LabelTarget::Missing(_) | LabelTarget::Ignored => None,
+        });
+        meant.min()
     }
 
     /// The name of a label of the project, or the id where it is not known.

@@ -12,8 +12,8 @@ use crate::work_items::StateGroup;
 /// `external_source` of everything that Jetbridge makes in Plane.
 pub const EXTERNAL_SOURCE: &str = "github";
 
-/// How soon a work item is to be worked on, in Plane's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How soon a work item is to be worked on, in Plane's words; the most urgent is the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
     /// `urgent`.

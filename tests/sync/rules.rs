@@ -38,6 +38,45 @@ async fn an_issue_becomes_one_work_item_as_github_tells_it() {
     an_issue_becomes_one_work_item(Kind::Postgres, Asking::Rest).await;
 }
 
+async fn a_label_becomes_the_priority_that_it_means(kind: Kind, asking: Asking) {
+    let mut world = World::new(kind, asking).await;
+    world.stop().await;
+    let labels = [("P1", "priority:urgent"), ("P3", "priority:low")];
+    let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    world.config.repositories[0].labels = labels.into();
+    world.start().await;
+    let ada = world.github.acting_as("ada");
+    for label in ["bug", "P1", "P3"] {
+        ada.add_label(REPOSITORY, label, "d73a4a").unwrap();
+    }
+    ada.open_issue(REPOSITORY, &NewIssue::titled("Crash").with_labels(["bug", "P3"])).unwrap();
+    world.settle().await;
+    let now = || world.twin(&world.issue(1));
+    assert_eq!(now().priority, "low");
+    ada.label(REPOSITORY, 1, "P1").unwrap();
+    world.settle().await;
+    assert_eq!(now().priority, "urgent");
+    world.plane.person("grace").unwrap().prioritize(now().id, "medium").unwrap();
+    world.settle().await;
+    let writes = world.writes();
+    ada.unlabel(REPOSITORY, 1, "P3").unwrap();
+    world.settle().await;
+    assert_eq!((now().priority.as_str(), world.writes()), ("medium", writes), "hers stays");
+    assert_eq!(Vec::from_iter(world.labels_of(&now())), ["bug"]);
+    let made: Vec<_> = world.plane.labels().into_iter().map(|label| label.name).collect();
+    assert_eq!(made, ["bug"], "those that mean a priority are no labels there");
+}
+
+#[tokio::test]
+async fn a_label_becomes_the_priority_that_it_means_as_its_webhooks_tell_it() {
+    a_label_becomes_the_priority_that_it_means(Kind::Sqlite, Asking::Nobody).await;
+}
+
+#[tokio::test]
+async fn a_label_becomes_the_priority_that_it_means_as_github_tells_it() {
+    a_label_becomes_the_priority_that_it_means(Kind::Postgres, Asking::Rest).await;
+}
+
 #[tokio::test]
 async fn edits_states_labels_and_assignees_follow() {
     let world = World::new(Kind::Sqlite, Asking::Rest).await;

@@ -61,8 +61,15 @@ fn outcome(what: &str, said: &str, mapping: Resolved<'_>) -> String {
         "label" => match mapping.label(&IssueLabel { name: said.to_owned(), color: None }) {
             LabelTarget::Known(id) => id,
             LabelTarget::Missing(label) => label.name,
+            LabelTarget::Priority(priority) => format!("priority {priority}"),
             LabelTarget::Ignored => "ignored".to_owned(),
         },
+        "labels" => {
+            let label = |name: &str| IssueLabel { name: name.to_owned(), color: None };
+            let labels: Vec<_> = said.split(", ").map(label).collect();
+            let priority = mapping.priority(&labels);
+            named(priority.map(|priority| format!("priority {priority}")), "no priority")
+        }
         "person" => {
             named(mapping.member(said).ok().flatten().map(|m| m.full_name.clone()), "nobody")
         }

@@ -141,6 +141,18 @@ fn a_label_that_a_person_put_there_first_is_not_taken_away() {
 }
 
 #[test]
+fn a_label_renamed_on_github_is_neither_lost_nor_doubled_on_its_items() {
+    let mut world = World::synced();
+    world.issue.labels = vec![label("defect")];
+    let (plan, _) = world.sync();
+    assert_eq!(world.item().labels, set(&["l-defect"]));
+    let lines: Vec<_> = plan.writes.iter().map(ToString::to_string).collect();
+    assert_eq!(lines, ["make the label “defect”", "change the work item's labels"]);
+    let there: Vec<_> = world.project.labels.iter().map(|l| l.name.as_str()).collect();
+    assert_eq!(there, ["bug", "defect"], "people may use the old one elsewhere");
+}
+
+#[test]
 fn what_a_person_took_away_is_not_put_back() {
     let mut world = World::synced();
     world.item().labels.clear();

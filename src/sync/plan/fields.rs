@@ -198,23 +198,27 @@ impl<'a> Draft<'a> {
     }
 
     fn labels(&mut self, sides: &Sides<'_>) {
-        let wanted = sides.issue.labels.iter().filter_map(|label| {
-            let target = match sides.mapping.label(label) {
-                LabelTarget::Known(id) => Target::Known(id),
-                LabelTarget::Missing(label) => Target::New(label),
-                LabelTarget::Ignored => return None,
-            };
-            Some(Wanted { key: label.name.to_lowercase(), target })
-        });
+        let (mut wanted, mut apart) = (Vec::new(), BTreeSet::new());
+        for label in &sides.issue.labels {
+            let key = label.name.to_lowercase();
+            match sides.mapping.label(label) {
+                LabelTarget::Known(id) => wanted.push(Wanted { key, target: Target::Known(id) }),
+                LabelTarget::Missing(new) => wanted.push(Wanted { key, target: Target::New(new) }),
+                LabelTarget::Priority(_) | LabelTarget::Ignored => {
+                    apart.insert(key);
+                }
+            }
+        }
         let none = BTreeSet::new();
         let present = self.item.map_or(&none, |item| &item.labels);
         let base = SetBase { told: &self.base.github.labels, ours: &self.base.our_labels };
-        let merged = merge_sets(&base, wanted.collect(), present);
+        let merged = merge_sets(&base, wanted, present);
         if merged.set != *present || !merged.new.is_empty() {
             self.change.labels = Some(merged.set.clone());
             self.base.plane.labels = merged.set;
         }
         self.base.github.labels = merged.told;
+        self.base.github.labels_apart = apart;
         self.base.our_labels = merged.ours;
         self.new_labels = merged.new;
     }
@@ -245,7 +249,8 @@ impl<'a> Draft<'a> {
     }
 
     fn priority(&mut self, sides: &Sides<'_>) {
-        let wish = sides.ruled.wish.priority;
+        let of_labels = || sides.mapping.priority(&sides.issue.labels);
+        let wish = sides.ruled.wish.priority.or_else(of_labels);
         if wish == self.base.github.wish.priority {
             return;
         }

@@ -57,8 +57,8 @@ pub enum Finding {
     /// GitHub's new state replaced one that a person had chosen in Plane.
     #[error("GitHub's new state moved the item from “{was}”, chosen in Plane, to “{now}”")]
     StateOverridden { was: String, now: String },
-    /// A rule's new priority replaced one that a person had chosen in Plane.
-    #[error("a rule replaced the priority {was}, chosen in Plane, by {now}")]
+    /// A priority that is newly wanted replaced one that a person had chosen in Plane.
+    #[error("a rule or a label replaced the priority {was}, chosen in Plane, by {now}")]
     PriorityOverridden { was: Priority, now: Priority },
     /// Pull requests moved the item.
     #[error("{why}: moved from “{was}” to “{now}”")]

@@ -115,15 +115,18 @@ pub struct GithubSide {
     pub gone: bool,
     /// Each label by its lower-case name, with the Plane label that it stood for.
     pub labels: BTreeMap<String, Option<String>>,
+    /// Labels, by lower-case name, that are none in Plane: they stay on GitHub or mean a priority.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub labels_apart: BTreeSet<String>,
     /// Each assignee by lower-case login, with the Plane user that it stood for.
     pub assignees: BTreeMap<String, Option<String>>,
-    /// What the repository's rules wanted beside all this.
+    /// What the repository's rules, and labels that mean a priority, wanted beside all this.
     pub wish: Wish,
     /// What GitHub itself said, where rules made something else of it.
     pub own: Option<Own>,
 }
 
-/// What a repository's rules want that a GitHub issue has no place for.
+/// What rules or labels want that a GitHub issue has no place for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Wish {
@@ -169,7 +172,7 @@ pub struct PlaneSide {
     pub labels: BTreeSet<String>,
     /// All assignees that the item had after our last write of them.
     pub assignees: BTreeSet<String>,
-    /// The priority that we last wrote or agreed to; `None` while rules never wanted one.
+    /// The priority that we last wrote or agreed to; `None` while nothing ever wanted one.
     pub priority: Option<Priority>,
 }
 

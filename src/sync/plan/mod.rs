@@ -37,8 +37,8 @@
 //! - *The item is gone from Plane although linked.* It is not made again unless a person asks
 //!   ([`WhenGone::Recreate`]); the link is broken, which says so. One that is only archived is then
 //!   taken out of the archive: Plane would take no second one.
-//! - *Rules want a state or a priority.* They are written when what is wanted changed since the base,
-//!   never over a person's choice otherwise. A state that rules no longer want gives way to the
+//! - *Rules want a state or a priority, or labels mean one.* They are written when what is wanted
+//!   changed since the base, never over a person's choice otherwise. A state that rules no longer want gives way to the
 //!   one that the issue's own state stands for; a priority stays.
 //! - *A pull request changes between our look at it and our write.* Its own delivery follows, and
 //!   what is decided hangs on how all of them stand then (`sync/pulls`).
