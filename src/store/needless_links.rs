@@ -13,7 +13,7 @@ use super::{Database, Store, StoreResult};
 use crate::ids::Lease;
 
 const DROP: &str = "DELETE FROM issue_links WHERE id = $1 AND lease = $2 AND plane_item_id IS NULL
-    AND NOT EXISTS (SELECT 1 FROM sync_intents i WHERE i.issue_link = $1) RETURNING github_ref";
+    AND NOT EXISTS (SELECT 1 FROM write_intents i WHERE i.issue_link = $1) RETURNING github_ref";
 
 impl Store {
     /// Removes a link that is still ours and of which nothing was ever made.

@@ -25,8 +25,10 @@ async fn with_deliveries() -> Place {
     let finding =
         Finding { origin: Origin::Reconcile, at: now, repository: name, repository_id: 7, row };
     for (id, label) in [(1, "bug"), (2, "wish")] {
-        let issue = json!({"id": id, "number": id, "title": "Crash", "state": "open",
-            "labels": [{"name": label}], "updated_at": "2026-11-22T01:00:00Z"});
+        let issue = json!({"id": id, "number": id, "title": "Crash", "body": "text",
+            "state": "open", "labels": [{"name": label}], "assignees": [],
+            "user": {"id": 1, "login": "ada"}, "html_url": "https://example.org/1",
+            "created_at": "2026-11-22T00:00:00Z", "updated_at": "2026-11-22T01:00:00Z"});
         let raw = serde_json::value::to_raw_value(&issue).unwrap();
         let found = finding.issue(LaneOf::Issue(id), &raw);
         store.put_found(&[found], Again::Dropped, now).await.unwrap();
@@ -62,7 +64,7 @@ async fn a_wrong_expression_ends_with_2_and_its_place_and_what_comes_to_nothing_
     let place = with_deliveries().await;
     let filter = ["rules", "test", "--filter", "issue.title =="];
     let refused = place.run(&filter).refused(2);
-    assert!(refused.starts_with("filter, column 15: "), "{refused}");
+    assert!(refused.starts_with("filter: column 15: "), "{refused}");
     let rule = ["rules", "test", "--rule", "set.title = 'issue.labels'"];
     let refused = place.run(&rule).refused(2);
     assert!(refused.contains("set.title") && refused.contains("column 1"), "{refused}");
