@@ -20,13 +20,13 @@ use crate::world::{Asking, PLANE_SECRET, REPOSITORY, TOKEN, World};
 /// Issues of one story.
 const ISSUES: u64 = 20;
 /// More than fit on one of the pages that are asked for.
-const PAGES: u64 = 130;
+const PAGES: u64 = 110;
 const BOTH: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
 
 /// More of them than a slow machine works off in the time of one wait.
 pub async fn open_many_issues(world: &World, count: u64) {
-    for begin in (0..count).step_by(40) {
-        open_issues(world, (count - begin).min(40));
+    for begin in (0..count).step_by(20) {
+        open_issues(world, (count - begin).min(20));
         world.settle().await;
     }
 }
