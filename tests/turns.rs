@@ -124,6 +124,38 @@ on_both_databases! {
         app.clock.advance(Duration::from_secs(30));
         assert_eq!(served(&app, serving).await.as_deref(), Some(NOISY));
     }
+
+    async fn a_clock_that_is_set_back_makes_nobody_wait_for_it(database: TestDatabase) {
+        let app = TestApp::new(database).await;
+        hand_over(&app, NOISY, 0..4).await;
+        let number = |number| NonZeroU32::new(number).unwrap();
+        let limits = |_: &str| Some(RateLimit { per_minute: number(6), burst: number(1) });
+        let serving = Serving { limits: &limits, ..Serving::all() };
+        // Its time is a day ahead for one claim.
+        let tomorrow = app.clock.now() + Duration::from_hours(24);
+        let token = lease();
+        let ahead = app.store.claim_serving(serving, Stage::Sync, 256, token, MINUTE, tomorrow);
+        assert_eq!(ahead.await.unwrap().len(), 1);
+        assert!(app.store.limited_repositories(app.clock.now()).await.unwrap().is_empty());
+        assert_eq!(served(&app, serving).await.as_deref(), Some(NOISY));
+        assert_eq!(served(&app, serving).await, None, "its limit counts again");
+        app.clock.advance(Duration::from_secs(10));
+        assert_eq!(served(&app, serving).await.as_deref(), Some(NOISY));
+    }
+
+    async fn what_is_left_of_a_removed_repository_is_claimed_all_the_same(database: TestDatabase) {
+        let app = TestApp::new(database).await;
+        hand_over(&app, NOISY, 0..2).await;
+        hand_over(&app, QUIET, 100..101).await;
+        assert!(app.store.remove_repository(&NOISY.parse().unwrap()).await.unwrap());
+        assert_eq!(served(&app, Serving::all()).await.as_deref(), Some(QUIET));
+        for _ in 0..2 {
+            let (token, now) = (lease(), app.clock.now());
+            let left = app.store.claim_jobs(Stage::Sync, 256, token, MINUTE, now).await.unwrap();
+            assert_eq!(left.len(), 1);
+        }
+        assert_eq!(served(&app, Serving::all()).await, None);
+    }
 }
 
 proptest! {
@@ -158,20 +190,28 @@ async fn measured(kind: Kind) {
     let text = database.text.clone();
     let app = TestApp::new(database).await;
     let count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <";
-    let (at, bytes) = match kind {
-        Kind::Postgres => ("CAST('2026-11-22T01:00:00Z' AS timestamptz)", "'{}'::bytea"),
-        Kind::Sqlite => ("'2026-11-22T01:00:00.000000Z'", "x'7b7d'"),
+    let (at, soon, bytes) = match kind {
+        Kind::Postgres => (
+            "CAST('2026-11-22T01:00:00Z' AS timestamptz)",
+            "CAST('2026-11-22T02:00:30Z' AS timestamptz)",
+            "'{}'::bytea",
+        ),
+        Kind::Sqlite => {
+            ("'2026-11-22T01:00:00.000000Z'", "'2026-11-22T02:00:30.000000Z'", "x'7b7d'")
+        }
     };
     let fill = format!(
         "{count} 1000) INSERT INTO repository_syncs (repository, created_at) SELECT 'octo/r' || i, {at} FROM n;
          {count} 100000) INSERT INTO github_webhook_events
-            (delivery_id, event_type, encoding, body_sha256, body_bytes, created_at, body)
-            SELECT 'd-' || i, 'issues', 'json', {bytes}, 2, {at}, {bytes} FROM n;
+            (delivery_id, event_type, encoding, body_sha256, body_bytes, created_at, body, repository_sync)
+            SELECT 'd-' || i, 'issues', 'json', {bytes}, 2, {at}, {bytes}, p.id
+            FROM n JOIN repository_syncs p ON p.repository = 'octo/r' || (1 + i % 1000);
          {count} 100000) INSERT INTO work_queue (source, delivery_id, lane, stage, available_at, place)
             SELECT 'github', 'd-' || i, 'sync:github:issue:' || i, 'sync', {at}, p.id
             FROM n JOIN repository_syncs p ON p.repository = 'octo/r' || (1 + i % 1000)"
     );
     by_hand(&text, &fill).await;
+    by_hand(&text, "ANALYZE").await;
     let mut took = Vec::new();
     for _ in 0..100 {
         let begun = std::time::Instant::now();
@@ -180,6 +220,17 @@ async fn measured(kind: Kind) {
     }
     took.sort();
     println!("{kind:?}: a claim and its end take {:?}, at most {:?}", took[50], took[99]);
+    // And while everybody waits for a limit.
+    by_hand(&text, &format!("INSERT INTO sync_turns (place, next_at) SELECT id, {soon} FROM repository_syncs WHERE true
+        ON CONFLICT (place) DO UPDATE SET next_at = excluded.next_at")).await;
+    let mut took = Vec::new();
+    for _ in 0..100 {
+        let begun = std::time::Instant::now();
+        assert_eq!(served(&app, Serving::all()).await, None);
+        took.push(begun.elapsed());
+    }
+    took.sort();
+    println!("{kind:?}: a claim of nothing takes {:?}, at most {:?}", took[50], took[99]);
 }
 
 #[tokio::test]

@@ -35,6 +35,10 @@ enum Written {
     Both { per_minute: NonZeroU32, burst: NonZeroU32 },
 }
 
+/// No limit makes anybody wait for longer: one issue a minute is the lowest. What waits for longer was
+/// told to by a clock that has been set back since.
+pub const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(1);
+
 impl RateLimit {
     /// So many a minute; ten seconds' worth of them at once.
     pub fn per_minute(per_minute: NonZeroU32) -> Self {
@@ -46,6 +50,7 @@ impl RateLimit {
     pub fn next(self, next_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
         let interval = TimeDelta::microseconds(60_000_000 / i64::from(self.per_minute.get()));
         let tolerance = interval * i32::try_from(self.burst.get() - 1).unwrap_or(i32::MAX);
+        let next_at = next_at.filter(|next_at| *next_at <= now + LONGEST_WAIT);
         let used_up_until = next_at.map_or(now, |next_at| (next_at + tolerance).max(now));
         used_up_until + interval - tolerance
     }

@@ -24,6 +24,7 @@ use super::turns::{MOVE_ON, PICK, PICK_LEFT, Picked, SERVED, Serving};
 use super::{Database, Store, StoreResult, unreadable};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JobId, Lane, Lease, WorkItemRef};
+use crate::queue::turns::LONGEST_WAIT;
 use crate::quota::Class;
 use crate::sources::Source;
 use crate::timeline::{EntryOutcome, TimelineEntry};
@@ -110,6 +111,7 @@ macro_rules! next_lane {
         let picked: Option<Picked> = sqlx::query_as(PICK.$dialect)
             .bind(At($now))
             .bind($serving.up_to.number())
+            .bind(At($now + LONGEST_WAIT))
             .fetch_optional(&mut *$transaction)
             .await?;
         if let Some(picked) = picked {
@@ -123,7 +125,7 @@ macro_rules! next_lane {
             }
             Some(picked.lane)
         } else {
-            sqlx::query_scalar::<_, Option<String>>(PICK_LEFT)
+            sqlx::query_scalar::<_, Option<String>>(PICK_LEFT.$dialect)
                 .bind(At($now))
                 .bind($serving.up_to.number())
                 .fetch_optional(&mut *$transaction)

@@ -7,7 +7,7 @@ use super::rows::Statement;
 use super::time::At;
 use super::{Store, StoreResult, on_reader};
 use crate::clock::Timestamp;
-use crate::queue::turns::RateLimit;
+use crate::queue::turns::{LONGEST_WAIT, RateLimit};
 use crate::quota::Class;
 
 /// Whom a claim in the second stage may serve.
@@ -37,7 +37,7 @@ pub(super) const PICK: Statement = Statement {
             WHERE f.status = 'queued' AND f.stage = 'sync' AND f.place = p.id AND f.class <= $2 AND f.available_at <= $1
               AND NOT EXISTS (SELECT 1 FROM work_queue k WHERE k.status = 'claimed' AND k.lane = f.lane)
             ORDER BY f.class, f.available_at, f.id LIMIT 1) c
-        WHERE t.next_at IS NULL OR t.next_at <= $1
+        WHERE t.next_at IS NULL OR t.next_at <= $1 OR t.next_at > $3
         ORDER BY c.class, GREATEST(COALESCE(t.turn, 0), COALESCE((SELECT turn FROM sync_turns WHERE place = -1), 0)),
             c.available_at, c.id LIMIT 1",
     sqlite: "
@@ -49,18 +49,48 @@ pub(super) const PICK: Statement = Statement {
             WHERE f.status = 'queued' AND f.stage = 'sync' AND f.place = p.id AND f.class <= $2 AND f.available_at <= $1
               AND NOT EXISTS (SELECT 1 FROM work_queue k WHERE k.status = 'claimed' AND k.lane = f.lane)
             ORDER BY f.class, f.available_at, f.id LIMIT 1)
-        WHERE t.next_at IS NULL OR t.next_at <= $1
+        WHERE t.next_at IS NULL OR t.next_at <= $1 OR t.next_at > $3
         ORDER BY c.class, MAX(COALESCE(t.turn, 0), COALESCE((SELECT turn FROM sync_turns WHERE place = -1), 0)),
             c.available_at, c.id LIMIT 1",
 };
 
-/// What is due of a repository that is no longer there: somebody has to end it.
-pub(super) const PICK_LEFT: &str = "
-    SELECT f.lane FROM work_queue f
-    WHERE f.status = 'queued' AND f.stage = 'sync' AND f.class <= $2 AND f.available_at <= $1
-      AND NOT EXISTS (SELECT 1 FROM repository_syncs p WHERE p.id = f.place)
-      AND NOT EXISTS (SELECT 1 FROM work_queue k WHERE k.status = 'claimed' AND k.lane = f.lane)
-    ORDER BY f.class, f.available_at, f.id LIMIT 1";
+/// Places with jobs whose repository is no longer there.
+macro_rules! left_places {
+    () => {
+        "WITH RECURSIVE places(place) AS (
+            SELECT (SELECT place FROM work_queue WHERE status = 'queued' AND stage = 'sync' ORDER BY place LIMIT 1)
+            UNION ALL
+            SELECT (SELECT n.place FROM work_queue n
+                WHERE n.status = 'queued' AND n.stage = 'sync' AND n.place > places.place ORDER BY n.place LIMIT 1)
+            FROM places WHERE places.place IS NOT NULL),
+        gone AS (SELECT place FROM places WHERE place IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM repository_syncs p WHERE p.id = places.place)) "
+    };
+}
+
+/// What is due of a repository that is no longer there: somebody has to end it. The places that have
+/// jobs are walked along the index, one step each, since this is asked whenever nobody else is due, also
+/// while very much waits for its repository's limit.
+pub(super) const PICK_LEFT: Statement = Statement {
+    postgres: concat!(
+        left_places!(),
+        "SELECT c.lane FROM gone CROSS JOIN LATERAL (
+            SELECT f.id, f.lane, f.class, f.available_at FROM work_queue f
+            WHERE f.status = 'queued' AND f.stage = 'sync' AND f.place = gone.place AND f.class <= $2 AND f.available_at <= $1
+              AND NOT EXISTS (SELECT 1 FROM work_queue k WHERE k.status = 'claimed' AND k.lane = f.lane)
+            ORDER BY f.class, f.available_at, f.id LIMIT 1) c
+        ORDER BY c.class, c.available_at, c.id LIMIT 1"
+    ),
+    sqlite: concat!(
+        left_places!(),
+        "SELECT c.lane FROM gone CROSS JOIN work_queue c ON c.id = (
+            SELECT f.id FROM work_queue f INDEXED BY work_queue_sync_by_place
+            WHERE f.status = 'queued' AND f.stage = 'sync' AND f.place = gone.place AND f.class <= $2 AND f.available_at <= $1
+              AND NOT EXISTS (SELECT 1 FROM work_queue k WHERE k.status = 'claimed' AND k.lane = f.lane)
+            ORDER BY f.class, f.available_at, f.id LIMIT 1)
+        ORDER BY c.class, c.available_at, c.id LIMIT 1"
+    ),
+};
 
 pub(super) const MOVE_ON: &str = "
     INSERT INTO sync_turns (place, turn, next_at) VALUES ($1, $2, $3)
@@ -100,9 +130,10 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<Vec<(String, Timestamp)>> {
         const LIMITED: &str = "SELECT p.repository, t.next_at FROM sync_turns t
-            JOIN repository_syncs p ON p.id = t.place WHERE t.next_at > $1 ORDER BY p.repository";
+            JOIN repository_syncs p ON p.id = t.place
+            WHERE t.next_at > $1 AND t.next_at <= $2 ORDER BY p.repository";
         let rows: Vec<(String, At)> = on_reader!(self, pool => sqlx::query_as(LIMITED)
-            .bind(At(now)).fetch_all(pool).await?);
+            .bind(At(now)).bind(At(now + LONGEST_WAIT)).fetch_all(pool).await?);
         Ok(rows.into_iter().map(|(name, at)| (name, at.0)).collect())
     }
 }

@@ -62,9 +62,8 @@ pub(in super::super) async fn preview(
     Path((owner, name)): Path<(String, String)>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let repository = changeable(&web, &owner, &name).await?;
-    let text = typed(body).await?;
-    let wanted = match parsed(&repository, &text) {
+    let Typed { repository, text, wanted } = Typed::read(&web, &owner, &name, body).await?;
+    let wanted = match wanted {
         Ok(wanted) => wanted,
         Err(why) => return page(&web, caller, &repository, text, Some(why), None).await,
     };
@@ -87,9 +86,8 @@ pub(in super::super) async fn save(
     Path((owner, name)): Path<(String, String)>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let repository = changeable(&web, &owner, &name).await?;
-    let text = typed(body).await?;
-    let wanted = match parsed(&repository, &text) {
+    let Typed { repository, text, wanted } = Typed::read(&web, &owner, &name, body).await?;
+    let wanted = match wanted {
         Ok(wanted) => wanted,
         Err(why) => return page(&web, caller, &repository, text, Some(why), None).await,
     };
@@ -128,11 +126,23 @@ async fn settings_of(
     Ok(found.map(|(_, settings)| settings).unwrap_or_default())
 }
 
-async fn typed(body: Body) -> Result<String, Problem> {
-    let body = read_body(body).await?;
-    let field = form_urlencoded::parse(&body).find(|(name, _)| name == "settings");
-    let text = field.map(|(_, value)| value.replace("\r\n", "\n")).unwrap_or_default();
-    Ok(text.chars().take(LONGEST).collect())
+/// What was sent, and what it asks for or what is wrong with it.
+struct Typed {
+    repository: Repository,
+    text: String,
+    wanted: Result<RepositoryConfig, String>,
+}
+
+impl Typed {
+    async fn read(web: &WebState, owner: &str, name: &str, body: Body) -> Result<Self, Problem> {
+        let repository = changeable(web, owner, name).await?;
+        let body = read_body(body).await?;
+        let field = form_urlencoded::parse(&body).find(|(name, _)| name == "settings");
+        let text = field.map(|(_, value)| value.replace("\r\n", "\n")).unwrap_or_default();
+        let text: String = text.chars().take(LONGEST).collect();
+        let wanted = parsed(&repository, &text);
+        Ok(Self { repository, text, wanted })
+    }
 }
 
 /// The settings as they are written in a file, below what stands there of this repository.
