@@ -98,6 +98,9 @@ fn pure_modules_do_no_io_and_see_no_clock() {
         "src/recovery.rs",
         "src/figures.rs",
         "src/queue/retry.rs",
+        "src/queue/turns.rs",
+        "src/rules",
+        "src/sources/github/facts.rs",
         "src/quota",
         "src/canary.rs",
         "src/timeline.rs",
@@ -218,6 +221,12 @@ fn every_test_that_the_page_about_the_sync_names_exists() {
 fn every_test_that_the_page_about_mappings_names_exists() {
     let named = tests_named_in("docs/mapping.md");
     assert!(named >= 12, "each promise names its test, found {named}");
+}
+
+#[test]
+fn every_test_that_the_page_about_applying_names_exists() {
+    let named = tests_named_in("docs/apply.md");
+    assert!(named >= 8, "each promise names its test, found {named}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::query::Params;
 use super::spans::{exact, when};
 use super::{Caller, Frame, Problem, Section, WebState, render};
-use crate::people::Login;
+use crate::people::{InvalidLogin, Login};
 use crate::store::people::{Counterpart, KnownPerson, UnmappedPerson};
 use crate::web::api::body::read_body;
 use crate::web::auth::Target;
@@ -133,8 +133,7 @@ pub(super) async fn decide(
     caller: Caller,
     body: Body,
 ) -> Result<Response, Problem> {
-    let params = Params::read(Some(&String::from_utf8_lossy(&read_body(body).await?)))?;
-    let login = params.text("login").unwrap_or_default().parse::<Login>();
+    let (params, login) = sent(body).await?;
     let member = params.text("member").unwrap_or_default();
     let (login, member) = match (login, member.trim()) {
         (Err(error), _) => return page(&web, caller, None, Some(format!("{error}."))).await,
@@ -151,11 +150,7 @@ pub(super) async fn decide(
     let by = caller.name.clone();
     let issues = crate::people::decide(&web.store, &web.clock, &login, &counterpart, &by).await?;
     web.wake.work_is_due();
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("done", "decided").append_pair("login", login.as_str());
-    query.append_pair("issues", &issues.to_string());
-    let next = Redirect::to(&format!("/people?{}", query.finish()));
-    Ok((Extension(Target(login.to_string())), next).into_response())
+    Ok(back(&login, &[("done", "decided"), ("issues", &issues.to_string())]))
 }
 
 /// `POST /people/forget`: forgets what was decided.
@@ -164,16 +159,27 @@ pub(super) async fn forget(
     caller: Caller,
     body: Body,
 ) -> Result<Response, Problem> {
-    let params = Params::read(Some(&String::from_utf8_lossy(&read_body(body).await?)))?;
-    let login = match params.text("login").unwrap_or_default().parse::<Login>() {
+    let login = match sent(body).await?.1 {
         Ok(login) => login,
         Err(error) => return page(&web, caller, None, Some(format!("{error}."))).await,
     };
     web.store.forget_person(login.as_str()).await?;
+    Ok(back(&login, &[("done", "forgotten")]))
+}
+
+/// A form's fields, and the login among them.
+async fn sent(body: Body) -> Result<(Params, Result<Login, InvalidLogin>), Problem> {
+    let params = Params::read(Some(&String::from_utf8_lossy(&read_body(body).await?)))?;
+    let login = params.text("login").unwrap_or_default().parse();
+    Ok((params, login))
+}
+
+/// To the page again, which says what was done.
+fn back(login: &Login, done: &[(&str, &str)]) -> Response {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("done", "forgotten").append_pair("login", login.as_str());
+    query.append_pair("login", login.as_str()).extend_pairs(done);
     let next = Redirect::to(&format!("/people?{}", query.finish()));
-    Ok((Extension(Target(login.to_string())), next).into_response())
+    (Extension(Target(login.to_string())), next).into_response()
 }
 
 impl From<&UnmappedPerson> for UnmappedRow {
