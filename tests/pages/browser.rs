@@ -115,6 +115,12 @@ async fn a_stranger_is_mapped_with_one_click() {
     .await;
     browser.press("a[href='/people']").await;
     says(&browser, "octocat").await;
+    let stands =
+        "const below = (over, under) => document.querySelector(over).getBoundingClientRect().bottom
+            <= document.querySelector(under).getBoundingClientRect().top;
+        return below('h1', '.panel') && below('.panel', '.panel:last-child')";
+    let stands = browser.page.execute(stands, Vec::new()).await.unwrap();
+    assert_eq!(stands, true, "the heading stands above the lists, and one list above the other");
     browser.picture("people").await;
     browser.press("select[name=member] option:nth-child(3)").await;
     let chosen = browser.text_of("select[name=member] option:checked").await;
