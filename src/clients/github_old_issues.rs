@@ -65,7 +65,7 @@ impl GitHubRest {
             let what = format!("a list without end after {MOST_PAGES} pages");
             return Err(Refusal::Unreadable { what }.failure());
         }
-        let there: Page<Box<RawValue>> = match self.ask_page(url).await {
+        let there: Page<Box<RawValue>> = match self.ask_short_page(url).await {
             Ok(there) => there,
             Err(Refusal::NotFound | Refusal::Gone) => return Ok(OldComments::default()),
             Err(refusal) => return Err(refusal.failure()),

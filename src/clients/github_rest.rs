@@ -16,11 +16,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use self::listing::Place;
 use super::gate::{Gate, Stopped, account_name};
 use super::github::payload::{AccountPayload, CommentPayload, IssuePayload};
 use super::github::refusal::{Refusal, Signs};
 use super::github::{Comments, Fetched, Fidelity, InvalidAddress, ReadGitHub};
-use super::http_client::{NoAnswer, cause, http_client, read_whole};
+use super::http_client::{LONGEST_ANSWER, NoAnswer, cause, http_client, read_whole};
 use super::limits::{LimitSeen, Tally};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{RepositoryName, Secrets};
@@ -46,6 +47,7 @@ pub struct GitHubRest {
     gate: Arc<Gate>,
     class: Class,
     tally: Tally,
+    longest_answer: usize,
 }
 
 struct Inner {
@@ -118,7 +120,14 @@ impl GitHubRest {
         let gate = Arc::new(Gate::new(Remote::Github, clock.clone()));
         let inner = Inner { api_url, token, clock, timeout, http: OnceLock::new() };
         let (inner, tally) = (Arc::new(inner), Tally::of(Remote::Github.as_str()));
-        Ok(Some(Self { inner, gate, class: Class::Live, tally }))
+        let longest_answer = LONGEST_ANSWER;
+        Ok(Some(Self { inner, gate, class: Class::Live, tally, longest_answer }))
+    }
+
+    /// Reading no answer that is longer than so many bytes.
+    #[must_use]
+    pub fn reading_at_most(self, longest_answer: usize) -> Self {
+        Self { longest_answer, ..self }
     }
 
     /// Sharing the token's quota with others.
@@ -226,7 +235,7 @@ impl GitHubRest {
         url.query_pairs_mut().append_pair("per_page", PER_PAGE);
         let mut all = Vec::new();
         for _ in 0..MOST_PAGES {
-            let page: Page<CommentPayload> = self.ask_page(url).await?;
+            let page: Page<CommentPayload> = self.ask_short_page(url).await?;
             all.extend(page.entries.into_iter().map(Comment::from));
             let Some(next) = page.next else { return Ok(all) };
             url = next;
@@ -239,6 +248,18 @@ impl GitHubRest {
         let place = |rel| linked(&headers, rel).map(|place| self.own(&place)).transpose();
         let (next, last) = (place("next")?, place("last")?);
         Ok(Page { entries, next, last })
+    }
+
+    /// A page, in smaller ones from there on where it is too long to be read.
+    pub(super) async fn ask_short_page<T: DeserializeOwned>(
+        &self,
+        url: Url,
+    ) -> Result<Page<T>, Refusal> {
+        let smaller = in_smaller_pages(&url);
+        match (self.ask_page(url).await, smaller) {
+            (Err(Refusal::TooLong), Some(smaller)) => self.ask_page(smaller).await,
+            (asked, _) => asked,
+        }
     }
 
     /// An address that GitHub gave, if the token may go there.
@@ -373,7 +394,7 @@ impl GitHubRest {
         let wait = wait(&headers, self.inner.clock.now());
         let limited = status == 429 || (status == 403 && wait.is_some());
         self.tally.answered(status.as_u16(), limited);
-        let body = read_whole(answer).await.map_err(no_answer)?;
+        let body = read_whole(answer, self.longest_answer).await.map_err(no_answer)?;
         Ok(Answer { status, headers, body })
     }
 
@@ -411,6 +432,25 @@ impl GitHubRest {
         let needs = text(headers, "x-accepted-github-permissions").map(str::to_owned);
         Signs { message, wait: wait(headers, self.inner.clock.now()), needs }
     }
+}
+
+/// The same place of a list in pages of which any is short enough to be read; `None` where it is in
+/// such pages.
+fn in_smaller_pages(list: &Url) -> Option<Url> {
+    let number = |name: &str| {
+        let (_, value) = list.query_pairs().find(|(key, _)| key == name)?;
+        value.parse::<u32>().ok()
+    };
+    let place = Place::since(None).page(number("page").unwrap_or(1));
+    let smaller = place.sized(number("per_page")?).smaller()?;
+    let mut url = list.clone();
+    let others = list.query_pairs().filter(|(key, _)| key != "page" && key != "per_page");
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(others)
+        .append_pair("per_page", &smaller.size.to_string())
+        .append_pair("page", &smaller.page.to_string());
+    Some(url)
 }
 
 /// Found where it was looked for, or somewhere else.

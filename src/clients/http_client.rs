@@ -10,7 +10,7 @@ use reqwest::header::{self, HeaderMap};
 use crate::clock::Timestamp;
 
 /// Longest answer of an API that is read.
-const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
+pub(super) const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 /// An HTTP client whose exchanges end after `limit`.
 pub(super) fn http_client(limit: Duration) -> reqwest::Result<reqwest::Client> {
@@ -34,17 +34,20 @@ fn builder(limit: Duration) -> reqwest::ClientBuilder {
 /// Why an answer was not had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoAnswer {
-    /// It is longer than anything that is asked for.
+    /// It is longer than what is read of one.
     TooLong,
     /// It did not come, or not to its end.
     Broken(&'static str),
 }
 
-/// The whole body of an answer.
-pub(super) async fn read_whole(mut answer: reqwest::Response) -> Result<Vec<u8>, NoAnswer> {
+/// The whole body of an answer, if it is no longer than so many bytes.
+pub(super) async fn read_whole(
+    mut answer: reqwest::Response,
+    longest: usize,
+) -> Result<Vec<u8>, NoAnswer> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|e| NoAnswer::Broken(cause(&e)))? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
+        if body.len() + chunk.len() > longest {
             return Err(NoAnswer::TooLong);
         }
         body.extend_from_slice(&chunk);

@@ -196,21 +196,34 @@ impl Backfill {
             row: self.repository.id,
         };
         let place = Place::since(self.row.since).page(self.row.page);
-        let part = self.github.list_issues(&there.name, &place).await?;
-        let mut found = Vec::new();
-        for issue in &part.entries {
-            self.find(&finding, issue, &mut found).await?;
-        }
-        self.put(&mut found).await?;
+        let next = self.put_from(&finding, place).await?;
         let now: Timestamp = self.clock.now();
         self.row.moved_at = now;
         self.row.problem = None;
-        match part.next {
+        match next {
             Some(next) => (self.row.since, self.row.page) = (next.since, next.page),
             None => self.row.walked_at = Some(now),
         }
         self.store.put_backfill(&self.row).await?;
         Ok(())
+    }
+
+    /// Puts in what is on the page at a place; where the next one is. A page that is read in
+    /// smaller ones is put in as a whole: only whole ones are kept.
+    async fn put_from(&self, finding: &Finding, from: Place) -> Result<Option<Place>, Halted> {
+        let mut place = from;
+        loop {
+            let part = self.github.list_issues(&finding.repository, &place).await?;
+            let mut found = Vec::new();
+            for issue in &part.entries {
+                self.find(finding, issue, &mut found).await?;
+            }
+            self.put(&mut found).await?;
+            match part.next {
+                Some(next) if !next.is_whole() => place = next,
+                next => return Ok(next),
+            }
+        }
     }
 
     /// An issue with its comments, as deliveries, of which no more are held than a few.

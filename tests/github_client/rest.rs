@@ -99,6 +99,35 @@ async fn a_page_that_is_too_long_to_be_read_is_asked_for_in_smaller_ones() {
     assert!(sizes.iter().all(|size| *size <= 20), "{sizes:?}");
 }
 
+#[tokio::test]
+async fn comments_that_are_too_long_together_are_read_in_smaller_pages() {
+    let clock = clock();
+    let sim = any_github(&clock).await;
+    let ada = sim.acting_as("ada");
+    ada.open_issue("octo/app", &NewIssue::titled("One")).unwrap();
+    for number in 1..=130 {
+        ada.comment("octo/app", 1, &format!("{number} {}", "x".repeat(2_000))).unwrap();
+    }
+    // More than thirty of them are too long together.
+    let client = rest(&sim, TOKEN, &clock, PATIENT).reading_at_most(100_000);
+    let name = repository("octo/app");
+    let comments = client.fetch_comments(&name, 1).await.unwrap().all;
+    let texts: BTreeSet<_> = comments.iter().map(|comment| comment.body.clone()).collect();
+    assert_eq!((comments.len(), texts.len()), (130, 130));
+    let (mut old, mut place) = (0, None);
+    loop {
+        let page = client.fetch_old_comments(&name, 1, place).await.unwrap();
+        old += page.comments.len();
+        place = page.next;
+        if place.is_none() {
+            break;
+        }
+    }
+    assert_eq!(old, 130);
+    let nothing = client.reading_at_most(1_000).fetch_comments(&name, 1).await.unwrap_err();
+    assert!(nothing.to_string().contains("more than 16 MiB"), "{nothing}");
+}
+
 /// Something that answers everything alike.
 async fn answers(status: u16, headers: Vec<(&'static str, String)>, body: &'static str) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

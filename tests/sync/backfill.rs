@@ -152,6 +152,32 @@ async fn a_backfill_of_10000_issues_that_is_killed_five_times_is_complete() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_that_are_too_long_are_put_in_by_smaller_ones_and_none_is_passed_by() {
+    let world = World::with_slow_github(Kind::Sqlite, Asking::Rest).await;
+    world.github.hold_webhooks();
+    // All of them have one second, so that the list has to be followed by its pages.
+    for number in 1..=110 {
+        let issue = NewIssue::titled(format!("Issue {number}")).with_body("x".repeat(8_000));
+        world.github.acting_as("ada").open_issue(REPOSITORY, &issue).unwrap();
+    }
+    world.github.release_webhooks(|_| Vec::new());
+    world.github.settled().await;
+    let name = REPOSITORY.parse().unwrap();
+    let repository = world.store.find_repository(&name, None).await.unwrap().unwrap();
+    // Twenty are short enough together, forty are not.
+    let rest = rest(&world).reading_at_most(400_000);
+    let begin = || {
+        Backfill::begin(&world.store, &Clock::System, &rest, repository.clone(), Begin::WhereItWas)
+    };
+    // As if it were killed after every page.
+    while matches!(begin().await.unwrap().step().await.unwrap(), Step::Moved | Step::Waits) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let counts = begin().await.unwrap().counts().await.unwrap();
+    assert_eq!((counts.issues, counts.failed), (110, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_is_put_in_than_may_wait() {
     let mut world = World::with_slow_github(Kind::Sqlite, Asking::Rest).await;
     live_for_years(&world, 450).await;

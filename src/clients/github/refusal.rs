@@ -145,9 +145,9 @@ impl Refusal {
             Self::Unavailable { what } => Failure::retry(format!(
                 "GitHub is not available: {what}; check github.api_url if it stays so"
             )),
-            Self::TooLong => {
-                Failure::retry("GitHub gave an answer of more than 16 MiB: check github.api_url")
-            }
+            Self::TooLong => Failure::retry(
+                "GitHub gave an answer of more than 16 MiB, and so in smaller pages: check github.api_url",
+            ),
             Self::Unreadable { what } => Failure::retry(format!(
                 "GitHub gave an unreadable answer: {what}; check github.api_url"
             )),

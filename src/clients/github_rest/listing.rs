@@ -97,10 +97,31 @@ impl Place {
         Self { page, ..self }
     }
 
+    /// With pages of so many entries.
+    pub(super) fn sized(self, size: u32) -> Self {
+        Self { size, ..self }
+    }
+
+    /// Whether it is the beginning of one of the pages that a list is usually asked for in.
+    pub fn is_whole(&self) -> bool {
+        self.size == PAGE
+    }
+
     /// The same place in smaller pages; `None` where they are small.
-    fn smaller(&self) -> Option<Self> {
-        let page = (self.page - 1) * (PAGE / SMALL_PAGE) + 1;
-        (self.size > SMALL_PAGE).then(|| Self { page, size: SMALL_PAGE, ..self.clone() })
+    pub(super) fn smaller(&self) -> Option<Self> {
+        let in_one = (self.size > SMALL_PAGE).then_some(self.size / SMALL_PAGE)?;
+        let page = self.page.saturating_sub(1).saturating_mul(in_one) + 1;
+        Some(Self { page, size: SMALL_PAGE, etag: None, ..self.clone() })
+    }
+
+    /// The page behind it, and a whole one where one begins there.
+    fn following(&self) -> Self {
+        let next = Self { page: self.page + 1, etag: None, ..self.clone() };
+        let in_one = PAGE / self.size.max(1);
+        if self.page.is_multiple_of(in_one) {
+            return Self { page: self.page / in_one + 1, size: PAGE, ..next };
+        }
+        next
     }
 
     /// The same, if GitHub's answer is another one than before.
@@ -259,7 +280,7 @@ impl GitHubRest {
         }
         let next = linked(&headers, "next").map(|_| match last {
             Some(last) if Some(last) > place.since => Place::since(Some(last)),
-            _ => Place { page: place.page + 1, etag: None, ..place.clone() },
+            _ => place.following(),
         });
         let etag = text(&headers, "etag").map(str::to_owned);
         Ok(Part { entries, next, etag })
@@ -300,4 +321,24 @@ fn listed_comment(raw: Box<RawValue>) -> Option<ListedComment> {
     let issue = whose.issue_url.rsplit_once('/')?.1.parse().ok()?;
     let payload: CommentPayload = serde_json::from_str(raw.get()).ok()?;
     Some(ListedComment { comment: payload.into(), issue, raw })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_stays_the_same_in_smaller_pages_and_comes_back_to_whole_ones() {
+        let third = Place::since(None).page(3);
+        assert_eq!(third.following(), Place::since(None).page(4));
+        let mut place = third.smaller().unwrap();
+        assert_eq!((place.page, place.size), (11, 20), "the entry 201 either way");
+        assert_eq!(place.smaller(), None);
+        for _ in 0..4 {
+            place = place.following();
+            assert!(!place.is_whole());
+        }
+        assert_eq!((place.page, place.size), (15, 20));
+        assert_eq!(place.following(), Place::since(None).page(4));
+    }
 }

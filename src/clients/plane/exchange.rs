@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::pages::{Sizes, page_url};
 use super::refusal::{Refusal, existing_id, kind_of, refusal, says_gone};
 use super::{Creation, PlaneClient};
 use crate::clients::gate::Stopped;
@@ -17,10 +18,12 @@ use crate::clients::http_client::{NoAnswer, cause, read_whole, said_at};
 use crate::clock::Timestamp;
 use crate::quota::{Came, Heard, Kind, Pass, Said, Why};
 
-/// Entries a page: Plane's greatest.
-const PER_PAGE: &str = "1000";
-/// Pages after which a list is taken to be endless.
-const MOST_PAGES: usize = 50;
+/// Entries a page: Plane's greatest, and less where the answer is too long.
+const SIZES: Sizes = Sizes(&[1000, 100, 20, 5, 1]);
+/// Entries after which a list is taken to be endless.
+const MOST_ENTRIES: u32 = 50_000;
+/// So many of the longest answers may one list come to.
+const MOST_ANSWERS: usize = 8;
 
 pub(super) struct Inner {
     pub api_url: Url,
@@ -39,8 +42,6 @@ enum Page<T> {
         results: Vec<T>,
         #[serde(default)]
         next_page_results: bool,
-        #[serde(default)]
-        next_cursor: String,
     },
 }
 
@@ -126,26 +127,43 @@ impl PlaneClient {
     }
 
     pub(super) async fn ask_all<T: DeserializeOwned>(&self, url: Url) -> Result<Vec<T>, Refusal> {
-        let mut all = Vec::new();
-        let mut cursor: Option<String> = None;
-        for _ in 0..MOST_PAGES {
-            let mut url = url.clone();
-            url.query_pairs_mut().append_pair("per_page", PER_PAGE);
-            if let Some(cursor) = &cursor {
-                url.query_pairs_mut().append_pair("cursor", cursor);
+        let (mut all, mut from, mut read) = (Vec::new(), 0, 0);
+        while from < MOST_ENTRIES {
+            let (answer, size) = self.page_at(&url, SIZES, from).await?;
+            read += answer.body.len();
+            if read > self.longest_answer * MOST_ANSWERS {
+                return Err(Refusal::TooLong);
             }
-            match self.ask(url).await? {
+            match answer.object()? {
                 Page::All(entries) => return Ok(entries),
-                Page::Part { results, next_page_results, next_cursor } => {
+                Page::Part { results, next_page_results } => {
                     all.extend(results);
-                    if !next_page_results || next_cursor.is_empty() {
+                    if !next_page_results {
                         return Ok(all);
                     }
-                    cursor = Some(next_cursor);
                 }
             }
+            from += size;
         }
-        Err(Refusal::Unreadable { what: format!("a list without end after {MOST_PAGES} pages") })
+        let what = format!("a list without end after {MOST_ENTRIES} entries");
+        Err(Refusal::Unreadable { what })
+    }
+
+    /// The greatest page from a place of a list on that is short enough to be read, and how many
+    /// entries it was to have.
+    pub(super) async fn page_at(
+        &self,
+        url: &Url,
+        sizes: Sizes,
+        from: u32,
+    ) -> Result<(Answered, u32), Refusal> {
+        for size in sizes.at(from) {
+            match self.exchange(Method::GET, page_url(url, size, from), None).await {
+                Err(Refusal::TooLong) => {}
+                asked => return asked.map(|answer| (answer, size)),
+            }
+        }
+        Err(Refusal::TooLong)
     }
 
     pub(super) async fn ask<T: DeserializeOwned>(&self, url: Url) -> Result<T, Refusal> {
@@ -220,7 +238,7 @@ impl PlaneClient {
         let wait = number(&headers, "retry-after").map(u64::from).map(Duration::from_secs);
         let wait = wait.map(|wait| wait.max(Duration::from_secs(1)));
         let remaining = number(&headers, "x-ratelimit-remaining");
-        let body = read_whole(answer).await.map_err(no_answer)?;
+        let body = read_whole(answer, self.longest_answer).await.map_err(no_answer)?;
         Ok(Answered { status, wait, body, remaining, said_at: said_at(&headers) })
     }
 
@@ -257,7 +275,7 @@ fn unavailable(error: &reqwest::Error) -> Refusal {
 
 fn no_answer(why: NoAnswer) -> Refusal {
     match why {
-        NoAnswer::TooLong => Refusal::Unreadable { what: "more than 16 MiB".to_owned() },
+        NoAnswer::TooLong => Refusal::TooLong,
         NoAnswer::Broken(what) => Refusal::Unavailable { what: what.to_owned() },
     }
 }

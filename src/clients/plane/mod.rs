@@ -8,6 +8,7 @@
 mod canary;
 mod exchange;
 pub mod listing;
+mod pages;
 mod read;
 mod refusal;
 mod shapes;
@@ -25,6 +26,7 @@ use self::exchange::Inner;
 pub use self::read::ProjectRole;
 pub use self::refusal::Refusal;
 use super::gate::{Gate, Stopped, account_name};
+use super::http_client::LONGEST_ANSWER;
 use super::limits::{LimitSeen, Tally};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Secrets;
@@ -134,6 +136,7 @@ pub struct PlaneClient {
     class: Class,
     clock: Clock,
     tally: Tally,
+    longest_answer: usize,
 }
 
 impl fmt::Debug for PlaneClient {
@@ -171,13 +174,20 @@ impl PlaneClient {
         let inner = Arc::new(Inner { api_url, workspace, key, timeout, http });
         let (clock, class) = (Clock::System, Class::Live);
         let gate = Arc::new(Gate::new(Remote::Plane, clock.clone()));
-        Ok(Some(Self { inner, gate, class, clock, tally: Tally::of(Remote::Plane.as_str()) }))
+        let (tally, longest_answer) = (Tally::of(Remote::Plane.as_str()), LONGEST_ANSWER);
+        Ok(Some(Self { inner, gate, class, clock, tally, longest_answer }))
     }
 
     /// Reckoning the quota by another clock.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { gate: Arc::new(self.gate.by(clock.clone())), clock, ..self }
+    }
+
+    /// Reading no answer that is longer than so many bytes.
+    #[must_use]
+    pub fn reading_at_most(self, longest_answer: usize) -> Self {
+        Self { longest_answer, ..self }
     }
 
     /// Sharing the key's quota with others.

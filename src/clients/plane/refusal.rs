@@ -11,6 +11,8 @@ use crate::failure::Failure;
 
 /// Longest wait that an answer may ask for.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
+/// What helps where an answer is too long.
+const SHORTEN: &str = "shorten in Plane the text of the work item or of its comments";
 /// Characters of Plane's own words that are kept.
 const LONGEST_WORDS: usize = 300;
 
@@ -52,6 +54,8 @@ pub enum Refusal {
         /// What came.
         what: String,
     },
+    /// Its answer is longer than what is read of one.
+    TooLong,
     /// Plane does not take what was written (400).
     Invalid {
         /// Plane's own words, shortened.
@@ -105,6 +109,9 @@ impl Refusal {
             Self::Unreadable { what } => Failure::retry(format!(
                 "Plane's API gave an unreadable answer: {what}; check plane.api_url"
             )),
+            Self::TooLong => Failure::permanent(format!(
+                "Plane's answer is longer than what is read of one (16 MiB): {SHORTEN}, and replay"
+            )),
             Self::Invalid { words } => Failure::permanent(format!(
                 "Plane did not take what was written (400): {words}; change it at its source and replay, or report this"
             )),
@@ -140,6 +147,7 @@ impl Refusal {
             | Self::Unreadable { .. } => true,
             Self::NoAccess
             | Self::NotFound
+            | Self::TooLong
             | Self::Invalid { .. }
             | Self::Conflict { .. }
             | Self::TooLarge

@@ -1,11 +1,13 @@
 //! Plane's work items, held against what is known.
+//!
+//! One whose text is too long to be read is there all the same: it is told, and never missing.
 
 use std::collections::HashSet;
 
 use super::Progress;
 use super::walker::{Compared, Walker};
 use crate::clients::plane::PlaneClient;
-use crate::clients::plane::listing::{ListedItem, Order, Page};
+use crate::clients::plane::listing::{ListedItem, Order, Page, WHOLE_PAGE};
 use crate::clock::Timestamp;
 use crate::drift::{Walk, Why, compare_item};
 use crate::failure::Failure;
@@ -14,6 +16,8 @@ use crate::sources::plane::normalize::{Names, normalize};
 use crate::sources::plane::payload::parse;
 use crate::work_items::{Change, Snapshot};
 
+/// What is said of an item whose text nobody can read.
+const TOO_LONG: &str = "Plane's answer about it is longer than what is read of one (16 MiB): shorten its description in Plane";
 /// How often a list is walked anew since it shifted.
 const MOST_ROUNDS: u32 = 5;
 
@@ -33,16 +37,16 @@ impl Walker<'_> {
     async fn walk_all_items(&mut self, progress: Progress<'_>) -> Result<(), Failure> {
         for _ in 0..MOST_ROUNDS {
             let (mut shifted, mut total) = (false, None);
+            let mut place = self.way.page.saturating_mul(WHOLE_PAGE);
             loop {
-                let page = self.page(Order::Made, self.way.page).await?;
+                let page = self.page(Order::Made, place).await?;
                 shifted |= total.is_some_and(|before| page.total < before);
                 total = Some(page.total);
                 self.told(progress, page.items.len());
                 self.check_items(page.items).await?;
-                if !page.more {
-                    break;
-                }
-                self.way.page += 1;
+                let Some(next) = page.next else { break };
+                place = next;
+                self.way.page = place / WHOLE_PAGE;
                 self.keep_place().await?;
             }
             self.way.page = 0;
@@ -59,33 +63,31 @@ impl Walker<'_> {
         let bound = self.beginning(self.position.items, "plane").await?;
         let mut met: HashSet<(String, Timestamp)> = HashSet::new();
         for _ in 0..MOST_ROUNDS {
-            let (mut number, mut fresh) = (0, false);
+            let (mut place, mut fresh) = (0, false);
             loop {
-                let page = self.page(Order::ChangedLast, number).await?;
+                let page = self.page(Order::ChangedLast, place).await?;
                 let is_old = |item: &ListedItem| bound.is_some_and(|b| item.updated_at < b);
-                let ends = !page.more || page.items.iter().any(is_old);
+                let next = page.next.filter(|_| !page.items.iter().any(is_old));
                 let mut items = page.items;
                 items.retain(|item| !is_old(item));
                 items.retain(|item| met.insert((item.id.clone(), item.updated_at)));
                 fresh |= !items.is_empty();
                 self.told(progress, items.len());
                 self.check_items(items).await?;
-                if ends {
-                    break;
-                }
-                number += 1;
+                let Some(next) = next else { break };
+                place = next;
             }
-            if number == 0 || !fresh {
+            if place == 0 || !fresh {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    async fn page(&self, order: Order, number: u32) -> Result<Page, Failure> {
+    async fn page(&self, order: Order, place: u32) -> Result<Page, Failure> {
         let (plane, project) = self.plane_side()?;
         let ask = || async {
-            let page = plane.list_items(project, order, number).await;
+            let page = plane.list_items(project, order, place).await;
             page.map_err(|refusal| refusal.failure())
         };
         self.job.patiently(ask).await
@@ -101,10 +103,14 @@ impl Walker<'_> {
         let finding = self.plane_finding();
         let address = self.job.address.clone();
         let (workspace, web_url) = (address.workspace.as_deref(), address.web_url.as_deref());
-        let mut read = Vec::with_capacity(listed.len());
+        let (mut read, mut too_long) = (Vec::with_capacity(listed.len()), Vec::new());
         for entry in listed {
             self.way.newest[2] = self.way.newest[2].max(Some(entry.updated_at));
-            let found = finding.item(&entry.id, &entry.raw);
+            let Some(raw) = entry.raw else {
+                too_long.push((WorkItemRef::new(format!("plane:{}", entry.id)), entry.updated_at));
+                continue;
+            };
+            let found = finding.item(&entry.id, &raw);
             let event = parse(found.body())?;
             let told = normalize(&event, &Names::default(), workspace, web_url, finding.at)?;
             let Change::State(snapshot) = told else { continue };
@@ -124,6 +130,30 @@ impl Walker<'_> {
             Compared { item, key, told_at: updated_at, reasons, found }
         });
         let compared = compared.collect();
-        self.settle(compared).await
+        self.settle(compared).await?;
+        self.note_too_long(too_long).await
+    }
+
+    /// What nobody can read is told, unless it is older than the connection and nobody told of it.
+    async fn note_too_long(
+        &mut self,
+        listed: Vec<(WorkItemRef, Timestamp)>,
+    ) -> Result<(), Failure> {
+        let refs: Vec<&WorkItemRef> = listed.iter().map(|(item, _)| item).collect();
+        let known = self.known(&refs).await?;
+        let mut told = Vec::new();
+        for (item, updated_at) in listed {
+            self.met(item.to_string());
+            self.report.looked_at.items += 1;
+            if !known.contains_key(&item) && self.is_older(updated_at) {
+                self.report.older += 1;
+                continue;
+            }
+            told.push(item);
+        }
+        if told.is_empty() {
+            return Ok(());
+        }
+        self.note(&told, &Why::Waits { why: TOO_LONG.to_owned() }).await
     }
 }
