@@ -71,7 +71,9 @@ pub struct UnderWay {
     pub step: WalkStep,
     /// How far it is in that: of GitHub's lists the time.
     pub since: Option<Timestamp>,
-    /// Of Plane's list the page.
+    /// Of Plane's lists the project, and of its list the page.
+    pub project: Option<String>,
+    /// The page.
     pub page: u32,
     /// The newest times that it has met: of issues, comments, items.
     pub newest: [Option<Timestamp>; 3],

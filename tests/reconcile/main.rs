@@ -15,4 +15,5 @@ mod ground;
 mod joint;
 mod ledger;
 mod left_out;
+mod many;
 mod proof;
