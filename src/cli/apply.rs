@@ -117,9 +117,11 @@ async fn foresee<'a>(
     let mut all = Vec::new();
     for step in &planned.steps {
         let Step::Change { to, from, .. } = step else { continue };
-        let Some(project) = to.plane_project else { continue };
-        let (project, settings) = (project.to_string(), to.settings());
-        let foreseen = match sync.foresee(&to.name, &project, from, &settings).await {
+        let settings = to.settings();
+        if to.plane_project.is_none() && crate::rules::named_projects(&settings.rules).is_empty() {
+            continue;
+        }
+        let foreseen = match sync.foresee(&to.name, to.plane_project, from, &settings).await {
             Ok(Some(foreseen)) => Ok(foreseen),
             Ok(None) => Err("nothing is written to Plane: plane.api_url, plane.api_key or plane.workspace is not set".to_owned()),
             Err(failure) => Err(failure.to_string()),
@@ -186,10 +188,15 @@ fn line(difference: &Difference) -> String {
 fn would_write(reckoned: &Result<Foreseen, String>) -> String {
     match reckoned {
         Err(why) => format!("    what it would write can't be said: {}\n", printable(why)),
-        Ok(Foreseen { links, changing, samples }) => {
+        Ok(Foreseen { links, changing, samples, staying }) => {
             let mut text = format!(
                 "    would write to {changing} of {links} linked work items, with the next change of each issue\n"
             );
+            if *staying > 0 {
+                text += &format!(
+                    "    another project is wanted for {staying} of them: they stay where they are, since Plane can't move a work item\n"
+                );
+            }
             for (key, writes) in samples {
                 text += &format!("      {}: {}\n", printable(key), printable(&writes.join("; ")));
             }
@@ -227,6 +234,7 @@ struct DifferenceJson<'a> {
 struct ForeseenJson<'a> {
     links: u64,
     changing: u64,
+    staying: u64,
     samples: &'a [(String, Vec<String>)],
 }
 
@@ -250,6 +258,7 @@ impl<'a> PlanJson<'a> {
                     would_write: would_write.map(|foreseen| ForeseenJson {
                         links: foreseen.links,
                         changing: foreseen.changing,
+                        staying: foreseen.staying,
                         samples: &foreseen.samples,
                     }),
                     ..StepJson::new(to.name.as_str(), "change")

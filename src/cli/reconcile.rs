@@ -200,6 +200,9 @@ fn said(report: &Report, doing: Doing) -> String {
         let verb = if doing == Doing::Act { "were" } else { "would be" };
         text += &format!("  {} deliveries {verb} put in to mend that\n", report.put);
     }
+    for hidden in &report.hidden {
+        text += &format!("  Plane's project {} was not looked at\n", printable(hidden));
+    }
     if let Some(why) = &report.held_back {
         text += &format!("  {}\n", printable(why));
     }

@@ -71,6 +71,8 @@ pub struct UnderWay {
     pub step: WalkStep,
     /// How far it is in that: of GitHub's lists the time.
     pub since: Option<Timestamp>,
+    /// Of Plane's lists the project.
+    pub project: Option<String>,
     /// Of Plane's list the page, of a hundred entries.
     pub page: u32,
     /// The newest times that it has met: of issues, comments, items.

@@ -12,6 +12,8 @@ mod streams;
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 pub use range::Range;
 pub use recovery::Recovery;
 pub use remotes::{Limited, RemoteNow, WaitingClass};
@@ -19,8 +21,10 @@ pub use streams::{Links, Stream};
 
 use crate::alarms::Kind;
 use crate::clock::Timestamp;
+use crate::config::{RepositoryName, RepositorySettings};
 use crate::drift::{DriftItem, Ledger};
 use crate::figures::{Ended, Lags};
+use crate::rules::named_projects;
 use crate::store::alarms::RaisedAlarm;
 use crate::store::duties::Process;
 use crate::store::flow::{Cycle, OpenWork};
@@ -221,6 +225,7 @@ pub async fn read(store: &Store, range: Range, now: Timestamp) -> StoreResult<He
         errors: store.last_errors().await?,
         links: store.link_counts().await?,
         repositories: store.repositories().await?,
+        named: store.repository_settings().await?.into_iter().map(with_projects).collect(),
     };
     let remotes = remotes::remotes(store.kept_accounts().await?, now);
     let (open, cycles) = (store.open_work(now).await?, store.cycles(now - range.length()).await?);
@@ -246,6 +251,13 @@ pub async fn read(store: &Store, range: Range, now: Timestamp) -> StoreResult<He
         events: events(&by_place),
         flows: flows(open, cycles),
     })
+}
+
+/// A repository with the projects that its rules name.
+fn with_projects(
+    (name, settings): (RepositoryName, RepositorySettings),
+) -> (RepositoryName, Vec<Uuid>) {
+    (name, named_projects(&settings.rules))
 }
 
 async fn drift(store: &Store) -> StoreResult<Vec<Drift>> {

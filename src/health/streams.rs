@@ -1,7 +1,10 @@
 //! What is known of one source, one repository or one of Plane's projects, put together.
 
+use uuid::Uuid;
+
 use super::Ends;
 use crate::clock::Timestamp;
+use crate::config::RepositoryName;
 use crate::sources::Source;
 use crate::store::figures::Sum;
 use crate::store::flow::{LastError, LinkCount, Seen};
@@ -48,7 +51,8 @@ pub struct Stream {
     pub source: String,
     /// `owner/name` or Plane's project; empty for a whole source.
     pub place: String,
-    /// Plane's project that a repository is kept in step with.
+    /// Plane's project that a repository is kept in step with: its own, else the first that its
+    /// rules name.
     pub plane_project: Option<String>,
     /// When something last came.
     pub last_seen: Option<Timestamp>,
@@ -76,6 +80,8 @@ pub(super) struct Known<'a> {
     pub(super) errors: Vec<LastError>,
     pub(super) links: Vec<LinkCount>,
     pub(super) repositories: Vec<Repository>,
+    /// The projects that their rules name.
+    pub(super) named: Vec<(RepositoryName, Vec<Uuid>)>,
 }
 
 impl Known<'_> {
@@ -96,7 +102,10 @@ impl Known<'_> {
     /// The configured ones, those with trouble first, then those with the most deliveries.
     pub(super) fn repositories(&self) -> Vec<Stream> {
         let of = |repository: &Repository| {
-            let (name, project) = (repository.name.as_str(), repository.plane_project);
+            let name = repository.name.as_str();
+            let named = self.named.iter().find(|(known, _)| *known == repository.name);
+            let named = named.and_then(|(_, projects)| projects.first().copied());
+            let project = repository.plane_project.or(named);
             let is_its = |sum: &Sum| sum.source == "github" && sum.place.eq_ignore_ascii_case(name);
             self.stream("github", name, project.map(|id| id.to_string()), is_its)
         };

@@ -92,6 +92,16 @@ impl CurrentSettings {
         Ok(known.repositories.iter().filter_map(limit).collect())
     }
 
+    /// Filter and rules of all repositories that have settings, each by its name.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn rulebooks(&self) -> StoreResult<Vec<(RepositoryName, Arc<Rulebook>)>> {
+        let known = self.known().await?;
+        let each = known.repositories.iter();
+        Ok(each.map(|(name, _, rulebook)| (name.clone(), Arc::clone(rulebook))).collect())
+    }
+
     async fn known(&self) -> StoreResult<Arc<Known>> {
         let (now, revision) = (self.clock.now(), self.store.settings_revision().await?);
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -10,10 +10,12 @@
 
 pub mod expression;
 mod facts;
+mod placing;
 mod rulebook;
 pub mod trial;
 pub mod written;
 
 pub use facts::{CommentFacts, FACTS, FactKind, Facts, IssueFacts, MOST_ENTRIES, MOST_TEXT, Named};
+pub use placing::{Placing, named_projects};
 pub use rulebook::{Admission, Broken, Carried, Rulebook, Verdict};
 pub use written::{Draft, RefusedRule, RuleConfig, RuleSet};

@@ -5,8 +5,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use uuid::Uuid;
+
 use super::expression::{Expression, Fault, Refused, Scope, Wanted};
 use super::facts::{Facts, IssueFacts};
+use super::placing::{Placing, ProjectChoice, distinct as distinct_projects};
 use super::written::{MOST_RULES, RefusedRule, RuleConfig};
 use crate::sync::github::{Account, Issue, IssueLabel};
 use crate::sync::plan::{Own, Ruled};
@@ -30,6 +33,7 @@ struct Rule {
     state: Option<Expression>,
     assignees: Option<Expression>,
     priority: Option<Expression>,
+    project: Option<ProjectChoice>,
     ending: Ending,
 }
 
@@ -69,6 +73,8 @@ pub struct Carried {
     pub issue: Issue,
     /// What they want beside that, and what GitHub itself says.
     pub ruled: Ruled,
+    /// Plane's project that they put it into; `None` for the repository's own.
+    pub placing: Option<Placing>,
     /// The rules that were for it, in their order.
     pub rules: Vec<String>,
 }
@@ -123,6 +129,16 @@ impl Rulebook {
         self.filter.is_some()
     }
 
+    /// Every project of Plane's that a rule may put an issue into, in the rules' order.
+    pub fn projects(&self) -> Vec<Uuid> {
+        distinct_projects(self.rules.iter().filter_map(|rule| rule.project.as_ref()))
+    }
+
+    /// Whether any rule says into which project an issue goes.
+    pub fn places(&self) -> bool {
+        self.rules.iter().any(|rule| rule.project.is_some())
+    }
+
     /// Whether an event is a reason to bring its issue in step.
     ///
     /// # Errors
@@ -143,8 +159,8 @@ impl Rulebook {
     /// When a rule comes to nothing for it.
     pub fn applied(&self, repository: &str, issue: &Issue) -> Result<Verdict, Broken> {
         self.usable()?;
-        let mut carried =
-            Carried { issue: issue.clone(), ruled: Ruled::default(), rules: Vec::new() };
+        let (ruled, placing, rules) = (Ruled::default(), None, Vec::new());
+        let mut carried = Carried { issue: issue.clone(), ruled, placing, rules };
         if self.rules.is_empty() {
             return Ok(Verdict::Carried(Box::new(carried)));
         }
@@ -191,6 +207,8 @@ impl Rule {
             }
             (false, false) => Ending::GoOn,
         };
+        let project = set.plane_project.as_deref().map(ProjectChoice::read).transpose();
+        let project = project.map_err(|why| RefusedRule { key: key(".set.plane_project"), why })?;
         let name = written.name.clone().filter(|name| !name.trim().is_empty());
         let rule = Self {
             name: name.unwrap_or_else(|| format!("rule {place}")),
@@ -200,6 +218,7 @@ impl Rule {
             state: expression(".set.state", set.state.as_ref(), Wanted::Text)?,
             assignees: expression(".set.assignees", set.assignees.as_ref(), Wanted::Texts)?,
             priority: expression(".set.priority", set.priority.as_ref(), Wanted::Text)?,
+            project,
             ending,
         };
         let constant = rule.priority.as_ref().and_then(Expression::constant_text);
@@ -229,6 +248,8 @@ impl Rule {
         let assignees = texts(self.assignees.as_ref(), facts)?;
         let state = text(self.state.as_ref(), facts)?;
         let priority = text(self.priority.as_ref(), facts)?;
+        let project = self.project.as_ref().map(|choice| unpanicked(|| choice.of(facts)));
+        let project = project.transpose().map_err(|fault| self.broken(fault.to_string()))?;
         if let Some(title) = title {
             if title.trim().is_empty() {
                 return Err(self.broken("the title that it sets is empty".to_owned()));
@@ -246,6 +267,18 @@ impl Rule {
             carried.issue.assignees = logins.iter().map(|l| account(&carried.issue, l)).collect();
             facts.issue.assignees = logins;
         }
+        if let Some(project) = project.flatten() {
+            carried.placing = Some(Placing { project, rule: self.name.clone() });
+        }
+        self.wish(state, priority, carried)
+    }
+
+    fn wish(
+        &self,
+        state: Option<String>,
+        priority: Option<String>,
+        carried: &mut Carried,
+    ) -> Result<(), Broken> {
         if let Some(state) = state.filter(|state| !state.trim().is_empty()) {
             carried.ruled.wish.state = Some(state.trim().to_owned());
         }

@@ -41,7 +41,7 @@ impl Fate {
 /// One field before the rules and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turned {
-    /// `title`, `labels`, `assignees`, `state`, `priority`.
+    /// `title`, `labels`, `assignees`, `state`, `priority`, `plane_project`.
     pub field: &'static str,
     /// As GitHub says it; empty for what only rules can want.
     pub before: String,
@@ -76,12 +76,14 @@ pub fn tried(rulebook: &Rulebook, facts: &Facts, issue: Option<&Issue>) -> Trial
             let (before, after) = (IssueFacts::from(issue), IssueFacts::from(&carried.issue));
             let state = carried.ruled.wish.state.unwrap_or_default();
             let priority = carried.ruled.wish.priority.map(|priority| priority.to_string());
+            let project = carried.placing.map(|placing| placing.project.to_string());
             let fields = [
                 ("title", before.title, after.title),
                 ("labels", before.labels.join(", "), after.labels.join(", ")),
                 ("assignees", before.assignees.join(", "), after.assignees.join(", ")),
                 ("state", String::new(), state),
                 ("priority", String::new(), priority.unwrap_or_default()),
+                ("plane_project", String::new(), project.unwrap_or_default()),
             ];
             let turned = fields.into_iter().filter(|(_, before, after)| before != after);
             let turned = turned.map(|(field, before, after)| Turned { field, before, after });

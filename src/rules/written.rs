@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Rulebook;
 use super::expression::{Expression, Refused, Scope, Wanted};
+use super::placing::ProjectChoice;
 
 /// The most rules of one repository.
 pub const MOST_RULES: usize = 50;
@@ -50,6 +51,9 @@ pub struct RuleSet {
     /// `urgent`, `high`, `medium`, `low` or `none`: a text.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub priority: Option<String>,
+    /// Plane's project, by its id: the bare id, or an expression in which each possible one stands.
+    #[serde(deserialize_with = "project", skip_serializing_if = "Option::is_none")]
+    pub plane_project: Option<String>,
 }
 
 impl RuleSet {
@@ -126,6 +130,13 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
 
 fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     checked(deserializer, Scope::State, Wanted::Texts)
+}
+
+fn project<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let written = Option::<String>::deserialize(deserializer)?;
+    let Some(source) = written.filter(|source| !source.trim().is_empty()) else { return Ok(None) };
+    ProjectChoice::read(&source).map_err(D::Error::custom)?;
+    Ok(Some(source))
 }
 
 /// An empty text is the same as none.

@@ -24,6 +24,7 @@ use super::time::{At, to_text};
 use super::{Database, Store, StoreError, StoreResult, on_reader, on_writer, unreadable};
 use crate::clock::Timestamp;
 use crate::ids::{Lease, WorkItemRef};
+use crate::sync::home::{Placed, Standing};
 use crate::sync::plan::{Base, CommentLink, CommentStanding, Link, LinkStatus};
 
 /// `ops.issue_links.id`.
@@ -69,6 +70,21 @@ pub struct IssueLink {
     pub revision: i64,
     /// When both sides were last brought in step.
     pub synced_at: Option<Timestamp>,
+    /// The rule that put the item into its project; `None` where it is the repository's own.
+    pub placed_by: Option<String>,
+    /// Another project that is wanted for the item, which stays where it is.
+    pub wanted_project: Option<String>,
+}
+
+impl Placed for IssueLink {
+    fn placed(&self) -> Standing<'_> {
+        Standing {
+            age: self.id.0,
+            project: &self.key.plane_project,
+            has_item: self.item.is_some(),
+            is_by_rule: self.placed_by.is_some(),
+        }
+    }
 }
 
 impl IssueLink {
@@ -170,12 +186,14 @@ pub(super) struct Row {
     markdown: Option<String>,
     revision: i64,
     synced_at: Option<At>,
+    placed_by: Option<String>,
+    wanted_project: Option<String>,
 }
 
 macro_rules! columns {
     () => {
         "id, repository, github_issue_id, github_number, github_updated_at, github_arrival, plane_project, \
-         plane_item_id, status, last_error, base, markdown, revision, synced_at"
+         plane_item_id, status, last_error, base, markdown, revision, synced_at, placed_by, wanted_project"
     };
 }
 
@@ -449,6 +467,8 @@ impl TryFrom<Row> for IssueLink {
             last_error: row.last_error,
             revision: row.revision,
             synced_at: row.synced_at.map(|At(at)| at),
+            placed_by: row.placed_by,
+            wanted_project: row.wanted_project,
         })
     }
 }

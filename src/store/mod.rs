@@ -40,6 +40,7 @@ pub mod links;
 pub mod links_many;
 mod needless_links;
 pub mod people;
+pub mod placed_links;
 pub mod plane_names;
 pub mod pull_moves;
 mod pulls;

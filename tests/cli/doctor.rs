@@ -192,6 +192,26 @@ async fn doctor_holds_the_mapping_against_the_project() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_looks_at_every_project_that_rules_name() {
+    let sides = Sides::start().await;
+    let mobile = sides.plane.add_project("MOB", "Mobile");
+    let nowhere = "00000000-0000-4000-8000-000000000000";
+    let rules = format!(
+        "rules = [{{ set = {{ plane_project = '{mobile}' }} }}, {{ set = {{ plane_project = 'issue.number > 9 ? \"{nowhere}\" : \"\"' }} }}]\n"
+    );
+    let ended = sides.place(&rules).run(&["doctor"]);
+    assert_eq!(ended.status, 1, "{ended:?}");
+    let own = sides.plane.project("SYNC").unwrap().id;
+    for line in [
+        format!("octo/hello in project {own} can be kept in step"),
+        format!("octo/hello in project {mobile} can be kept in step"),
+        format!("PROBLEM  plane_project: octo/hello in project {nowhere}"),
+    ] {
+        assert!(ended.out.contains(&line), "{line} is missing in {}", ended.out);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn doctor_finds_a_key_whose_user_may_not_write() {
     let sides = Sides::start().await;
     let guest = sides.plane.user("guest").unwrap().api_key;

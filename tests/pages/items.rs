@@ -74,6 +74,29 @@ async fn an_items_page_leads_to_its_twin_and_says_how_they_stand() {
 }
 
 #[tokio::test]
+async fn a_page_says_that_its_item_stays_in_another_project_and_what_to_do() {
+    use crate::support::github::{issue, issue_delivery};
+    let site = Site::on_sqlite().await;
+    let thing = issue(7, "From GitHub", "open", "2026-11-22T01:00:00Z");
+    site.app.post_github(&issue_delivery("opened", &thing)).await;
+    site.receive_issue(|_| {}).await;
+    let (store, now) = (&site.app.store, site.app.clock.now());
+    crate::support::links::link(store, 7, ID, now, None).await;
+    let address = "/work-items/github%3A7";
+    assert!(!site.see(address).await.contains("Plane can’t move a work item"));
+    let item = WorkItemRef::new("github:7".to_owned());
+    let link = store.links_of(&item).await.unwrap().remove(0);
+    let lease = Lease(Uuid::new_v4());
+    store.hold_link(&link.key, lease, now + std::time::Duration::from_mins(1), now).await.unwrap();
+    store.want_project(link.id, lease, Some("project-2")).await.unwrap();
+    let page = site.see(address).await;
+    for part in ["project-2</span>. Plane can’t move a work item", "jetbridge sync octo/hello#12"]
+    {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+}
+
+#[tokio::test]
 async fn what_came_to_nothing_is_folded_and_each_cause_leads_to_its_delivery() {
     let site = Site::on_sqlite().await;
     let first = issue_delivery(ID, "Before", TODO, "2026-11-22T01:00:00Z");

@@ -16,4 +16,5 @@ mod joint;
 mod ledger;
 mod left_out;
 mod long;
+mod many;
 mod proof;

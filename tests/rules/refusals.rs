@@ -67,6 +67,10 @@ fn a_wrong_rule_is_refused_with_its_key() {
     let title = |text: &str| RuleSet { title: Some(text.to_owned()), ..RuleSet::default() };
     let priority = RuleSet { priority: Some("'soon'".to_owned()), ..RuleSet::default() };
     let labels = RuleSet { labels: Some("'bug'".to_owned()), ..RuleSet::default() };
+    let project = |text: &str| {
+        let plane_project = Some(text.to_owned());
+        RuleSet { plane_project, ..RuleSet::default() }
+    };
     let dropped = RuleConfig { drop: true, ..rule(title("issue.title")) };
     for (rules, expected) in [
         (
@@ -77,6 +81,18 @@ fn a_wrong_rule_is_refused_with_its_key() {
         (
             vec![rule(labels)],
             "rules[1].set.labels: column 1: it comes to a text, and a list of texts is wanted",
+        ),
+        (
+            vec![rule(project("mobile"))],
+            "rules[1].set.plane_project: column 1: there is no “mobile”",
+        ),
+        (
+            vec![rule(project("'mobile'"))],
+            "rules[1].set.plane_project: “mobile” is no id: expected",
+        ),
+        (
+            vec![rule(project("issue.title"))],
+            "rules[1].set.plane_project: every project has to stand in it as a text",
         ),
         (vec![dropped], "rules[1]: it drops what it sets"),
         (vec![RuleConfig::default()], "rules[1]: it does nothing"),

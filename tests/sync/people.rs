@@ -84,14 +84,14 @@ async fn a_changed_mapping_says_what_it_would_write(kind: Kind) {
     let (before, after) =
         (RepositorySettings::default(), RepositorySettings { users, ..Default::default() });
     let writes = world.writes();
-    let project = world.project.to_string();
-    let foreseen = sync.foresee(&name, &project, &before, &after).await.unwrap().unwrap();
+    let project = Some(world.project);
+    let foreseen = sync.foresee(&name, project, &before, &after).await.unwrap().unwrap();
     assert_eq!((foreseen.links, foreseen.changing), (3, 3), "{foreseen:?}");
     let (key, told) = &foreseen.samples[0];
     assert!(key.starts_with("octo/hello#"), "{key}");
     assert_eq!(told, &["change the work item's assignees"]);
     assert_eq!(world.writes(), writes, "nothing is written by it");
-    let same = sync.foresee(&name, &project, &before, &before).await.unwrap().unwrap();
+    let same = sync.foresee(&name, project, &before, &before).await.unwrap().unwrap();
     assert_eq!((same.links, same.changing), (3, 0));
 
     assert!(world.store.put_repository_settings(&name, &after).await.unwrap());
@@ -102,7 +102,7 @@ async fn a_changed_mapping_says_what_it_would_write(kind: Kind) {
     for number in 1..=3 {
         assert!(world.assignees_of(&world.twin(&world.issue(number))).contains("grace"));
     }
-    let done = sync.foresee(&name, &project, &before, &after).await.unwrap().unwrap();
+    let done = sync.foresee(&name, project, &before, &after).await.unwrap().unwrap();
     assert_eq!(done.changing, 0, "what was foreseen is what was written");
 }
 

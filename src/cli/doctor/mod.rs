@@ -24,10 +24,11 @@ use super::table::printable;
 use super::{Context, Failed, missing_file, output};
 use crate::clock::{Clock, Timestamp};
 use crate::config::admin_token::admin_token_file;
-use crate::config::{Config, Direction, RepositoryName, Settings};
+use crate::config::{Config, Direction, RepositoryName, RepositorySettings, Settings};
+use crate::rules::named_projects;
 use crate::store::flow::Seen;
 use crate::store::repositories::{Origin, Repository};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, StoreResult};
 use crate::sync::mapping::Mapping;
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -188,27 +189,39 @@ fn is_set(settings: &Settings, key: &str) -> bool {
 /// A repository whose webhooks are taken.
 struct Watched {
     name: RepositoryName,
-    project: Option<Uuid>,
+    /// Its own project and those that its rules name.
+    projects: Vec<Uuid>,
     direction: Direction,
     mapping: Mapping,
 }
 
+impl Watched {
+    fn new(
+        name: RepositoryName,
+        project: Option<Uuid>,
+        direction: Direction,
+        settings: &RepositorySettings,
+    ) -> Self {
+        let mut projects = Vec::from_iter(project);
+        for named in named_projects(&settings.rules) {
+            if !projects.contains(&named) {
+                projects.push(named);
+            }
+        }
+        Self { name, projects, direction, mapping: Mapping::from(settings) }
+    }
+}
+
 /// Those of the configuration file, and those that people added.
-fn watched(config: &Config, stored: Vec<Repository>) -> Vec<Watched> {
-    let mut all: Vec<Watched> = config
-        .repositories
-        .iter()
-        .map(|configured| Watched {
-            name: configured.name.clone(),
-            project: configured.plane_project,
-            direction: configured.direction,
-            mapping: Mapping::from(&configured.settings()),
-        })
-        .collect();
-    for row in stored {
+fn watched(config: &Config, stored: Vec<Row>) -> Vec<Watched> {
+    let configured = config.repositories.iter().map(|configured| {
+        let (project, direction) = (configured.plane_project, configured.direction);
+        Watched::new(configured.name.clone(), project, direction, &configured.settings())
+    });
+    let mut all: Vec<Watched> = configured.collect();
+    for (row, settings) in stored {
         if row.origin == Origin::Manual && !all.iter().any(|known| known.name == row.name) {
-            let (project, direction) = (row.plane_project, row.direction);
-            all.push(Watched { name: row.name, project, direction, mapping: Mapping::default() });
+            all.push(Watched::new(row.name, row.plane_project, row.direction, &settings));
         }
     }
     all
@@ -281,7 +294,19 @@ fn admin_token(settings: &Settings, data_dir: &Path) -> Finding {
 }
 
 /// What the database tells doctor.
-type Stored = (Vec<Repository>, Vec<Seen>);
+type Stored = (Vec<Row>, Vec<Seen>);
+/// A repository with how it is kept in step.
+type Row = (Repository, RepositorySettings);
+
+async fn rows(store: &Store) -> StoreResult<Vec<Row>> {
+    let mut settings = store.repository_settings().await?;
+    let with = |repository: Repository| {
+        let at = settings.iter().position(|(name, _)| *name == repository.name);
+        let settings = at.map(|at| settings.swap_remove(at).1).unwrap_or_default();
+        (repository, settings)
+    };
+    Ok(store.repositories().await?.into_iter().map(with).collect())
+}
 
 /// Also gives what it holds.
 async fn database(config: &Config) -> (Finding, Option<Stored>) {
@@ -293,7 +318,7 @@ async fn database(config: &Config) -> (Finding, Option<Stored>) {
     }
     let checked = async {
         let store = Store::open_as_is(url).await?;
-        let stored = async { Ok((store.repositories().await?, store.last_seen().await?)) }.await;
+        let stored = async { Ok((rows(&store).await?, store.last_seen().await?)) }.await;
         store.close().await;
         stored
     };

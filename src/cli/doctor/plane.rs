@@ -127,14 +127,22 @@ fn key_of(at: &Installation<'_>, url: &str, me: Result<User, Refusal>) -> Findin
 async fn projects(at: &Installation<'_>, client: Option<&PlaneClient>) -> Vec<Finding> {
     let (mut findings, known) = (Vec::new(), Projects::new(at.clock.clone()));
     for repository in &at.repositories {
-        let Some(project) = repository.project.map(|id| id.to_string()) else { continue };
         match client {
+            None if repository.projects.is_empty() => continue,
             None => findings.push(Finding::problem(
                 PROJECT,
                 format!("{} can't be kept in step: Plane can't be asked", repository.name),
                 "set plane.api_url, plane.api_key and plane.workspace",
             )),
-            Some(client) => findings.extend(one(client, &known, repository, &project).await),
+            Some(client) => {
+                for project in &repository.projects {
+                    let project = project.to_string();
+                    findings.extend(one(client, &known, repository, &project).await);
+                }
+            }
+        }
+        if repository.projects.is_empty() {
+            continue;
         }
         if repository.direction == Direction::Both {
             findings.push(Finding::warning(
@@ -156,7 +164,11 @@ async fn one(
     repository: &Watched,
     project: &str,
 ) -> Vec<Finding> {
-    let name = &repository.name;
+    // Of several it has to be said which one.
+    let name = match repository.projects.len() {
+        0 | 1 => repository.name.to_string(),
+        _ => format!("{} in project {project}", repository.name),
+    };
     let refused = |failure| vec![Finding::of_error(PROJECT, &format!("{name}: {failure}"))];
     let role = match client.fetch_own_role(project).await {
         Ok(role) => role,

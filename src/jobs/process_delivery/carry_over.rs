@@ -85,9 +85,12 @@ impl Processor {
         let of_pulls = of_pulls.filter_map(|reading| reading.job.repository.as_deref());
         let of_pulls: BTreeSet<String> = of_pulls.map(str::to_lowercase).collect();
         let mut followed = Followed::default();
+        let rulebooks = self.sync.settings.rulebooks().await?;
+        let placing = rulebooks.into_iter().filter(|(_, rulebook)| rulebook.places());
+        let placing: BTreeSet<_> = placing.map(|(name, _)| name.as_str().to_lowercase()).collect();
         for repository in self.store.repositories().await? {
-            let has_project = repository.plane_project.is_some();
             let name = repository.name.as_str().to_lowercase();
+            let has_project = repository.plane_project.is_some() || placing.contains(&name);
             if writes && has_project && of_pulls.contains(&name) {
                 let settings = self.sync.settings.of(&repository.name).await?;
                 if settings.mapping.follows_pulls() {

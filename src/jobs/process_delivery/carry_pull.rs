@@ -10,11 +10,12 @@ use std::collections::BTreeSet;
 use super::Processor;
 use crate::failure::Failure;
 use crate::ids::WorkItemRef;
-use crate::jobs::sync_issue::{OwnItem, Report, of_database};
-use crate::store::StoreError;
+use crate::jobs::sync_issue::{OwnItem, Report, of_database, projects_named};
+use crate::rules::Rulebook;
 use crate::store::jobs::ClaimedJob;
 use crate::store::links::IssueLink;
 use crate::store::repositories::Repository;
+use crate::store::{StoreError, StoreResult};
 use crate::work_items::{System, WorkItem};
 
 impl Processor {
@@ -32,7 +33,7 @@ impl Processor {
         let sync = self.sync.clone().in_class(class);
         let mut seen = BTreeSet::new();
         let mut reports = Vec::new();
-        let repositories = self.store.repositories().await.map_err(|e| unread(&e))?;
+        let repositories = self.with_projects().await.map_err(|e| unread(&e))?;
         for item in self.store.items_of_pull(pull).await.map_err(|e| unread(&e))? {
             if item.deleted_at.is_some() {
                 continue;
@@ -56,6 +57,22 @@ impl Processor {
     }
 }
 
+/// A repository with all of its projects.
+type WithProjects = (Repository, Vec<String>);
+
+impl Processor {
+    async fn with_projects(&self) -> StoreResult<Vec<WithProjects>> {
+        let rulebooks = self.sync.settings.rulebooks().await?;
+        let with = |repository: Repository| {
+            let found = rulebooks.iter().find(|(name, _)| *name == repository.name);
+            let rulebook = found.map(|(_, rulebook)| &**rulebook);
+            let projects = projects_named(&repository, rulebook.unwrap_or(&Rulebook::default()));
+            (repository, projects)
+        };
+        Ok(self.store.repositories().await?.into_iter().map(with).collect())
+    }
+}
+
 fn note(moved: &mut Vec<(WorkItemRef, String)>, item: WorkItemRef, report: &Report) {
     if !report.writes.is_empty() {
         moved.push((item, report.reason()));
@@ -64,20 +81,17 @@ fn note(moved: &mut Vec<(WorkItemRef, String)>, item: WorkItemRef, report: &Repo
 
 /// An item of Plane's own in a project that some repository is kept in step with: the pull
 /// request's, where it is one of them.
-fn own(item: &WorkItem, jobs: &[ClaimedJob], repositories: &[Repository]) -> Option<OwnItem> {
-    let is_its = |repository: &&Repository| {
-        repository.plane_project.is_some_and(|project| project.to_string() == item.project_ref)
-    };
+fn own(item: &WorkItem, jobs: &[ClaimedJob], repositories: &[WithProjects]) -> Option<OwnItem> {
+    let is_its = |(_, projects): &&WithProjects| projects.contains(&item.project_ref);
     let name = jobs.last().and_then(|job| job.repository.as_deref()).unwrap_or_default();
-    let is_of_pull = |repository: &&Repository| {
-        is_its(repository) && repository.name.as_str().eq_ignore_ascii_case(name)
-    };
+    let is_of_pull =
+        |known: &&WithProjects| is_its(known) && known.0.name.as_str().eq_ignore_ascii_case(name);
     let found =
         repositories.iter().find(is_of_pull).or_else(|| repositories.iter().find(is_its))?;
     (item.system == System::Plane).then(|| OwnItem {
         id: item.external_id.clone(),
         project: item.project_ref.clone(),
-        repository: found.name.clone(),
+        repository: found.0.name.clone(),
     })
 }
 

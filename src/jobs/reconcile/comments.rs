@@ -107,12 +107,17 @@ impl Walker<'_> {
     }
 
     async fn mirrors(&self, listed: &[ListedComment]) -> Result<BTreeMap<u64, Mirrors>, Failure> {
-        let Some(project) = &self.project else { return Ok(BTreeMap::new()) };
+        let Some(memory) = &self.memory else { return Ok(BTreeMap::new()) };
         let numbers: BTreeSet<u64> = listed.iter().map(|comment| comment.issue).collect();
         let numbers: Vec<u64> = numbers.into_iter().collect();
-        let mirrors = self.job.sync.store.mirrors_of(self.repository.id, project, &numbers).await;
-        let mirrors = mirrors.map_err(|e| stored(&e))?;
-        Ok(mirrors.into_iter().map(|mirrors| (mirrors.number, mirrors)).collect())
+        let mirrors = self.job.sync.store.mirrors_of(self.repository.id, &numbers).await;
+        let mut by_issue: BTreeMap<u64, Vec<Mirrors>> = BTreeMap::new();
+        for mirrors in mirrors.map_err(|e| stored(&e))? {
+            by_issue.entry(mirrors.number).or_default().push(mirrors);
+        }
+        let homes =
+            by_issue.into_iter().filter_map(|(issue, all)| Some((issue, memory.home(all)?)));
+        Ok(homes.collect())
     }
 
     /// The issue that a comment is on, with its lane; `None` where it is not there any more.

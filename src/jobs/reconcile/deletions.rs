@@ -69,20 +69,28 @@ impl Walker<'_> {
             return Ok(None);
         }
         let of = |source| items.iter().filter(|(_, found)| found.source() == source).count() as u64;
-        let plane: Vec<String> = self.project.iter().cloned().collect();
         let met = self.seen.iter().filter(|name| name.starts_with("comment:")).count();
         let gone_comments = comments.len() as u64;
         let token = "github.token still sees all of the repository";
         let sides = [
             ("issues", of(Source::Github), self.count(&self.github_projects()).await?, token),
             ("comments", gone_comments, met as u64 + gone_comments, token),
-            (
-                "work items of Plane",
-                of(Source::Plane),
-                self.count(&plane).await?,
-                "plane.api_key still sees all of the project",
-            ),
         ];
+        let mut sides = Vec::from(sides);
+        let of_plane = items.iter().filter(|(_, found)| found.source() == Source::Plane);
+        let of_plane: Vec<&WorkItemRef> = of_plane.map(|(item, _)| item).collect();
+        let known = self.known(&of_plane).await?;
+        // Each for itself: a large project is no reason to believe all of a small one gone.
+        for project in self.plane_projects() {
+            let gone = known.values().filter(|item| item.project_ref == project).count() as u64;
+            let of = self.count(std::slice::from_ref(&project)).await?;
+            sides.push((
+                "work items of Plane",
+                gone,
+                of,
+                "plane.api_key still sees all of the project",
+            ));
+        }
         let too_many = sides.into_iter().find(|(_, gone, of, _)| is_too_many(*gone, *of));
         Ok(too_many.map(|(what, gone, of, look)| {
             format!(

@@ -110,8 +110,10 @@ impl Walker<'_> {
             LinkStatus::Broken => return self.broken(number, link).await,
             LinkStatus::Pending | LinkStatus::Ok => {}
         }
-        let writes = memory.outstanding(&entry.issue, link);
-        Ok((!writes.is_empty()).then_some(Why::TwinBehind { writes }))
+        Ok(match memory.outstanding(&entry.issue, link) {
+            Ok(writes) => (!writes.is_empty()).then_some(Why::TwinBehind { writes }),
+            Err(why) => Some(Why::Waits { why }),
+        })
     }
 
     /// A twin that somebody deleted in Plane stays deleted, which is no difference.
@@ -137,10 +139,15 @@ impl Walker<'_> {
     }
 
     async fn links(&self, issues: &[u64]) -> Result<HashMap<u64, IssueLink>, Failure> {
-        let Some(project) = &self.project else { return Ok(HashMap::new()) };
-        let links = self.job.sync.store.links_of_issues(issues, project).await;
-        let links = links.map_err(|e| stored(&e))?;
-        Ok(links.into_iter().map(|link| (link.key.github_issue, link)).collect())
+        let Some(memory) = &self.memory else { return Ok(HashMap::new()) };
+        let links = self.job.sync.store.links_of_issues(issues).await;
+        let mut by_issue: HashMap<u64, Vec<IssueLink>> = HashMap::new();
+        for link in links.map_err(|e| stored(&e))? {
+            by_issue.entry(link.key.github_issue).or_default().push(link);
+        }
+        let homes =
+            by_issue.into_iter().filter_map(|(issue, all)| Some((issue, memory.home(all)?)));
+        Ok(homes.collect())
     }
 }
 

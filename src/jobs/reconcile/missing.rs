@@ -153,7 +153,7 @@ impl Walker<'_> {
 
     async fn ask_plane_for(&mut self, known: &WorkItem) -> Result<Asked, Failure> {
         let id = known.external_id.clone();
-        let (plane, project) = self.plane_side()?;
+        let (plane, project) = (self.plane_side()?, known.project_ref.as_str());
         let ask = || async {
             plane.fetch_listed_item(project, &id).await.map_err(|refusal| refusal.failure())
         };

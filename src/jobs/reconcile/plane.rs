@@ -23,23 +23,33 @@ const MOST_ROUNDS: u32 = 5;
 
 impl Walker<'_> {
     pub(super) async fn walk_items(&mut self, progress: Progress<'_>) -> Result<(), Failure> {
-        if self.project.is_none() {
-            return Ok(());
+        let projects = self.plane_projects();
+        // Those before the one that the walk was left in are done.
+        let done = self.way.project.as_ref().and_then(|at| projects.iter().position(|p| p == at));
+        let bound = self.beginning(self.position.items, "plane").await?;
+        for project in &projects[done.unwrap_or_default()..] {
+            self.way.project = Some(project.clone());
+            match self.way.walk {
+                Walk::Full => self.walk_all_items(project, progress).await?,
+                Walk::Changes => self.walk_changed_items(project, bound, progress).await?,
+            }
         }
-        match self.way.walk {
-            Walk::Full => self.walk_all_items(progress).await,
-            Walk::Changes => self.walk_changed_items(progress).await,
-        }
+        self.way.project = None;
+        Ok(())
     }
 
     /// In the order in which they were made. Where their number went down something moved to a
     /// page that was read before, so all of it is read again.
-    async fn walk_all_items(&mut self, progress: Progress<'_>) -> Result<(), Failure> {
+    async fn walk_all_items(
+        &mut self,
+        project: &str,
+        progress: Progress<'_>,
+    ) -> Result<(), Failure> {
         for _ in 0..MOST_ROUNDS {
             let (mut shifted, mut total) = (false, None);
             let mut place = self.way.page.saturating_mul(WHOLE_PAGE);
             loop {
-                let page = self.page(Order::Made, place).await?;
+                let page = self.page(project, Order::Made, place).await?;
                 shifted |= total.is_some_and(|before| page.total < before);
                 total = Some(page.total);
                 self.told(progress, page.items.len());
@@ -59,13 +69,17 @@ impl Walker<'_> {
 
     /// The newest first, until they are older than what was looked at before. What changes while
     /// several pages are read comes to the front, so the front is read again.
-    async fn walk_changed_items(&mut self, progress: Progress<'_>) -> Result<(), Failure> {
-        let bound = self.beginning(self.position.items, "plane").await?;
+    async fn walk_changed_items(
+        &mut self,
+        project: &str,
+        bound: Option<Timestamp>,
+        progress: Progress<'_>,
+    ) -> Result<(), Failure> {
         let mut met: HashSet<(String, Timestamp)> = HashSet::new();
         for _ in 0..MOST_ROUNDS {
             let (mut place, mut fresh) = (0, false);
             loop {
-                let page = self.page(Order::ChangedLast, place).await?;
+                let page = self.page(project, Order::ChangedLast, place).await?;
                 let is_old = |item: &ListedItem| bound.is_some_and(|b| item.updated_at < b);
                 let next = page.next.filter(|_| !page.items.iter().any(is_old));
                 let mut items = page.items;
@@ -84,8 +98,8 @@ impl Walker<'_> {
         Ok(())
     }
 
-    async fn page(&self, order: Order, place: u32) -> Result<Page, Failure> {
-        let (plane, project) = self.plane_side()?;
+    async fn page(&self, project: &str, order: Order, place: u32) -> Result<Page, Failure> {
+        let plane = self.plane_side()?;
         let ask = || async {
             let page = plane.list_items(project, order, place).await;
             page.map_err(|refusal| refusal.failure())
@@ -93,10 +107,9 @@ impl Walker<'_> {
         self.job.patiently(ask).await
     }
 
-    pub(super) fn plane_side(&self) -> Result<(&PlaneClient, &str), Failure> {
+    pub(super) fn plane_side(&self) -> Result<&PlaneClient, Failure> {
         let missing = || Failure::permanent("a bug: no Plane project is configured");
-        let plane = self.job.sync.plane.as_ref().ok_or_else(missing)?;
-        Ok((plane, self.project.as_deref().ok_or_else(missing)?))
+        self.job.sync.plane.as_ref().ok_or_else(missing)
     }
 
     pub(super) async fn check_items(&mut self, listed: Vec<ListedItem>) -> Result<(), Failure> {

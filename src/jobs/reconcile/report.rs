@@ -42,6 +42,9 @@ pub struct Report {
     pub items: Vec<DriftItem>,
     /// Deliveries that were put in.
     pub put: u64,
+    /// Plane's projects of the repository that the key does not show, each with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<String>,
     /// Why nothing was counted as deleted, where too much would have been at once.
     pub held_back: Option<String>,
 }

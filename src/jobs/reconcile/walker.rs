@@ -43,8 +43,7 @@ pub(super) struct Walker<'a> {
     pub(super) repository: &'a Repository,
     pub(super) rest: &'a GitHubRest,
     pub(super) now: RepositoryNow,
-    /// Plane's project and what its items are reckoned with, where both are configured.
-    pub(super) project: Option<String>,
+    /// Plane's projects and what their items are reckoned with, where there are any.
     pub(super) memory: Option<Memory>,
     pub(super) purpose: Purpose,
     pub(super) position: Position,
@@ -97,6 +96,12 @@ async fn the_repository(
     Ok(now)
 }
 
+/// The projects that the key does not show, each with the reason.
+fn hidden(memory: &Memory) -> Vec<String> {
+    let hidden = memory.projects().filter_map(|(id, why)| Some(format!("{id}: {}", why?)));
+    hidden.collect()
+}
+
 impl<'a> Walker<'a> {
     pub(super) async fn begin(
         job: &'a Reconcile,
@@ -107,21 +112,16 @@ impl<'a> Walker<'a> {
         let rest = job.rest()?;
         let store = &job.sync.store;
         let now = the_repository(job, rest, repository).await?;
-        let project = repository.plane_project.map(|id| id.to_string());
-        let project = project.filter(|_| job.sync.plane.is_some());
-        let memory = match &project {
-            Some(id) => job.patiently(|| job.sync.memory_of(&repository.name, id)).await?,
-            None => None,
-        };
+        let memory = job.patiently(|| job.sync.memory_of(repository)).await?;
         let position = store.drift_position(repository.id).await.map_err(|e| stored(&e))?;
         let before = store.drift_items(repository.id, MOST_KNOWN).await.map_err(|e| stored(&e))?;
-        let report = Report { repository: repository.name.to_string(), ..Report::default() };
+        let mut report = Report { repository: repository.name.to_string(), ..Report::default() };
+        report.hidden = memory.iter().flat_map(hidden).collect();
         let mut walker = Self {
             job,
             repository,
             rest,
             now,
-            project,
             memory,
             purpose,
             position,
@@ -168,11 +168,17 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    /// The names that the repository's issues may stand under, and the Plane project.
+    /// The names that the repository's issues may stand under, and the Plane projects.
     pub(super) fn projects(&self) -> Vec<String> {
         let mut names = self.github_projects();
-        names.extend(self.project.clone());
+        names.extend(self.plane_projects());
         names
+    }
+
+    /// Plane's projects that the key shows.
+    pub(super) fn plane_projects(&self) -> Vec<String> {
+        let all = self.memory.iter().flat_map(Memory::projects);
+        all.filter(|(_, hidden)| hidden.is_none()).map(|(id, _)| id.to_owned()).collect()
     }
 
     pub(super) fn github_projects(&self) -> Vec<String> {

@@ -13,7 +13,8 @@ use crate::sync::plane::{Item, ItemComment, Project};
 impl Hand<'_> {
     pub(super) async fn project(&self) -> Result<Arc<Project>, Failure> {
         let project = &self.link.key.plane_project;
-        self.sync.projects.project(self.plane, project).await.map_err(|r| refused(&r))
+        let known = self.sync.projects.project(self.plane, project).await;
+        known.map_err(|refusal| self.place_refused(&refusal))
     }
 
     pub(super) async fn fetch_item(&self, id: &str) -> Result<Option<Item>, Failure> {

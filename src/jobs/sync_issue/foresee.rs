@@ -4,10 +4,11 @@
 //! A mapping counts for what changes from then on; for labels and people that had no counterpart
 //! it counts at once. This says which issues that concerns, before it is put in place.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
 
 use super::IssueSync;
-use super::asking::refused;
 use super::memory::Memory;
 use super::stored;
 use crate::config::{RepositoryName, RepositorySettings};
@@ -30,6 +31,8 @@ pub struct Foreseen {
     pub changing: u64,
     /// The first of these: key, and what.
     pub samples: Vec<(String, Vec<String>)>,
+    /// Those for which another project is newly wanted: their items stay where they are.
+    pub staying: u64,
 }
 
 impl IssueSync {
@@ -41,21 +44,29 @@ impl IssueSync {
     pub async fn foresee(
         &self,
         repository: &RepositoryName,
-        project: &str,
+        own: Option<Uuid>,
         before: &RepositorySettings,
         after: &RepositorySettings,
     ) -> Result<Option<Foreseen>, Failure> {
         let Some(plane) = &self.plane else { return Ok(None) };
-        let project_now = self.projects.project(plane, project).await.map_err(|r| refused(&r))?;
-        let mut memories = Vec::with_capacity(2);
+        let own = own.map(|project| project.to_string());
+        let (mut followed, mut named) = (Vec::with_capacity(2), Vec::from_iter(own.clone()));
         for settings in [before, after] {
-            let followed = self.settings.with(settings).await.map_err(|e| stored(&e))?;
-            memories.push(Memory::new(followed, Arc::clone(&project_now)));
+            let one = self.settings.with(settings).await.map_err(|e| stored(&e))?;
+            named.extend(one.rulebook.projects().iter().map(Uuid::to_string));
+            followed.push(one);
         }
+        let mut seen = BTreeSet::new();
+        named.retain(|project| seen.insert(project.clone()));
+        if named.is_empty() {
+            return Ok(None);
+        }
+        let known = self.known_projects(plane, repository, named).await?;
+        let memory = |followed| Memory::new(followed, own.clone(), known.clone());
+        let memories: Vec<_> = followed.into_iter().map(memory).collect();
         let [before, after] = &memories[..] else { return Ok(None) };
-        let links = self.store.links_of_repository(repository, project, MOST).await;
         let mut foreseen = Foreseen::default();
-        for link in links.map_err(|e| stored(&e))? {
+        for link in self.homes(repository, before).await? {
             foreseen.links += 1;
             let item = self.store.work_item(&link.issue_ref()).await.map_err(|e| stored(&e))?;
             let Some(state) = item.filter(|item| item.deleted_at.is_none()).and_then(|i| i.state)
@@ -63,8 +74,13 @@ impl IssueSync {
                 continue;
             };
             let issue = issue_of(&state, &link);
-            let known = before.outstanding(&issue, &link);
-            let new: Vec<_> = after.outstanding(&issue, &link);
+            let elsewhere = |memory: &Memory| memory.wants_elsewhere(&issue, &link);
+            if elsewhere(after).is_some_and(|project| elsewhere(before) != Some(project)) {
+                foreseen.staying += 1;
+            }
+            let unseen = |why| vec![why];
+            let known = before.outstanding(&issue, &link).unwrap_or_else(unseen);
+            let new: Vec<_> = after.outstanding(&issue, &link).unwrap_or_else(unseen);
             let new: Vec<_> = new.into_iter().filter(|write| !known.contains(write)).collect();
             if new.is_empty() {
                 continue;
@@ -76,6 +92,23 @@ impl IssueSync {
             }
         }
         Ok(Some(foreseen))
+    }
+
+    /// Of each issue the link that counts.
+    async fn homes(
+        &self,
+        repository: &RepositoryName,
+        memory: &Memory,
+    ) -> Result<Vec<IssueLink>, Failure> {
+        let links = self.store.links_of_repository(repository, MOST).await;
+        let links = links.map_err(|e| stored(&e))?;
+        let mut by_issue: BTreeMap<u64, Vec<IssueLink>> = BTreeMap::new();
+        let newest_first: Vec<u64> = links.iter().map(|link| link.key.github_issue).collect();
+        for link in links {
+            by_issue.entry(link.key.github_issue).or_default().push(link);
+        }
+        let homes = newest_first.iter().filter_map(|issue| memory.home(by_issue.remove(issue)?));
+        Ok(homes.collect())
     }
 }
 

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::comments::planned_from_memory;
+use super::placing::GoesOn;
 use super::sides::{GithubNow, Present};
 use super::{HOLD, IssueSync, Report, Target, Told, overtaken, stored};
 use crate::clients::plane::PlaneClient;
 use crate::failure::Failure;
 use crate::ids::{DeliveryId, Lease};
-use crate::rules::{Broken, Rulebook, Verdict};
+use crate::rules::{Broken, Placing, Rulebook, Verdict};
 use crate::sources::Source;
 use crate::store::intents::{IntentEnd, IntentId, NewIntent, Recorded};
 use crate::store::links::{IssueLink, LinkUpdate, Save};
@@ -35,7 +36,7 @@ pub(super) struct Hand<'a> {
     pub(super) link: IssueLink,
     /// How the pull requests about the issue stand, once that was looked at.
     pub(super) pulls: Option<PullsNow>,
-    lease: Lease,
+    pub(super) lease: Lease,
     attempt: u32,
     /// The newest of the deliveries that it works for.
     pub(super) cause: Option<(Source, DeliveryId)>,
@@ -43,6 +44,10 @@ pub(super) struct Hand<'a> {
     pub(super) rulebook: Arc<Rulebook>,
     /// What rules add to the issue that they made.
     ruled: Ruled,
+    /// The project that the repository is kept in step with.
+    pub(super) own_project: Option<String>,
+    /// The project that its rules want for the issue.
+    pub(super) placing: Option<Placing>,
 }
 
 impl<'a> Hand<'a> {
@@ -55,8 +60,22 @@ impl<'a> Hand<'a> {
         attempt: u32,
     ) -> Self {
         let (pulls, cause, report, ruled) = (None, None, Report::default(), Ruled::default());
-        let rulebook = Arc::default();
-        Self { sync, plane, mapping, link, pulls, lease, attempt, cause, report, rulebook, ruled }
+        let (rulebook, own_project, placing) = (Arc::default(), None, None);
+        Self {
+            sync,
+            plane,
+            mapping,
+            link,
+            pulls,
+            lease,
+            attempt,
+            cause,
+            report,
+            rulebook,
+            ruled,
+            own_project,
+            placing,
+        }
     }
 
     pub(super) fn into_report(self) -> Report {
@@ -105,6 +124,7 @@ impl<'a> Hand<'a> {
             Verdict::Carried(carried) => {
                 *issue = carried.issue;
                 self.ruled = carried.ruled;
+                self.placing = carried.placing;
                 self.report.rules = carried.rules;
                 Ok(None)
             }
@@ -113,7 +133,7 @@ impl<'a> Hand<'a> {
 
     /// A rule drops the issue: what failed before is no trouble any more, and where nothing was made
     /// there is nothing to keep in step.
-    async fn leave_out(&mut self) -> Result<(), Failure> {
+    pub(super) async fn leave_out(&mut self) -> Result<(), Failure> {
         if self.link.last_error.take().is_some() {
             self.save(&[], &[]).await?;
         }
@@ -204,6 +224,9 @@ impl<'a> Hand<'a> {
 
     /// Carries GitHub's present state over.
     async fn follow(&mut self, present: &Present, when_gone: WhenGone) -> Result<(), Failure> {
+        if self.find_place(when_gone).await? == GoesOn::No {
+            return Ok(());
+        }
         let Present { issue, .. } = present;
         let comment_links =
             self.sync.store.comment_links(self.link.id).await.map_err(|e| stored(&e))?;

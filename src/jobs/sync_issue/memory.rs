@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::asking::refused;
 use super::hand::{broken, merged, remembered_item, rendered};
+use super::placing::{placed_by, projects_named};
 use super::{IssueSync, stored};
+use crate::clients::plane::{PlaneClient, Refusal};
 use crate::config::RepositoryName;
 use crate::failure::Failure;
 use crate::jobs::settings::Followed;
@@ -13,7 +15,9 @@ use crate::rules::{Admission, Rulebook, Verdict};
 use crate::sources::Verified;
 use crate::sources::github::facts::facts;
 use crate::store::links::IssueLink;
+use crate::store::repositories::Repository;
 use crate::sync::github::Issue;
+use crate::sync::home::{Place, Placed, home, place};
 use crate::sync::mapping::{Mapping, Resolved};
 use crate::sync::plan::{Sides, WhenGone, plan};
 use crate::sync::plane::Project;
@@ -22,26 +26,65 @@ use crate::sync::plane::Project;
 #[derive(Debug, Clone)]
 pub struct Memory {
     mapping: Mapping,
-    project: Arc<Project>,
+    /// The project that the repository is kept in step with.
+    own: Option<String>,
+    projects: KnownProjects,
     rulebook: Arc<Rulebook>,
 }
 
+/// The projects of one repository, in their order: its own, those that its rules name, and those in
+/// which a rule of before put an item. Of one that the key does not show the reason stands here.
+pub type KnownProjects = Vec<(String, Result<Arc<Project>, String>)>;
+
 impl IssueSync {
-    /// Plane's project with its states, labels and members, and whose words mean what; `None` where
-    /// nothing is written to Plane.
+    /// Plane's projects with their states, labels and members, and whose words mean what; `None`
+    /// where nothing is written to Plane.
     ///
     /// # Errors
     /// When Plane can't be asked.
-    pub async fn memory_of(
-        &self,
-        repository: &RepositoryName,
-        project: &str,
-    ) -> Result<Option<Memory>, Failure> {
+    pub async fn memory_of(&self, repository: &Repository) -> Result<Option<Memory>, Failure> {
         let Some(plane) = &self.plane else { return Ok(None) };
-        let project = self.projects.project(plane, project).await.map_err(|r| refused(&r))?;
-        let followed = self.settings.of(repository).await.map_err(|e| stored(&e))?;
-        Ok(Some(Memory::new(followed, project)))
+        let followed = self.settings.of(&repository.name).await.map_err(|e| stored(&e))?;
+        let named = projects_named(repository, &followed.rulebook);
+        if named.is_empty() {
+            return Ok(None);
+        }
+        let known = self.known_projects(plane, &repository.name, named).await?;
+        Ok(Some(Memory::new(followed, own_project(repository), known)))
     }
+
+    /// Projects with their states, labels and members, and those in which rules of before put items
+    /// of the repository.
+    pub(super) async fn known_projects(
+        &self,
+        plane: &PlaneClient,
+        repository: &RepositoryName,
+        mut named: Vec<String>,
+    ) -> Result<KnownProjects, Failure> {
+        for project in self.store.ruled_projects(repository).await.map_err(|e| stored(&e))? {
+            if !named.contains(&project) {
+                named.push(project);
+            }
+        }
+        let is_alone = named.len() == 1;
+        let mut known = Vec::with_capacity(named.len());
+        for id in named {
+            let parts = match self.projects.project(plane, &id).await {
+                Ok(parts) => Ok(parts),
+                // The others are compared all the same.
+                Err(refusal @ (Refusal::NoAccess | Refusal::NotFound)) if !is_alone => {
+                    Err(refusal.failure().to_string())
+                }
+                Err(refusal) => return Err(refused(&refusal)),
+            };
+            known.push((id, parts));
+        }
+        Ok(known)
+    }
+}
+
+fn own_project(repository: &Repository) -> Option<String> {
+    repository.plane_project.map(|project| project.to_string())
 }
 
 /// What a repository's filter and rules would make of a delivery that is put in.
@@ -73,25 +116,62 @@ impl Memory {
             }
         }
         Ok(match self.rulebook.applied(repository, issue) {
+            Ok(Verdict::Carried(carried)) if carried.placing.is_none() && self.own.is_none() => {
+                Way::LeftOut
+            }
             Ok(Verdict::Carried(_)) => Way::Open,
             Ok(Verdict::Dropped { .. }) => Way::LeftOut,
             Err(why) => Way::Broken(broken(&why, repository).to_string()),
         })
     }
 
-    pub(super) fn new(followed: Followed, project: Arc<Project>) -> Self {
+    pub(super) fn new(followed: Followed, own: Option<String>, projects: KnownProjects) -> Self {
         let Followed { mapping, rulebook, .. } = followed;
-        Self { mapping, project, rulebook }
+        Self { mapping, own, projects, rulebook }
+    }
+
+    /// The ids of all projects, and of each why it is not shown.
+    pub fn projects(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let all = self.projects.iter();
+        all.map(|(id, known)| (id.as_str(), known.as_ref().err().map(String::as_str)))
+    }
+
+    /// Of what stands for an issue in several projects the one that counts.
+    pub fn home<L: Placed>(&self, links: impl IntoIterator<Item = L>) -> Option<L> {
+        home(links, self.own.as_deref(), placed_by(&self.rulebook))
+    }
+
+    fn parts(&self, project: &str) -> Result<&Project, String> {
+        let known = self.projects.iter().find(|(id, _)| id == project);
+        let none = || "the repository does not go by this project any more".to_owned();
+        let known = known.ok_or_else(none)?;
+        let why = |why: &String| format!("its work item is in Plane's project {project}: {why}");
+        known.1.as_ref().map(|parts| &**parts).map_err(why)
+    }
+
+    /// Which other project the rules want for an issue than the one in which its item is.
+    pub(super) fn wants_elsewhere(&self, issue: &Issue, link: &IssueLink) -> Option<String> {
+        let Ok(Verdict::Carried(carried)) = self.rulebook.applied(&link.key.repository, issue)
+        else {
+            return None;
+        };
+        let wanted = carried.placing.map(|placing| placing.project.to_string());
+        let wanted = wanted.or_else(|| self.own.clone())?;
+        (place(link.placed(), Some(&wanted)) == Place::Stays).then_some(wanted)
     }
 
     /// What is left to be written, one line each; nothing where both sides are in step.
-    pub fn outstanding(&self, issue: &Issue, link: &IssueLink) -> Vec<String> {
-        let Some(known) = link.link() else { return Vec::new() };
+    ///
+    /// # Errors
+    /// When its project is not shown, with the reason.
+    pub fn outstanding(&self, issue: &Issue, link: &IssueLink) -> Result<Vec<String>, String> {
+        let Some(known) = link.link() else { return Ok(Vec::new()) };
         let carried = match self.rulebook.applied(&link.key.repository, issue) {
             Ok(Verdict::Carried(carried)) => carried,
-            Ok(Verdict::Dropped { .. }) => return Vec::new(),
-            Err(broken) => return vec![broken.to_string()],
+            Ok(Verdict::Dropped { .. }) => return Ok(Vec::new()),
+            Err(broken) => return Ok(vec![broken.to_string()]),
         };
+        let project = self.parts(&link.key.plane_project)?;
         let issue = &carried.issue;
         let (rendered, item) = (rendered(issue), remembered_item(&known, issue));
         let planned = plan(&Sides {
@@ -101,10 +181,10 @@ impl Memory {
             link: Some(&known),
             item: Some(&item),
             pulls: None,
-            mapping: Resolved::new(&self.mapping, &self.project),
+            mapping: Resolved::new(&self.mapping, project),
             merge: &merged,
             when_gone: WhenGone::MarkBroken,
         });
-        planned.writes.iter().map(ToString::to_string).collect()
+        Ok(planned.writes.iter().map(ToString::to_string).collect())
     }
 }

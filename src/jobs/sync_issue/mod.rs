@@ -31,6 +31,7 @@ mod foresee;
 mod hand;
 mod memory;
 mod own_items;
+mod placing;
 mod projects;
 mod pulls;
 mod report;
@@ -60,6 +61,8 @@ use hand::Hand;
 pub(super) use hand::broken;
 pub use memory::{Memory, Way};
 pub use own_items::OwnItem;
+pub(super) use placing::placed_by;
+pub use placing::projects_named;
 pub use projects::Projects;
 pub use report::Report;
 pub use sides::{Target, Told};
@@ -116,7 +119,10 @@ impl IssueSync {
         attempt: u32,
         when_gone: WhenGone,
     ) -> Result<Report, Failure> {
-        let Some(project) = target.repository.plane_project.map(|id| id.to_string()) else {
+        let settings = self.settings.of(&target.repository.name).await.map_err(|e| stored(&e))?;
+        let Followed { mapping, rulebook, .. } = settings;
+        let named = projects_named(&target.repository, &rulebook);
+        let Some(project) = named.into_iter().next() else {
             let why = "its repository is kept in step with no Plane project";
             return Ok(Box::pin(self.only_asked(target, told, why)).await);
         };
@@ -133,12 +139,11 @@ impl IssueSync {
             number: target.number,
             plane_project: project,
         };
-        let (link, lease) = self.held(&key).await?;
+        let own = target.repository.plane_project.map(|id| id.to_string());
+        let (link, lease) = self.held_at_home(&key, own.as_deref(), placed_by(&rulebook)).await?;
         let id = link.id;
-        let Followed { mapping, rulebook, .. } =
-            self.settings.of(&target.repository.name).await.map_err(|e| stored(&e))?;
         let mut hand = Hand::new(self, plane, mapping, link, lease, attempt);
-        hand.rulebook = rulebook;
+        (hand.rulebook, hand.own_project) = (rulebook, own);
         let done = Box::pin(hand.bring_in_step(target, told, when_gone)).await;
         if let Err(failure) = &done {
             hand.note_failure(failure).await;

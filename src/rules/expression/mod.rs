@@ -111,6 +111,24 @@ impl Expression {
         }
     }
 
+    /// Every text that it may come to, where they all stand in it: one text, or a choice between
+    /// such; else `None`.
+    pub fn outcomes(&self) -> Option<Vec<&str>> {
+        fn all<'a>(node: &'a Node, texts: &mut Vec<&'a str>) -> Option<()> {
+            match node {
+                Node::Text(text) => texts.push(text),
+                Node::Choice(parts) => {
+                    all(&parts[1], texts)?;
+                    all(&parts[2], texts)?;
+                }
+                _ => return None,
+            }
+            Some(())
+        }
+        let mut texts = Vec::new();
+        all(&self.node, &mut texts).map(|()| texts)
+    }
+
     /// What it comes to, for one that was read as [`Wanted::Truth`].
     ///
     /// # Errors

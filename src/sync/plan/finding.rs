@@ -84,6 +84,11 @@ pub enum Finding {
         "the linked item {item} is gone from Plane (deleted or archived) and was not made again"
     )]
     ItemGone { item: String },
+    /// Another project is wanted for the item than the one that it was made in.
+    #[error(
+        "{by} wants it in Plane's project {wanted}, and Plane can't move a work item: it stays in {project}; to have it there, delete it in Plane and run jetbridge sync {key}"
+    )]
+    StaysInProject { by: String, wanted: String, project: String, key: String },
     /// The issue was deleted on GitHub.
     #[error("the issue was deleted on GitHub; the item stays in Plane")]
     IssueDeleted,

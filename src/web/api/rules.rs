@@ -108,7 +108,7 @@ pub(in crate::web) struct RuleTried {
 /// A field before the rules and after.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::web) struct FieldTurned {
-    /// `title`, `labels`, `assignees`, `state` or `priority`.
+    /// `title`, `labels`, `assignees`, `state`, `priority` or `plane_project`.
     field: &'static str,
     /// As GitHub says it.
     before: String,

@@ -27,6 +27,7 @@ use names::ProjectNames;
 use saved::View;
 
 use crate::access::Caller;
+use crate::rules::named_projects;
 use crate::web::shared_pages::PageKey;
 
 /// `GET /boards`; made once for all who ask for the same at the same moment.
@@ -49,7 +50,10 @@ async fn make(web: &WebState, caller: Caller, params: Params) -> Result<Bytes, P
     let now = web.clock.now();
     let asked = Asked::read(&params, now)?;
     let choices = web.store.card_choices().await?;
-    let names = ProjectNames::new(&choices, &web.store.repositories().await?);
+    let settings = web.store.repository_settings().await?;
+    let named = settings.into_iter().map(|(name, own)| (name, named_projects(&own.rules)));
+    let named: Vec<_> = named.collect();
+    let names = ProjectNames::new(&choices, &web.store.repositories().await?, &named);
     let views = View::all(web.store.board_views().await?, &params, now);
     let filters: Vec<_> = views.iter().map(|view| view.filter.clone()).collect();
     let (read, counts) = reading::read(&web.store, &asked, &names, &filters).await?;

@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use uuid::Uuid;
+
+use crate::config::RepositoryName;
 use crate::store::cards::read::CardChoices;
 use crate::store::repositories::Repository;
 
@@ -33,23 +36,37 @@ pub(super) struct ProjectNames {
 }
 
 impl ProjectNames {
-    pub(super) fn new(choices: &CardChoices, repositories: &[Repository]) -> Self {
+    /// `named` are the projects that rules of repositories name.
+    pub(super) fn new(
+        choices: &CardChoices,
+        repositories: &[Repository],
+        named: &[(RepositoryName, Vec<Uuid>)],
+    ) -> Self {
         let mut kept: HashMap<String, Vec<String>> = HashMap::new();
         let mut project_of = HashMap::new();
+        for (repository, projects) in named {
+            for project in projects {
+                let kept = kept.entry(project.to_string()).or_default();
+                kept.push(repository.to_string());
+            }
+        }
         for repository in repositories {
             let Some(project) = repository.plane_project else { continue };
             let name = repository.name.to_string();
             project_of.insert(name.to_lowercase(), project.to_string());
-            kept.entry(project.to_string()).or_default().push(name);
+            let kept = kept.entry(project.to_string()).or_default();
+            if !kept.contains(&name) {
+                kept.push(name);
+            }
         }
-        let name = |(home, name): &(String, Option<String>)| {
-            (home.clone(), named(home, name.as_deref(), kept.get(home)))
+        let called = |(home, name): &(String, Option<String>)| {
+            (home.clone(), called_by(home, name.as_deref(), kept.get(home)))
         };
-        Self { by_home: choices.projects.iter().map(name).collect(), project_of }
+        Self { by_home: choices.projects.iter().map(called).collect(), project_of }
     }
 
     pub(super) fn of(&self, home: &str) -> ProjectName {
-        self.by_home.get(home).cloned().unwrap_or_else(|| named(home, None, None))
+        self.by_home.get(home).cloned().unwrap_or_else(|| called_by(home, None, None))
     }
 
     /// Plane's project that a repository is kept in step with.
@@ -67,7 +84,7 @@ impl ProjectNames {
     }
 }
 
-fn named(home: &str, name: Option<&str>, repositories: Option<&Vec<String>>) -> ProjectName {
+fn called_by(home: &str, name: Option<&str>, repositories: Option<&Vec<String>>) -> ProjectName {
     if home.contains('/') {
         return ProjectName { github: Some(home.to_owned()), plane: None };
     }
@@ -90,11 +107,11 @@ mod tests {
     #[test]
     fn a_project_is_called_by_its_key_its_repository_or_the_beginning_of_its_id() {
         let pair = vec!["octo/api".to_owned()];
-        assert_eq!(named("ce59f358-8bb1", Some("SYNC"), Some(&pair)).text(), "octo/api ⇄ SYNC");
-        assert_eq!(named("ce59f358-8bb1", None, None).text(), "ce59f358");
-        assert_eq!(named("octo/api", None, None).text(), "octo/api");
-        assert_eq!(named("", None, None).text(), "(no project)");
+        assert_eq!(called_by("ce59f358-8bb1", Some("SYNC"), Some(&pair)).text(), "octo/api ⇄ SYNC");
+        assert_eq!(called_by("ce59f358-8bb1", None, None).text(), "ce59f358");
+        assert_eq!(called_by("octo/api", None, None).text(), "octo/api");
+        assert_eq!(called_by("", None, None).text(), "(no project)");
         let several = vec!["octo/a".to_owned(), "octo/b".to_owned()];
-        assert_eq!(named("ce59f358-8bb1", Some("X"), Some(&several)).text(), "octo/a +1 ⇄ X");
+        assert_eq!(called_by("ce59f358-8bb1", Some("X"), Some(&several)).text(), "octo/a +1 ⇄ X");
     }
 }

@@ -12,7 +12,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::super::{Caller, Frame, Problem, Section, WebState, render};
-use super::{changeable, known, words};
+use super::projects::Projects as ToChoose;
+use super::{all_projects, changeable, known, words};
 use crate::apply::{Difference, Step, Unnamed, plan};
 use crate::config::{RepositoryConfig, RepositorySettings};
 use crate::jobs::settings::CurrentSettings;
@@ -30,6 +31,8 @@ struct MappingPage {
     frame: Frame,
     name: String,
     address: String,
+    /// Where its issues go.
+    projects: Vec<String>,
     in_file: bool,
     text: String,
     error: Option<String>,
@@ -105,9 +108,11 @@ async fn page(
     preview: Option<Preview>,
 ) -> Result<Response, Problem> {
     let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let own = settings_of(web, repository).await?;
     let page = MappingPage {
         frame: Frame::read(web, Section::Repositories, caller).await?,
         name: repository.name.to_string(),
+        projects: ToChoose::read(web).await.names_of(&all_projects(repository, Some(&own))),
         address: words::address(&repository.name),
         in_file: web.setup.is_configured(&repository.name),
         text,
@@ -117,7 +122,7 @@ async fn page(
     Ok((status, render(&page)?).into_response())
 }
 
-async fn settings_of(
+pub(super) async fn settings_of(
     web: &WebState,
     repository: &Repository,
 ) -> Result<RepositorySettings, Problem> {
@@ -168,7 +173,6 @@ async fn foresee(
     to: &RepositorySettings,
 ) -> Result<Foreseen, String> {
     let nothing = "nothing is written to Plane: it is kept in step with no project, or plane.api_url, plane.api_key or plane.workspace is not set";
-    let Some(project) = repository.plane_project else { return Err(nothing.to_owned()) };
     let (store, clock) = (web.store.clone(), web.clock.clone());
     let sync = IssueSync {
         plane: web.setup.plane.clone(),
@@ -178,7 +182,7 @@ async fn foresee(
         store,
         clock,
     };
-    let foreseen = sync.foresee(&repository.name, &project.to_string(), from, to).await;
+    let foreseen = sync.foresee(&repository.name, repository.plane_project, from, to).await;
     foreseen.map_err(|failure| failure.to_string())?.ok_or_else(|| nothing.to_owned())
 }
 

@@ -15,11 +15,13 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use uuid::Uuid;
 
 use super::query::Params;
 use super::spans;
 use super::{Caller, Frame, Problem, Section, WebState, render};
-use crate::config::RepositoryName;
+use crate::config::{RepositoryName, RepositorySettings};
+use crate::rules::named_projects;
 use crate::sources::github;
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
 use crate::web::api::body::read_body;
@@ -99,11 +101,14 @@ async fn list(
     let health = web.store.repository_health(None).await?;
     let projects = Projects::read(web).await;
     let now = web.clock.now();
+    let settings = web.store.repository_settings().await?;
     let mut cards = Vec::new();
     for repository in web.store.repositories().await? {
         let health = health.get(&repository.id).cloned().unwrap_or_default();
         let backfill = backfill(web, &repository).await?;
-        let card = Card::new(&repository, &health, web, &projects, now);
+        let own = settings.iter().find(|(name, _)| *name == repository.name);
+        let all = all_projects(&repository, own.map(|(_, settings)| settings));
+        let card = Card::new(&repository, &health, web, &projects, &all, now);
         cards.push(Card { backfill, ..card });
     }
     let status = form.status();
@@ -240,7 +245,17 @@ async fn card(
     let mut health = web.store.repository_health(Some(repository.id)).await?;
     let health = health.remove(&repository.id).unwrap_or_default();
     let backfill = backfill(web, repository).await?;
-    Ok(Card { backfill, ..Card::new(repository, &health, web, projects, web.clock.now()) })
+    let settings = mapping::settings_of(web, repository).await?;
+    let all = all_projects(repository, Some(&settings));
+    Ok(Card { backfill, ..Card::new(repository, &health, web, projects, &all, web.clock.now()) })
+}
+
+/// The repository's own project, and those that its rules name.
+fn all_projects(repository: &Repository, settings: Option<&RepositorySettings>) -> Vec<Uuid> {
+    let mut all = Vec::from_iter(repository.plane_project);
+    let named = settings.map(|settings| named_projects(&settings.rules)).unwrap_or_default();
+    all.extend(named.into_iter().filter(|project| repository.plane_project != Some(*project)));
+    all
 }
 
 async fn backfill(web: &WebState, repository: &Repository) -> Result<Option<String>, Problem> {

@@ -64,6 +64,11 @@ impl Projects {
         found.map_or(id, |(_, name)| name.clone())
     }
 
+    /// What projects are called.
+    pub(super) fn names_of(&self, projects: &[Uuid]) -> Vec<String> {
+        projects.iter().map(|project| self.name_of(*project)).collect()
+    }
+
     /// Whether the id is in no list: it is then offered beside the others.
     pub(super) fn lacks(&self, project: &str) -> bool {
         !project.is_empty() && self.all.iter().all(|(id, _)| id != project)

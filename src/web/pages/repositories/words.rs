@@ -1,6 +1,7 @@
 //! A repository and its health in words.
 
 use chrono::TimeDelta;
+use uuid::Uuid;
 
 use super::super::spans::{exact, when};
 use super::{Projects, WebState, spans};
@@ -22,6 +23,7 @@ pub(super) struct Card {
     pub(super) in_file: bool,
     /// Where the row comes from.
     pub(super) origin: &'static str,
+    /// Its projects: its own, and those that its rules name.
     pub(super) project: Option<String>,
     pub(super) direction: &'static str,
     /// Icon, tone and word of how it is doing.
@@ -60,6 +62,7 @@ impl Card {
         health: &RepositoryHealth,
         web: &WebState,
         projects: &Projects,
+        all: &[Uuid],
         now: Timestamp,
     ) -> Self {
         let name = &repository.name;
@@ -76,7 +79,7 @@ impl Card {
             github: format!("https://github.com/{name}"),
             in_file,
             origin: origin(repository.origin, in_file),
-            project: repository.plane_project.map(|project| projects.name_of(project)),
+            project: (!all.is_empty()).then(|| projects.names_of(all).join(", ")),
             direction: match repository.direction {
                 Direction::GithubToPlane => "GitHub leads, Plane follows",
                 Direction::Both => "either side’s changes reach the other",

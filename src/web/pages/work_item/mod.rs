@@ -158,6 +158,8 @@ struct Twin {
     error: Option<String>,
     /// What brings the two in step at once.
     command: String,
+    /// Where it is and where it is wanted, where these differ.
+    elsewhere: Option<[String; 2]>,
 }
 
 impl Twin {
@@ -184,6 +186,10 @@ impl Twin {
             status,
             synced_at: link.synced_at,
             error: link.last_error.clone(),
+            elsewhere: link
+                .wanted_project
+                .clone()
+                .map(|wanted| [link.key.plane_project.clone(), wanted]),
             command: format!("jetbridge sync {}#{}", link.key.repository, link.key.number),
             item,
         })
