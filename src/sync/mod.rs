@@ -8,6 +8,7 @@ pub mod github;
 pub mod mapping;
 pub mod markdown;
 pub mod merge;
+pub mod milestones;
 pub mod plan;
 pub mod plane;
 pub mod pulls;

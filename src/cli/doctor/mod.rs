@@ -29,6 +29,7 @@ use crate::store::flow::Seen;
 use crate::store::repositories::{Origin, Repository};
 use crate::store::{Store, StoreError};
 use crate::sync::mapping::Mapping;
+use crate::sync::milestones::BundleKind;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -191,6 +192,7 @@ struct Watched {
     project: Option<Uuid>,
     direction: Direction,
     mapping: Mapping,
+    milestones: Option<BundleKind>,
 }
 
 /// Those of the configuration file, and those that people added.
@@ -203,12 +205,19 @@ fn watched(config: &Config, stored: Vec<Repository>) -> Vec<Watched> {
             project: configured.plane_project,
             direction: configured.direction,
             mapping: Mapping::from(&configured.settings()),
+            milestones: configured.milestones,
         })
         .collect();
     for row in stored {
         if row.origin == Origin::Manual && !all.iter().any(|known| known.name == row.name) {
             let (project, direction) = (row.plane_project, row.direction);
-            all.push(Watched { name: row.name, project, direction, mapping: Mapping::default() });
+            all.push(Watched {
+                name: row.name,
+                project,
+                direction,
+                mapping: Mapping::default(),
+                milestones: None,
+            });
         }
     }
     all

@@ -20,6 +20,7 @@ use crate::sync::github::Issue;
 use crate::sync::mapping::{Mapping, Resolved};
 use crate::sync::markdown;
 use crate::sync::merge::{Merge, merge};
+use crate::sync::milestones::BundleKind;
 use crate::sync::plan::{
     Base, CommentLink, Expected, Gone, Link, LinkStatus, Plan, Rendered, Ruled, Sides, TextMerge,
     WhenGone, Write, plan, plan_gone, resume, resume_comment,
@@ -41,6 +42,8 @@ pub(super) struct Hand<'a> {
     pub(super) cause: Option<(Source, DeliveryId)>,
     pub(super) report: Report,
     pub(super) rulebook: Arc<Rulebook>,
+    /// What milestones become.
+    pub(super) bundles: Option<BundleKind>,
     /// What rules add to the issue that they made.
     ruled: Ruled,
 }
@@ -55,8 +58,21 @@ impl<'a> Hand<'a> {
         attempt: u32,
     ) -> Self {
         let (pulls, cause, report, ruled) = (None, None, Report::default(), Ruled::default());
-        let rulebook = Arc::default();
-        Self { sync, plane, mapping, link, pulls, lease, attempt, cause, report, rulebook, ruled }
+        let (rulebook, bundles) = (Arc::default(), None);
+        Self {
+            sync,
+            plane,
+            mapping,
+            link,
+            pulls,
+            lease,
+            attempt,
+            cause,
+            report,
+            rulebook,
+            bundles,
+            ruled,
+        }
     }
 
     pub(super) fn into_report(self) -> Report {
@@ -178,6 +194,8 @@ impl<'a> Hand<'a> {
                     self.link.item = Some(item.id.clone());
                     self.link.status = LinkStatus::Ok;
                 })
+            } else if matches!(intent.write, Write::EnterBundle { .. }) {
+                self.resume_entry(&intent.write).await?
             } else if item.is_some() {
                 resume_comment(&intent.write, &comments).map(|link| links.push(link))
             } else {
@@ -219,6 +237,7 @@ impl<'a> Hand<'a> {
                 self.comments(present).await?;
             }
         }
+        self.milestone(present, when_gone).await?;
         self.link.markdown.clone_from(&issue.body);
         self.link.github_updated_at = Some(issue.updated_at);
         self.link.github_arrival = present.arrival;

@@ -13,8 +13,9 @@ use crate::rules::{Admission, Rulebook, Verdict};
 use crate::sources::Verified;
 use crate::sources::github::facts::facts;
 use crate::store::links::IssueLink;
-use crate::sync::github::Issue;
+use crate::sync::github::{Issue, Milestone, Milestoned};
 use crate::sync::mapping::{Mapping, Resolved};
+use crate::sync::milestones::BundleKind;
 use crate::sync::plan::{Sides, WhenGone, plan};
 use crate::sync::plane::Project;
 
@@ -24,6 +25,7 @@ pub struct Memory {
     mapping: Mapping,
     project: Arc<Project>,
     rulebook: Arc<Rulebook>,
+    bundles: Option<BundleKind>,
 }
 
 impl IssueSync {
@@ -80,8 +82,8 @@ impl Memory {
     }
 
     pub(super) fn new(followed: Followed, project: Arc<Project>) -> Self {
-        let Followed { mapping, rulebook, .. } = followed;
-        Self { mapping, project, rulebook }
+        let Followed { mapping, rulebook, settings } = followed;
+        Self { mapping, project, rulebook, bundles: settings.milestones }
     }
 
     /// What is left to be written, one line each; nothing where both sides are in step.
@@ -105,6 +107,15 @@ impl Memory {
             merge: &merged,
             when_gone: WhenGone::MarkBroken,
         });
-        planned.writes.iter().map(ToString::to_string).collect()
+        let moved = self.bundles.filter(|_| known.base.milestone.is_behind(&issue.milestone));
+        let moved = moved.map(|kind| match &issue.milestone {
+            Milestoned::In(Milestone { title, .. }) => {
+                format!("put the work item into the {kind} “{title}”")
+            }
+            Milestoned::Nowhere | Milestoned::Unsaid => {
+                format!("take the work item out of the {kind} of its milestone")
+            }
+        });
+        planned.writes.iter().map(ToString::to_string).chain(moved).collect()
     }
 }

@@ -26,10 +26,12 @@
 //! When nothing changed on GitHub since the last time, Plane is not even asked.
 
 mod asking;
+mod bundles;
 mod comments;
 mod foresee;
 mod hand;
 mod memory;
+mod milestone;
 mod own_items;
 mod projects;
 mod pulls;
@@ -135,10 +137,10 @@ impl IssueSync {
         };
         let (link, lease) = self.held(&key).await?;
         let id = link.id;
-        let Followed { mapping, rulebook, .. } =
+        let Followed { mapping, rulebook, settings } =
             self.settings.of(&target.repository.name).await.map_err(|e| stored(&e))?;
         let mut hand = Hand::new(self, plane, mapping, link, lease, attempt);
-        hand.rulebook = rulebook;
+        (hand.rulebook, hand.bundles) = (rulebook, settings.milestones);
         let done = Box::pin(hand.bring_in_step(target, told, when_gone)).await;
         if let Err(failure) = &done {
             hand.note_failure(failure).await;
