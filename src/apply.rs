@@ -207,7 +207,7 @@ mod tests {
     }
 
     const FILE: &str = "[[repositories]]\nname = 'octo/api'\nlabels = { bug = 'Bug', docs = 'Docs' }\n\
-        rate_limit = 30\nrules = [{ when = 'true', drop = true }]\n[[repositories]]\nname = 'octo/web'\n";
+        milestones = 'module'\nrate_limit = 30\nrules = [{ when = 'true', drop = true }]\n[[repositories]]\nname = 'octo/web'\n";
 
     #[test]
     fn what_is_applied_already_is_no_step() {
@@ -237,6 +237,7 @@ mod tests {
                 ("direction", Some("github-to-plane"), Some("both")),
                 ("labels.bug", Some("Bug"), Some("Defect")),
                 ("labels.docs", Some("Docs"), None),
+                ("milestones", Some("module"), None),
                 ("rate_limit", Some("30"), None),
                 ("rules", Some(rules), None),
             ]

@@ -10,6 +10,7 @@ use jetbridge::config::{
     REPOSITORY_KEYS, RetentionConfig, Secrets, Settings, TokenOrigin, UnknownRepositories,
     UnsignedWebhooks, load, load_or_make_admin_token,
 };
+use jetbridge::sync::milestones::BundleKind;
 
 const NO_VARIABLES: [(&str, &str); 0] = [];
 
@@ -222,6 +223,13 @@ fn a_bad_value_is_refused_with_its_key_and_line() {
 }
 
 #[test]
+fn what_milestones_can_not_become_is_refused_with_its_line() {
+    let shown = error("[[repositories]]\nname = 'a/b'\nmilestones = 'epic'");
+    let expected = "jetbridge.toml:3: repositories.milestones: milestones become no “epic”: use module or cycle";
+    assert!(shown.starts_with(expected), "{shown}");
+}
+
+#[test]
 fn a_wrong_filter_or_rule_is_refused_with_its_repository_line_and_place() {
     let two = "[[repositories]]\nname = 'a/b'\n[[repositories]]\nname = 'a/c'\n";
     for (text, expected) in [
@@ -296,7 +304,7 @@ fn keys_that_do_not_go_together_are_refused_by_name() {
 #[test]
 fn repositories_are_parsed_into_types() {
     let text = "[[repositories]]\nname = 'octo/repo'\ndirection = 'both'\nrate_limit = 30\n\
-                plane_project = 'ce59f358-8bb1-44d5-9060-9d2391371abf'\nstates = { open = 'Todo' }\n\
+                milestones = 'cycle'\nplane_project = 'ce59f358-8bb1-44d5-9060-9d2391371abf'\nstates = { open = 'Todo' }\n\
                 [github.mcp]\ncommand = 'github-mcp-server stdio'";
     let settings = read(text, NO_VARIABLES).unwrap();
     let config = settings.without_secrets();
@@ -305,6 +313,7 @@ fn repositories_are_parsed_into_types() {
     assert_eq!(repository.direction, Direction::Both);
     assert_eq!(repository.states["open"], "Todo");
     assert_eq!(repository.rate_limit.unwrap().per_minute.get(), 30);
+    assert_eq!(repository.milestones, Some(BundleKind::Cycle));
     let command = ["github-mcp-server", "stdio"].map(str::to_owned).to_vec();
     assert_eq!(config.github.mcp, Some(McpServer::Command(command)));
 }

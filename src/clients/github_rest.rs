@@ -5,6 +5,7 @@
 //! Lists are read to their end by `Link`.
 
 pub mod listing;
+mod milestones;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

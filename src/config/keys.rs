@@ -166,7 +166,7 @@ keys! {
 }
 
 /// The keys of one `[[repositories]]`.
-pub const REPOSITORY_KEYS: [&str; 9] = [
+pub const REPOSITORY_KEYS: [&str; 10] = [
     "name",
     "plane_project",
     "direction",
@@ -175,5 +175,6 @@ pub const REPOSITORY_KEYS: [&str; 9] = [
     "states",
     "labels",
     "users",
+    "milestones",
     "rate_limit",
 ];

@@ -13,6 +13,7 @@ use crate::queue::turns::RateLimit;
 use crate::rules::RuleConfig;
 use crate::rules::written::{filter, rules};
 use crate::sync::mapping::meant_priority;
+use crate::sync::milestones::BundleKind;
 use crate::sync::plane::UnknownPriority;
 
 /// `owner/name` at GitHub, which takes no notice of case.
@@ -134,6 +135,9 @@ pub struct RepositoryConfig {
     /// GitHub logins to Plane's display names or addresses.
     #[serde(default)]
     pub users: BTreeMap<String, String>,
+    /// What milestones become in Plane; without it they stay on GitHub.
+    #[serde(default, deserialize_with = "bundle_kind")]
+    pub milestones: Option<BundleKind>,
     /// How fast its issues may be brought in step.
     #[serde(default)]
     pub rate_limit: Option<RateLimit>,
@@ -159,6 +163,9 @@ pub struct RepositorySettings {
     /// GitHub logins to Plane's display names or addresses.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub users: BTreeMap<String, String>,
+    /// What milestones become in Plane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub milestones: Option<BundleKind>,
     /// How fast its issues may be brought in step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
@@ -173,6 +180,7 @@ impl RepositoryConfig {
             states: self.states.clone(),
             labels: self.labels.clone(),
             users: self.users.clone(),
+            milestones: self.milestones,
             rate_limit: self.rate_limit,
         }
     }
@@ -197,6 +205,10 @@ fn labels<'de, D: Deserializer<'de>>(
 ) -> Result<BTreeMap<String, String>, D::Error> {
     let values = BTreeMap::<String, LabelValue>::deserialize(deserializer)?;
     Ok(values.into_iter().map(|(name, value)| (name, value.0)).collect())
+}
+
+fn bundle_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BundleKind>, D::Error> {
+    String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
 }
 
 fn project_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {

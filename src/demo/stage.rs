@@ -342,6 +342,7 @@ fn repository((place, project): (&cast::Place, &Option<Uuid>)) -> Option<Reposit
         states: BTreeMap::new(),
         labels: BTreeMap::new(),
         users: users.collect(),
+        milestones: None,
         rate_limit: None,
     })
 }

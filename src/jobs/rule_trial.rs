@@ -121,7 +121,11 @@ impl RuleTrial<'_> {
             Some(Ok((facts, issue))) => (facts, issue),
             Some(Err(_)) | None => (Facts::default(), None),
         };
-        let trial = tried(self.rulebook, &facts, issue.as_ref());
+        // Filter and rules speak of issues.
+        let none = Rulebook::default();
+        let speaks = delivery.event_type != "milestone";
+        let rulebook = if speaks { self.rulebook } else { &none };
+        let trial = tried(rulebook, &facts, issue.as_ref());
         TriedDelivery { delivery, number: facts.issue.number, title: facts.issue.title, trial }
     }
 

@@ -326,6 +326,9 @@ impl Store {
     pub async fn release_all_holds(&self) -> StoreResult<u64> {
         const RELEASE: &str =
             "UPDATE issue_links SET lease = NULL, lease_until = NULL WHERE lease IS NOT NULL";
+        const MILESTONES: &str =
+            "UPDATE milestone_bundles SET lease = NULL, lease_until = NULL WHERE lease IS NOT NULL";
+        on_writer!(self, pool => sqlx::query(MILESTONES).execute(pool).await?.rows_affected());
         Ok(on_writer!(self, pool => sqlx::query(RELEASE).execute(pool).await?.rows_affected()))
     }
 

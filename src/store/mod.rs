@@ -16,6 +16,7 @@ pub mod backfills;
 pub mod backup;
 pub mod board_limits;
 pub mod board_views;
+pub mod bundles;
 pub mod canary;
 pub mod cards;
 pub mod changes;

@@ -37,6 +37,41 @@ pub struct Issue {
     pub updated_at: Timestamp,
     /// When it was closed.
     pub closed_at: Option<Timestamp>,
+    /// The milestone that it is in.
+    #[serde(default)]
+    pub milestone: Milestoned,
+}
+
+/// Which milestone an issue is in, as far as that was told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Milestoned {
+    /// Whoever told of the issue did not say.
+    #[default]
+    Unsaid,
+    /// In none.
+    Nowhere,
+    /// In this one.
+    In(Milestone),
+}
+
+/// A milestone of a repository.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Milestone {
+    /// GitHub's time of this state, in whole seconds.
+    pub updated_at: Timestamp,
+    /// GitHub's numeric id.
+    pub id: u64,
+    /// The number in its repository.
+    pub number: u64,
+    /// The title, as written.
+    pub title: String,
+    /// The text, where there is one.
+    pub description: Option<String>,
+    /// The day on which it is due.
+    pub due_on: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
 }
 
 /// Open, or closed and why.

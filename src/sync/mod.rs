@@ -9,6 +9,7 @@ pub mod home;
 pub mod mapping;
 pub mod markdown;
 pub mod merge;
+pub mod milestones;
 pub mod plan;
 pub mod plane;
 pub mod pulls;

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use jetbridge::sim::github::{Access, SimToken};
+use jetbridge::sync::milestones::BundleKind;
 
 use crate::places::{Sides, TOKEN, recorded_server};
 use crate::{Ended, Place, WITH_SECRET, serve};
@@ -209,6 +210,24 @@ async fn doctor_looks_at_every_project_that_rules_name() {
     ] {
         assert!(ended.out.contains(&line), "{line} is missing in {}", ended.out);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_says_that_milestones_have_no_place_in_the_project() {
+    let sides = Sides::start().await;
+    let place = sides.place("milestones = 'module'\n");
+    let ended = place.run(&["doctor"]);
+    assert_eq!(ended.status, 1, "{ended:?}");
+    for line in [
+        "octo/hello: milestones are to become modules, but Modules are switched off in project",
+        "fix: switch Modules on in Plane's project settings, Features",
+    ] {
+        assert!(ended.out.contains(line), "{line} is missing in {}", ended.out);
+    }
+    let project = sides.plane.project("SYNC").unwrap().id;
+    sides.plane.switch_on(project, BundleKind::Module);
+    let ended = place.run(&["doctor"]);
+    assert!(!ended.out.contains("Modules"), "{}", ended.out);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,8 @@
 //! `sync OWNER/NAME#NUMBER`.
 
-use jetbridge::sim::github::NewIssue;
+use jetbridge::sim::github::{NewIssue, NewMilestone};
 use jetbridge::sim::plane::{On, RequestFault};
+use jetbridge::sync::milestones::BundleKind;
 
 use crate::Place;
 use crate::places::{REPOSITORY, Sides, TOKEN};
@@ -30,6 +31,26 @@ async fn an_issue_is_brought_in_step_and_then_there_is_nothing_to_write() {
     let said = place.run(&["sync", ISSUE]).done();
     assert!(said.starts_with("Plane already says so: nothing to write"), "{said}");
     assert_eq!(sides.plane.writes().len(), writes);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_module_that_was_deleted_in_plane_is_made_again_on_demand() {
+    let sides = with_an_issue().await;
+    let project = sides.plane.project("SYNC").unwrap().id;
+    sides.plane.switch_on(project, BundleKind::Module);
+    let ada = sides.github.acting_as("ada");
+    let milestone = ada.add_milestone(REPOSITORY, &NewMilestone::titled("v1")).unwrap();
+    ada.set_milestone(REPOSITORY, 1, Some(milestone)).unwrap();
+    let place = sides.place("milestones = 'module'\n");
+    let said = place.run(&["sync", ISSUE]).done();
+    assert!(said.contains("make the module “v1”; put the work item into the module"), "{said}");
+    let first = sides.plane.bundles()[0].id;
+    sides.plane.person("ada").unwrap().delete_bundle(first).unwrap();
+    let said = place.run(&["sync", ISSUE]).done();
+    assert!(said.contains("make the module “v1”; put the work item into the module"), "{said}");
+    assert_eq!(sides.plane.bundles_of(sides.plane.items()[0].id), ["v1"]);
+    let said = place.run(&["sync", ISSUE]).done();
+    assert!(said.starts_with("Plane already says so"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

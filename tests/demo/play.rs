@@ -179,7 +179,7 @@ async fn assert_no_delivery_is_lost(demo: &Demo) {
     assert_eq!(done.len(), stored.len(), "every delivery is worked off");
     for (at, place) in PLACES.iter().enumerate() {
         for sent in demo.github.deliveries(place.repository, demo.hook(at).unwrap()).unwrap() {
-            let handled = ["issues", "issue_comment", "pull_request", "pull_request_review"];
+            let handled = jetbridge::sources::github::EVENTS;
             if handled.contains(&sent.event.as_str()) {
                 assert!(done.contains(sent.guid.as_str()), "{} is lost: {}", sent.event, sent.guid);
             }

@@ -117,7 +117,7 @@ fn a_wrong_type_anywhere_is_an_item_or_a_permanent_failure() {
         for value in &wrong {
             let mut body = whole();
             *body.pointer_mut(place).unwrap() = value.clone();
-            for event in ["issues", "issue_comment", "pull_request", "pull_request_review"] {
+            for event in jetbridge::sources::github::EVENTS {
                 if let Err(failure) = read(event, &body.to_string()) {
                     let Failure::Permanent { reason } = failure else { panic!("{failure:?}") };
                     assert!(reason.len() < 200, "{reason}");

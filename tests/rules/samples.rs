@@ -37,5 +37,6 @@ pub fn issue() -> Issue {
         created_at: at,
         updated_at: at,
         closed_at: None,
+        milestone: jetbridge::sync::github::Milestoned::Unsaid,
     }
 }

@@ -81,6 +81,7 @@ impl GithubSettings {
             states: std::collections::BTreeMap::default(),
             labels: std::collections::BTreeMap::default(),
             users: std::collections::BTreeMap::default(),
+            milestones: None,
             rate_limit: None,
         };
         self.repositories.iter().map(configured).collect()

@@ -13,6 +13,7 @@ mod convergence;
 mod echo;
 mod kills;
 mod many;
+mod milestones;
 mod order;
 mod outages;
 mod people;

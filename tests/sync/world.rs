@@ -321,6 +321,7 @@ fn repository(project: Uuid) -> RepositoryConfig {
         states: BTreeMap::new(),
         labels: BTreeMap::new(),
         users: BTreeMap::new(),
+        milestones: None,
         rate_limit: None,
     }
 }

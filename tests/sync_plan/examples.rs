@@ -1,9 +1,9 @@
 //! The examples of docs/mapping.md, each run as it is written.
 
-use std::collections::BTreeMap;
-
-use jetbridge::sync::github::{IssueLabel, IssueState};
+use jetbridge::config::RepositoryConfig;
+use jetbridge::sync::github::{IssueLabel, IssueState, Milestone};
 use jetbridge::sync::mapping::{LabelTarget, Mapping, Resolved};
+use jetbridge::sync::milestones::{BundleFields, BundleKind};
 use jetbridge::sync::plane::{Member, Project, ProjectLabel, ProjectState};
 use jetbridge::sync::pulls::{IssueSays, Place, PullBase, PullsNow, advance};
 use jetbridge::work_items::{PullStanding, StateGroup};
@@ -78,6 +78,31 @@ fn outcome(what: &str, said: &str, mapping: Resolved<'_>) -> String {
     }
 }
 
+/// What `v1, due 2026-12-24` becomes, made on 1 December.
+fn milestone(said: &str, bundles: Option<BundleKind>) -> String {
+    let Some(kind) = bundles else { return "nothing".to_owned() };
+    let (title, due) = said.split_once(", due ").map_or((said, None), |(t, due)| (t, Some(due)));
+    let day = |day: &str| format!("{day}T08:00:00Z").parse().unwrap();
+    let fields = BundleFields::of(
+        kind,
+        &Milestone {
+            updated_at: day("2026-12-01"),
+            id: 7,
+            number: 1,
+            title: title.to_owned(),
+            description: None,
+            due_on: due.map(day),
+            created_at: Some(day("2026-12-01")),
+        },
+    );
+    let days = match (fields.days.first, fields.days.last) {
+        (Some(first), Some(last)) => format!(" from {first} to {last}"),
+        (None, Some(last)) => format!(" until {last}"),
+        (_, None) => String::new(),
+    };
+    format!("{kind} {}{days}", fields.name)
+}
+
 /// Where an item that was in Todo is after each of these.
 fn walk(standings: &str, mapping: Resolved<'_>) -> Vec<String> {
     let (mut state, mut base) = ("Todo".to_owned(), PullBase::default());
@@ -98,12 +123,13 @@ fn walk(standings: &str, mapping: Resolved<'_>) -> Vec<String> {
 #[test]
 fn every_example_of_the_mapping_ends_as_it_says() {
     let project = project();
-    let (mut mapping, mut lines) = (Mapping::default(), 0);
+    let (mut mapping, mut bundles, mut lines) = (Mapping::default(), None, 0);
     for block in TEXT.split("```").skip(1).step_by(2) {
         if let Some(written) = block.strip_prefix("toml\n") {
-            let all: BTreeMap<String, BTreeMap<String, String>> = toml::from_str(written).unwrap();
-            let of = |key: &str| all.get(key).cloned().unwrap_or_default();
-            mapping = Mapping { states: of("states"), labels: of("labels"), users: of("users") };
+            let named = format!("name = 'octo/api'\n{written}");
+            let settings = toml::from_str::<RepositoryConfig>(&named).unwrap().settings();
+            mapping = Mapping::from(&settings);
+            bundles = settings.milestones;
             let problems = Resolved::new(&mapping, &project).problems();
             assert!(problems.is_empty(), "{written}: {problems:?}");
             continue;
@@ -111,7 +137,10 @@ fn every_example_of_the_mapping_ends_as_it_says() {
         for line in block.strip_prefix("text\n").unwrap().lines() {
             let (what, rest) = line.split_once(' ').unwrap();
             let (said, expected) = rest.split_once(" -> ").unwrap();
-            let found = outcome(what, said, Resolved::new(&mapping, &project));
+            let found = match what {
+                "milestone" => milestone(said, bundles),
+                _ => outcome(what, said, Resolved::new(&mapping, &project)),
+            };
             assert_eq!(found, expected, "{line}");
             lines += 1;
         }

@@ -45,6 +45,7 @@ pub fn issue() -> Issue {
         created_at: at,
         updated_at: at,
         closed_at: None,
+        milestone: jetbridge::sync::github::Milestoned::Unsaid,
     }
 }
 

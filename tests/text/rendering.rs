@@ -39,6 +39,7 @@ fn issue(title: &str, body: &str) -> Issue {
         created_at: time,
         updated_at: time,
         closed_at: None,
+        milestone: jetbridge::sync::github::Milestoned::Unsaid,
     }
 }
 

@@ -119,7 +119,7 @@ async fn over_rest(at: &Installation<'_>, rest: &GitHubRest) -> Vec<Finding> {
                 Some(last) if now - last < ARRIVALS_HOLD => Arrivals::Recent,
                 _ => Arrivals::None,
             };
-            findings.extend(hooks::examine(at.config, rest, &repository.name, arrivals).await);
+            findings.extend(hooks::examine(at.config, rest, repository, arrivals).await);
         }
     }
     findings

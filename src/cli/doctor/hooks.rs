@@ -1,24 +1,30 @@
 //! A repository's webhook at GitHub: whether it is there, switched on, sends what is needed in the
 //! right form, and what was answered to it last.
 
-use super::Finding;
+use super::{Finding, Watched};
 use crate::clients::github_permissions::{
     CertificateCheck, HookSecret, HookSettings, HookState, HooksSeen, Sent,
 };
 use crate::clients::github_rest::GitHubRest;
 use crate::config::{Config, RepositoryName, UnsignedWebhooks};
 use crate::sources::github::ENDPOINT;
+use crate::sync::milestones::BundleKind;
 
 const CHECK: &str = "github webhook";
 /// What a webhook has to send, in the words of its settings' page.
-const EVENTS: [(&str, &str); 4] = [
-    ("issues", "Issues"),
-    ("issue_comment", "Issue comments"),
-    ("pull_request", "Pull requests"),
-    (REVIEWS, "Pull request reviews"),
+const EVENTS: [(&str, &str); 3] =
+    [("issues", "Issues"), ("issue_comment", "Issue comments"), ("pull_request", "Pull requests")];
+/// Everything else works without these; what does not.
+const BESIDE: [(&str, &str, &str); 2] = [
+    ("pull_request_review", "Pull request reviews", "nothing shows who approved what"),
+    (
+        MILESTONES,
+        "Milestones",
+        "another name or due day of a milestone comes only with a change of one of its issues",
+    ),
 ];
-/// Everything else works without it.
-const REVIEWS: &str = "pull_request_review";
+/// Needed only where milestones become something in Plane.
+const MILESTONES: &str = "milestone";
 
 /// Whether anything came from a repository of late, whoever sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,10 +36,11 @@ pub(super) enum Arrivals {
 pub(super) async fn examine(
     config: &Config,
     rest: &GitHubRest,
-    repository: &RepositoryName,
+    watched: &Watched,
     arrivals: Arrivals,
 ) -> Vec<Finding> {
-    let place = Place { config, repository };
+    let repository = &watched.name;
+    let place = Place { config, repository, milestones: watched.milestones };
     let hooks = match rest.fetch_hook_settings(repository).await {
         Ok(HooksSeen::All(hooks)) => hooks,
         Ok(HooksSeen::NotShown { needs }) => return vec![place.not_shown(needs.as_deref())],
@@ -63,6 +70,7 @@ pub(super) async fn examine(
 struct Place<'a> {
     config: &'a Config,
     repository: &'a RepositoryName,
+    milestones: Option<BundleKind>,
 }
 
 impl Place<'_> {
@@ -109,9 +117,15 @@ impl Place<'_> {
             format!(
                 "at {}/new set Payload URL {endpoint}, Content type application/json, Secret as in github.webhook_secret, and the events {}",
                 self.page(),
-                EVENTS.map(|(_, name)| name).join(", ")
+                EVENTS.map(|(_, name)| name).into_iter().chain(self.beside().map(|b| b.1)).collect::<Vec<_>>().join(", ")
             ),
         )
+    }
+
+    /// What else the webhook has to send for this repository.
+    fn beside(&self) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+        let milestones = self.milestones.is_some();
+        BESIDE.into_iter().filter(move |(event, ..)| milestones || *event != MILESTONES)
     }
 
     fn settings(&self, hook: &HookSettings) -> Vec<Finding> {
@@ -123,14 +137,11 @@ impl Place<'_> {
             );
         }
         let sends = |event: &str| hook.events.iter().any(|e| e == "*" || e == event);
-        let (reviews, rest): (Vec<_>, Vec<_>) = EVENTS
-            .into_iter()
-            .filter(|(event, _)| !sends(event))
-            .partition(|(event, _)| *event == REVIEWS);
-        let missing: Vec<_> = rest.into_iter().map(|(_, name)| name).collect();
-        for (_, name) in reviews {
+        let unsent = EVENTS.into_iter().filter(|(event, _)| !sends(event));
+        let missing: Vec<_> = unsent.map(|(_, name)| name).collect();
+        for (_, name, lack) in self.beside().filter(|(event, ..)| !sends(event)) {
             findings.push(self.warning(
-                &format!("its webhook does not send {name}, so nothing shows who approved what"),
+                &format!("its webhook does not send {name}, so {lack}"),
                 format!("at {page} tick {name} under individual events"),
             ));
         }

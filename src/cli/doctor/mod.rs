@@ -30,6 +30,7 @@ use crate::store::flow::Seen;
 use crate::store::repositories::{Origin, Repository};
 use crate::store::{Store, StoreError, StoreResult};
 use crate::sync::mapping::Mapping;
+use crate::sync::milestones::BundleKind;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -193,6 +194,7 @@ struct Watched {
     projects: Vec<Uuid>,
     direction: Direction,
     mapping: Mapping,
+    milestones: Option<BundleKind>,
 }
 
 impl Watched {
@@ -208,7 +210,8 @@ impl Watched {
                 projects.push(named);
             }
         }
-        Self { name, projects, direction, mapping: Mapping::from(settings) }
+        let (mapping, milestones) = (Mapping::from(settings), settings.milestones);
+        Self { name, projects, direction, mapping, milestones }
     }
 }
 

@@ -185,6 +185,24 @@ async fn one(
         Ok(parts) => parts,
         Err(refusal) => return refused(refusal.failure()),
     };
+    if let Some(kind) = repository.milestones {
+        match client.fetch_bundle_switches(project).await {
+            Ok(switches) if switches.has(kind) => {}
+            Ok(_) => {
+                let feature = kind.feature();
+                return vec![Finding::problem(
+                    PROJECT,
+                    format!(
+                        "{name}: milestones are to become {kind}s, but {feature} are switched off in project {project}"
+                    ),
+                    format!(
+                        "switch {feature} on in Plane's project settings, Features, or leave milestones out"
+                    ),
+                )];
+            }
+            Err(refusal) => return refused(refusal.failure()),
+        }
+    }
     let problems = Resolved::new(&repository.mapping, &parts).problems();
     if problems.is_empty() {
         let (states, members) = (parts.states.len(), parts.members.len());

@@ -1,11 +1,11 @@
 //! An issue, a comment and an account as GitHub's REST API writes them, and as those MCP servers
 //! pass them on that alter nothing. Lenient: what is missing is none.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::clock::{Timestamp, to_micros};
 use crate::config::RepositoryName;
-use crate::sync::github::{Account, Comment, Issue, IssueLabel, IssueState};
+use crate::sync::github::{Account, Comment, Issue, IssueLabel, IssueState, Milestone, Milestoned};
 
 /// An account.
 #[derive(Debug, Deserialize)]
@@ -47,6 +47,41 @@ pub(in crate::clients) struct IssuePayload {
     created_at: Timestamp,
     updated_at: Timestamp,
     closed_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "said")]
+    milestone: Option<Option<MilestonePayload>>,
+}
+
+/// Tells null from absent.
+fn said<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<MilestonePayload>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// A milestone.
+#[derive(Debug, Deserialize)]
+pub(in crate::clients) struct MilestonePayload {
+    id: u64,
+    number: u64,
+    title: String,
+    description: Option<String>,
+    due_on: Option<Timestamp>,
+    created_at: Option<Timestamp>,
+    updated_at: Timestamp,
+}
+
+impl From<MilestonePayload> for Milestone {
+    fn from(milestone: MilestonePayload) -> Self {
+        Self {
+            updated_at: to_micros(milestone.updated_at),
+            id: milestone.id,
+            number: milestone.number,
+            title: milestone.title,
+            description: milestone.description,
+            due_on: milestone.due_on.map(to_micros),
+            created_at: milestone.created_at.map(to_micros),
+        }
+    }
 }
 
 impl IssuePayload {
@@ -82,6 +117,11 @@ impl IssuePayload {
             created_at: to_micros(self.created_at),
             updated_at: to_micros(self.updated_at),
             closed_at: self.closed_at.map(to_micros),
+            milestone: match self.milestone {
+                None => Milestoned::Unsaid,
+                Some(None) => Milestoned::Nowhere,
+                Some(Some(milestone)) => Milestoned::In(milestone.into()),
+            },
         }
     }
 }

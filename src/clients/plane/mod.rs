@@ -5,6 +5,7 @@
 //! exist; 429 carries its wait in `Retry-After` alone; nothing is answered without the trailing
 //! slash. When an answer says that the quota is used up, the next question is not asked.
 
+mod bundles;
 mod canary;
 mod exchange;
 pub mod listing;
@@ -22,6 +23,7 @@ use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+pub use self::bundles::{BundleSwitches, FoundBundle};
 use self::exchange::Inner;
 pub use self::read::ProjectRole;
 pub use self::refusal::Refusal;

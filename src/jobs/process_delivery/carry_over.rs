@@ -11,8 +11,12 @@ use std::task::Poll;
 use tracing::{error, warn};
 
 use super::filter::{Judged, judged, left_out};
-use super::{Known, Processor, Reading, Worked, ended, ends, entry, guarded, unstored, with_json};
+use super::{
+    Known, Processor, Reading, Worked, carry_milestone, ended, ends, entry, guarded, unstored,
+    with_json,
+};
 use crate::clock::Timestamp;
+use crate::config::RepositoryName;
 use crate::failure::Failure;
 use crate::ids::{CommentRef, JobId, Lane, Lease, WorkItemRef};
 use crate::jobs::sync_issue::{Report, Target, Told, of_database};
@@ -23,7 +27,8 @@ use crate::sources::github::normalize::{sync_comment, sync_issue};
 use crate::sources::github::payload::{CommentAction, Event, IssueAction, parse};
 use crate::store::finish::Changed;
 use crate::store::jobs::{ClaimedJob, End, Finish, Finished};
-use crate::store::{StoreError, StoreResult};
+use crate::store::repositories::Repository;
+use crate::store::{Store, StoreError, StoreResult};
 use crate::sync::github::{Comment, Issue};
 use crate::sync::plan::{Gone, WhenGone};
 use crate::timeline::{EntryOutcome, TimelineEntry};
@@ -37,6 +42,8 @@ pub(super) struct Followed {
     issues: BTreeSet<String>,
     /// Those of pull requests: where there is a project, and states to which they move its items.
     pulls: BTreeSet<String>,
+    /// Those of milestones: where there is a project, and they become something in it.
+    milestones: BTreeSet<String>,
 }
 
 /// How often a job may be begun without an end. More than a failure gets: a sync makes many writes,
@@ -52,6 +59,13 @@ pub(super) fn hand_on(
 ) {
     let End::Done { result } = &finished.end else { return };
     let Some(name) = job.repository.as_ref().map(|name| name.to_lowercase()) else { return };
+    if job.event_type == carry_milestone::EVENT {
+        match carry_milestone::lane(job).filter(|_| followed.milestones.contains(&name)) {
+            Some(lane) => finished.end = End::Handed { result: result.clone(), lane },
+            None => stays_on_github(finished),
+        }
+        return;
+    }
     let item = finished.entry.item.as_ref().and_then(|item| known.items.get(item));
     let Some((item, state)) = item.and_then(|item| Some((item, item.state.as_ref()?))) else {
         return;
@@ -66,6 +80,13 @@ pub(super) fn hand_on(
         Kind::Issue | Kind::PullRequest => return,
     };
     finished.end = End::Handed { result: result.clone(), lane };
+}
+
+/// Nothing is done with a milestone of a repository that keeps them to itself.
+fn stays_on_github(finished: &mut Finished) {
+    let reason = format!("{}; milestones of its repository stay on GitHub", finished.entry.reason);
+    finished.entry.reason.clone_from(&reason);
+    finished.end = End::Done { result: reason };
 }
 
 fn tells_of_pull(reading: &Reading) -> bool {
@@ -84,6 +105,8 @@ impl Processor {
         let of_pulls = readings.iter().filter(|reading| tells_of_pull(reading));
         let of_pulls = of_pulls.filter_map(|reading| reading.job.repository.as_deref());
         let of_pulls: BTreeSet<String> = of_pulls.map(str::to_lowercase).collect();
+        let tells_of_milestone = |r: &Reading| r.job.event_type == carry_milestone::EVENT;
+        let any_milestone = readings.iter().any(tells_of_milestone);
         let mut followed = Followed::default();
         let rulebooks = self.sync.settings.rulebooks().await?;
         let placing = rulebooks.into_iter().filter(|(_, rulebook)| rulebook.places());
@@ -91,10 +114,13 @@ impl Processor {
         for repository in self.store.repositories().await? {
             let name = repository.name.as_str().to_lowercase();
             let has_project = repository.plane_project.is_some() || placing.contains(&name);
-            if writes && has_project && of_pulls.contains(&name) {
-                let settings = self.sync.settings.of(&repository.name).await?;
-                if settings.mapping.follows_pulls() {
+            if writes && has_project && (any_milestone || of_pulls.contains(&name)) {
+                let followed_as = self.sync.settings.of(&repository.name).await?;
+                if followed_as.mapping.follows_pulls() && of_pulls.contains(&name) {
                     followed.pulls.insert(name.clone());
+                }
+                if followed_as.settings.milestones.is_some() {
+                    followed.milestones.insert(name.clone());
                 }
             }
             if asks || has_project {
@@ -107,6 +133,8 @@ impl Processor {
     /// Brings the one issue that `jobs` tell of in step, all under `lease`.
     pub async fn sync(&self, lease: Lease, jobs: Vec<ClaimedJob>) -> Worked {
         let item = jobs.first().and_then(|job| item_of(job.lane.as_ref()?));
+        let lane = jobs.first().and_then(|job| job.lane.as_ref());
+        let is_of_milestone = lane.is_some_and(carry_milestone::is_its);
         let followed = match self.followed_by(&jobs).await {
             Ok(followed) => followed,
             Err(error) => return unstored(&error),
@@ -124,6 +152,7 @@ impl Processor {
                 unpanicked(self.carry_pull(item, &jobs, &mut moved)).await
             }
             Some(item) => unpanicked(self.carry_over(item, &jobs)).await,
+            None if is_of_milestone => unpanicked(self.carry_milestone(&jobs)).await,
             None => Err(Failure::permanent("a bug: its lane names no issue")),
         };
         let now = self.clock.now();
@@ -241,16 +270,7 @@ impl Processor {
         let Some(number) = number_of(&known, issue.as_ref().map(|(issue, _)| issue)) else {
             return Err(Failure::permanent("the issue's number was never told"));
         };
-        let configured = jobs.iter().rev().find_map(|job| job.repository.as_deref());
-        let name = configured.and_then(|name| name.parse().ok());
-        let name =
-            name.ok_or_else(|| Failure::permanent("its repository is no longer configured"))?;
-        let repository = self.store.find_repository(&name, None).await.map_err(|e| unread(&e))?;
-        let Some(repository) = repository else {
-            return Err(Failure::permanent(format!(
-                "{name} is no longer configured: jetbridge repo add {name}, then replay"
-            )));
-        };
+        let repository = repository_of(&self.store, jobs, unread).await?;
         let target = Target { repository, issue: id_of(item).unwrap_or_default(), number };
         let gone = known.deleted_at.map(|_| match &known.moved_to {
             Some(to) => Gone::Transferred { to: Some(to.to_string()) },
@@ -291,6 +311,22 @@ impl Processor {
         }
         Ok((written.into_values().collect(), gone))
     }
+}
+
+/// Where the jobs come from, all of them from one repository.
+pub(super) async fn repository_of(
+    store: &Store,
+    jobs: &[ClaimedJob],
+    unread: impl Fn(&StoreError) -> Failure,
+) -> Result<Repository, Failure> {
+    let configured = jobs.iter().rev().find_map(|job| job.repository.as_deref());
+    let name: Option<RepositoryName> = configured.and_then(|name| name.parse().ok());
+    let name = name.ok_or_else(|| Failure::permanent("its repository is no longer configured"))?;
+    store.find_repository(&name, None).await.map_err(|e| unread(&e))?.ok_or_else(|| {
+        Failure::permanent(format!(
+            "{name} is no longer configured: jetbridge repo add {name}, then replay"
+        ))
+    })
 }
 
 /// Whether more attempts were begun than may come to nothing.

@@ -4,7 +4,7 @@
 //! the issue over as it is now. Those that don't pass end as processed with the reason. What was
 //! carried over before stays as it is in Plane; the board shows what GitHub says all the same.
 
-use super::{Processor, ended, entry, guarded, with_json};
+use super::{Processor, carry_milestone, ended, entry, guarded, with_json};
 use crate::clock::Timestamp;
 use crate::config::RepositoryName;
 use crate::failure::Failure;
@@ -37,7 +37,8 @@ pub(super) fn judged(jobs: &[ClaimedJob], of: Option<&(RepositoryName, Followed)
 }
 
 fn one(job: &ClaimedJob, name: &RepositoryName, rulebook: &Rulebook) -> Judged {
-    if job.source != Source::Github {
+    // A filter speaks of issues.
+    if job.source != Source::Github || job.event_type == carry_milestone::EVENT {
         return Judged::Admitted;
     }
     match admission(job, name, rulebook) {

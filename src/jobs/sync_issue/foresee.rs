@@ -14,7 +14,7 @@ use super::stored;
 use crate::config::{RepositoryName, RepositorySettings};
 use crate::failure::Failure;
 use crate::store::links::IssueLink;
-use crate::sync::github::{Account, Issue, IssueLabel, IssueState};
+use crate::sync::github::{Account, Issue, IssueLabel, IssueState, Milestoned};
 use crate::work_items::{Snapshot, StateGroup};
 
 /// Links that are reckoned for one repository.
@@ -148,5 +148,6 @@ fn issue_of(state: &Snapshot, link: &IssueLink) -> Issue {
         created_at: state.created_at.unwrap_or(state.updated_at),
         updated_at: state.updated_at,
         closed_at: None,
+        milestone: Milestoned::Unsaid,
     }
 }

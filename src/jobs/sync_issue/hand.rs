@@ -21,6 +21,7 @@ use crate::sync::github::Issue;
 use crate::sync::mapping::{Mapping, Resolved};
 use crate::sync::markdown;
 use crate::sync::merge::{Merge, merge};
+use crate::sync::milestones::BundleKind;
 use crate::sync::plan::{
     Base, CommentLink, Expected, Gone, Link, LinkStatus, Plan, Rendered, Ruled, Sides, TextMerge,
     WhenGone, Write, plan, plan_gone, resume, resume_comment,
@@ -42,6 +43,8 @@ pub(super) struct Hand<'a> {
     pub(super) cause: Option<(Source, DeliveryId)>,
     pub(super) report: Report,
     pub(super) rulebook: Arc<Rulebook>,
+    /// What milestones become.
+    pub(super) bundles: Option<BundleKind>,
     /// What rules add to the issue that they made.
     ruled: Ruled,
     /// The project that the repository is kept in step with.
@@ -60,7 +63,7 @@ impl<'a> Hand<'a> {
         attempt: u32,
     ) -> Self {
         let (pulls, cause, report, ruled) = (None, None, Report::default(), Ruled::default());
-        let (rulebook, own_project, placing) = (Arc::default(), None, None);
+        let (rulebook, bundles, own_project, placing) = (Arc::default(), None, None, None);
         Self {
             sync,
             plane,
@@ -72,6 +75,7 @@ impl<'a> Hand<'a> {
             cause,
             report,
             rulebook,
+            bundles,
             ruled,
             own_project,
             placing,
@@ -198,6 +202,8 @@ impl<'a> Hand<'a> {
                     self.link.item = Some(item.id.clone());
                     self.link.status = LinkStatus::Ok;
                 })
+            } else if matches!(intent.write, Write::EnterBundle { .. }) {
+                self.resume_entry(&intent.write).await?
             } else if item.is_some() {
                 resume_comment(&intent.write, &comments).map(|link| links.push(link))
             } else {
@@ -242,6 +248,7 @@ impl<'a> Hand<'a> {
                 self.comments(present).await?;
             }
         }
+        self.milestone(present, when_gone).await?;
         self.link.markdown.clone_from(&issue.body);
         self.link.github_updated_at = Some(issue.updated_at);
         self.link.github_arrival = present.arrival;

@@ -16,9 +16,10 @@ use crate::sources::Verified;
 use crate::sources::github::facts::facts;
 use crate::store::links::IssueLink;
 use crate::store::repositories::Repository;
-use crate::sync::github::Issue;
+use crate::sync::github::{Issue, Milestone, Milestoned};
 use crate::sync::home::{Place, Placed, home, place};
 use crate::sync::mapping::{Mapping, Resolved};
+use crate::sync::milestones::BundleKind;
 use crate::sync::plan::{Sides, WhenGone, plan};
 use crate::sync::plane::Project;
 
@@ -30,6 +31,7 @@ pub struct Memory {
     own: Option<String>,
     projects: KnownProjects,
     rulebook: Arc<Rulebook>,
+    bundles: Option<BundleKind>,
 }
 
 /// The projects of one repository, in their order: its own, those that its rules name, and those in
@@ -126,8 +128,8 @@ impl Memory {
     }
 
     pub(super) fn new(followed: Followed, own: Option<String>, projects: KnownProjects) -> Self {
-        let Followed { mapping, rulebook, .. } = followed;
-        Self { mapping, own, projects, rulebook }
+        let Followed { mapping, rulebook, settings } = followed;
+        Self { mapping, own, projects, rulebook, bundles: settings.milestones }
     }
 
     /// The ids of all projects, and of each why it is not shown.
@@ -185,6 +187,15 @@ impl Memory {
             merge: &merged,
             when_gone: WhenGone::MarkBroken,
         });
-        Ok(planned.writes.iter().map(ToString::to_string).collect())
+        let moved = self.bundles.filter(|_| known.base.milestone.is_behind(&issue.milestone));
+        let moved = moved.map(|kind| match &issue.milestone {
+            Milestoned::In(Milestone { title, .. }) => {
+                format!("put the work item into the {kind} “{title}”")
+            }
+            Milestoned::Nowhere | Milestoned::Unsaid => {
+                format!("take the work item out of the {kind} of its milestone")
+            }
+        });
+        Ok(planned.writes.iter().map(ToString::to_string).chain(moved).collect())
     }
 }

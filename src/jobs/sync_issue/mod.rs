@@ -26,10 +26,12 @@
 //! When nothing changed on GitHub since the last time, Plane is not even asked.
 
 mod asking;
+mod bundles;
 mod comments;
 mod foresee;
 mod hand;
 mod memory;
+mod milestone;
 mod own_items;
 mod placing;
 mod projects;
@@ -119,8 +121,8 @@ impl IssueSync {
         attempt: u32,
         when_gone: WhenGone,
     ) -> Result<Report, Failure> {
-        let settings = self.settings.of(&target.repository.name).await.map_err(|e| stored(&e))?;
-        let Followed { mapping, rulebook, .. } = settings;
+        let Followed { mapping, rulebook, settings } =
+            self.settings.of(&target.repository.name).await.map_err(|e| stored(&e))?;
         let named = projects_named(&target.repository, &rulebook);
         let Some(project) = named.into_iter().next() else {
             let why = "its repository is kept in step with no Plane project";
@@ -144,6 +146,7 @@ impl IssueSync {
         let id = link.id;
         let mut hand = Hand::new(self, plane, mapping, link, lease, attempt);
         (hand.rulebook, hand.own_project) = (rulebook, own);
+        hand.bundles = settings.milestones;
         let done = Box::pin(hand.bring_in_step(target, told, when_gone)).await;
         if let Err(failure) = &done {
             hand.note_failure(failure).await;

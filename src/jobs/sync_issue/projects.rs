@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::clients::plane::{PlaneClient, Refusal};
 use crate::clock::{Clock, Timestamp};
+use crate::sync::milestones::BundleKind;
 use crate::sync::plane::{Project, ProjectLabel};
 
 /// How long a project is taken to be as it was.
@@ -20,7 +21,11 @@ const FRESH: Duration = Duration::from_mins(10);
 pub struct Projects {
     clock: Clock,
     known: Arc<Mutex<Known>>,
+    off: Arc<Mutex<Off>>,
 }
+
+/// When each project was found to have its modules or cycles switched off.
+type Off = HashMap<(String, BundleKind), Timestamp>;
 
 /// When each project was asked for, and what it was then.
 type Known = HashMap<String, (Timestamp, Arc<Project>)>;
@@ -28,7 +33,7 @@ type Known = HashMap<String, (Timestamp, Arc<Project>)>;
 impl Projects {
     /// Knows none yet.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, known: Arc::default() }
+        Self { clock, known: Arc::default(), off: Arc::default() }
     }
 
     /// A project as it was at most ten minutes ago.
@@ -49,6 +54,19 @@ impl Projects {
         if let Some((_, known)) = self.locked().get_mut(project) {
             Arc::make_mut(known).labels.push(label);
         }
+    }
+
+    /// A project has its modules or cycles switched off.
+    pub fn note_off(&self, project: &str, kind: BundleKind) {
+        let mut off = self.off.lock().unwrap_or_else(PoisonError::into_inner);
+        off.insert((project.to_owned(), kind), self.clock.now());
+    }
+
+    /// Whether it had them switched off ten minutes ago or later.
+    pub fn is_off(&self, project: &str, kind: BundleKind) -> bool {
+        let off = self.off.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = off.get(&(project.to_owned(), kind));
+        seen.is_some_and(|at| self.clock.now() < *at + FRESH)
     }
 
     /// Asks anew next time.

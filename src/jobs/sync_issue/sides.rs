@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::ids::DeliveryId;
 use crate::sources::Source;
 use crate::store::repositories::Repository;
-use crate::sync::github::{Comment, Issue};
+use crate::sync::github::{Comment, Issue, Milestoned};
 use crate::sync::plan::{CommentListing, Gone};
 
 /// Which issue.
@@ -117,7 +117,7 @@ async fn asked(
         fetched = github.fetch_issue(&at.0, at.1).await?;
     }
     let (repository, number) = &at;
-    let issue = match fetched {
+    let mut issue = match fetched {
         Fetched::Found(issue) if issue.id == target.issue => issue,
         Fetched::Found(_) | Fetched::MovedTo { .. } => {
             let to = Some(format!("{repository}#{number}"));
@@ -134,6 +134,11 @@ async fn asked(
     };
     if is_behind(&issue, &told, known) {
         return Ok(as_told(Told { issue: newer(told.issue, issue), ..told }));
+    }
+    // Some servers leave milestones out; then what a webhook of that state told is as good.
+    let told_then = told.issue.as_ref().filter(|told| told.updated_at >= issue.updated_at);
+    if let (Milestoned::Unsaid, Some(told)) = (&issue.milestone, told_then) {
+        issue.milestone.clone_from(&told.milestone);
     }
     let comments = github.fetch_comments(repository, *number).await?;
     let (comments, deleted, listing) = match comments.fidelity {
@@ -202,6 +207,7 @@ mod tests {
             created_at: at(0),
             updated_at: at(second),
             closed_at: None,
+            milestone: Milestoned::Unsaid,
         }
     }
 

@@ -48,6 +48,10 @@ impl Hand<'_> {
                 }
                 Write::RestoreItem { .. }
                 | Write::CreateLabel { .. }
+                | Write::CreateBundle { .. }
+                | Write::UpdateBundle { .. }
+                | Write::EnterBundle { .. }
+                | Write::LeaveBundle { .. }
                 | Write::CreateComment { .. }
                 | Write::UpdateComment { .. }
                 | Write::DeleteComment { .. } => {}

@@ -1,7 +1,8 @@
 //! What people do at GitHub, by name. Each action sends the webhooks that it sends there.
 
 use super::changes::{
-    Change, CloseReason, DraftState, IssueEdit, NewIssue, NewState, ReviewVerdict,
+    Change, CloseReason, DraftState, IssueEdit, MilestoneEdit, MilestoneState, NewIssue,
+    NewMilestone, NewState, ReviewVerdict,
 };
 use super::{Inner, SimError};
 
@@ -94,6 +95,50 @@ impl<'a> Person<'a> {
         self.act(repository, |change, r| {
             change.unassign(r, number, |user| !user.login.eq_ignore_ascii_case(login))
         })
+    }
+
+    /// Makes a milestone; its number.
+    pub fn add_milestone(&self, repository: &str, new: &NewMilestone) -> Result<u64, SimError> {
+        self.act(repository, |change, r| change.add_milestone(r, new))
+    }
+
+    /// Changes a milestone's title, text or due day.
+    pub fn edit_milestone(
+        &self,
+        repository: &str,
+        number: u64,
+        edit: &MilestoneEdit,
+    ) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.edit_milestone(r, number, edit))
+    }
+
+    /// Closes a milestone.
+    pub fn close_milestone(&self, repository: &str, number: u64) -> Result<(), SimError> {
+        self.act(repository, |change, r| {
+            change.set_milestone_state(r, number, MilestoneState::Closed)
+        })
+    }
+
+    /// Opens a milestone again.
+    pub fn reopen_milestone(&self, repository: &str, number: u64) -> Result<(), SimError> {
+        self.act(repository, |change, r| {
+            change.set_milestone_state(r, number, MilestoneState::Open)
+        })
+    }
+
+    /// Deletes a milestone; its issues are in none then.
+    pub fn delete_milestone(&self, repository: &str, number: u64) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.delete_milestone(r, number))
+    }
+
+    /// Puts an issue into a milestone, or into none.
+    pub fn set_milestone(
+        &self,
+        repository: &str,
+        number: u64,
+        milestone: Option<u64>,
+    ) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.milestone_issue(r, number, milestone))
     }
 
     /// Comments; the comment's id.

@@ -7,7 +7,7 @@ use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 
 use super::Instance;
-use super::state::{Comment, Issue, Label, Repository, Review, User};
+use super::state::{Comment, Issue, Label, Milestone, Repository, Review, User};
 use crate::clock::Timestamp;
 
 /// Addresses of a repository's parts below its own, as `key` and what follows.
@@ -160,6 +160,31 @@ pub(super) fn label(at: &Instance, repository: &Repository, label: &Label) -> Va
     })
 }
 
+/// A milestone.
+pub(super) fn milestone(at: &Instance, repository: &Repository, milestone: &Milestone) -> Value {
+    let full_name = repository.full_name();
+    let url = format!("{}/repos/{full_name}/milestones/{}", at.api, milestone.number);
+    let inside = || repository.issues().filter(|i| i.milestone == Some(milestone.number));
+    json!({
+        "url": url,
+        "html_url": format!("{}/{full_name}/milestone/{}", at.web, milestone.number),
+        "labels_url": format!("{url}/labels"),
+        "id": milestone.id,
+        "node_id": format!("MI_{}", milestone.id),
+        "number": milestone.number,
+        "title": milestone.title,
+        "description": milestone.description,
+        "creator": user(at, &milestone.creator),
+        "open_issues": inside().filter(|i| i.closed.is_none()).count(),
+        "closed_issues": inside().filter(|i| i.closed.is_some()).count(),
+        "state": if milestone.closed_at.is_some() { "closed" } else { "open" },
+        "created_at": time(milestone.created_at),
+        "updated_at": time(milestone.updated_at),
+        "due_on": milestone.due_on.map(time),
+        "closed_at": milestone.closed_at.map(time),
+    })
+}
+
 fn association(repository: &Repository, author: &User) -> &'static str {
     if author.id == repository.owner.id { "OWNER" } else { "CONTRIBUTOR" }
 }
@@ -176,7 +201,10 @@ fn thread(at: &Instance, repository: &Repository, issue: &Issue) -> Value {
         "locked": false,
         "assignee": people.first(),
         "assignees": people,
-        "milestone": null,
+        "milestone": issue
+            .milestone
+            .and_then(|number| repository.milestone(number).ok())
+            .map(|found| milestone(at, repository, found)),
         "comments": issue.comments.len(),
         "created_at": time(issue.created_at),
         "updated_at": time(issue.updated_at),

@@ -57,6 +57,7 @@ pub(super) struct Repository {
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) labels: Vec<Label>,
+    pub(super) milestones: Vec<Milestone>,
     pub(super) hooks: Vec<Hook>,
     pub(super) slots: BTreeMap<u64, Slot>,
 }
@@ -78,6 +79,20 @@ pub(super) struct Label {
     pub(super) description: Option<String>,
 }
 
+/// A milestone of a repository.
+#[derive(Debug, Clone)]
+pub(super) struct Milestone {
+    pub(super) id: u64,
+    pub(super) number: u64,
+    pub(super) title: String,
+    pub(super) description: Option<String>,
+    pub(super) due_on: Option<Timestamp>,
+    pub(super) creator: User,
+    pub(super) closed_at: Option<Timestamp>,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+}
+
 /// An issue, or a pull request's issue half.
 #[derive(Debug, Clone)]
 pub(super) struct Issue {
@@ -90,6 +105,8 @@ pub(super) struct Issue {
     pub(super) reopened: bool,
     pub(super) labels: Vec<Label>,
     pub(super) assignees: Vec<User>,
+    /// The number of its milestone.
+    pub(super) milestone: Option<u64>,
     pub(super) comments: Vec<Comment>,
     pub(super) pull: Option<Pull>,
     /// Shown to nobody, as all that a flagged account wrote.
@@ -238,6 +255,7 @@ impl State {
             created_at: now,
             updated_at: now,
             labels: Vec::new(),
+            milestones: Vec::new(),
             hooks: Vec::new(),
             slots: BTreeMap::new(),
         });
@@ -374,6 +392,14 @@ impl Repository {
             Slot::Here(issue) => Some(&**issue),
             Slot::Deleted | Slot::Moved { .. } => None,
         })
+    }
+
+    pub(super) fn milestone(&self, number: u64) -> Result<&Milestone, SimError> {
+        self.milestones.iter().find(|m| m.number == number).ok_or(SimError::NoMilestone)
+    }
+
+    pub(super) fn milestone_mut(&mut self, number: u64) -> Result<&mut Milestone, SimError> {
+        self.milestones.iter_mut().find(|m| m.number == number).ok_or(SimError::NoMilestone)
     }
 
     /// The number that the next issue or pull request gets.

@@ -6,7 +6,7 @@ use super::hooks::Redelivery;
 use super::outbox::Parcel;
 use super::state;
 use super::{Delivery, SeenRequest, SimError, SimGitHub, json};
-use crate::sync::github::{Account, Comment, Issue, IssueLabel, IssueState};
+use crate::sync::github::{Account, Comment, Issue, IssueLabel, IssueState, Milestone, Milestoned};
 
 /// How a setting stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +186,22 @@ fn issue_of(state: &state::State, here: &state::Repository, issue: &state::Issue
         created_at: issue.created_at,
         updated_at: issue.updated_at,
         closed_at: issue.closed.as_ref().map(|c| c.at),
+        milestone: match issue.milestone.and_then(|number| here.milestone(number).ok()) {
+            Some(milestone) => Milestoned::In(milestone_of(milestone)),
+            None => Milestoned::Nowhere,
+        },
+    }
+}
+
+fn milestone_of(milestone: &state::Milestone) -> Milestone {
+    Milestone {
+        updated_at: milestone.updated_at,
+        id: milestone.id,
+        number: milestone.number,
+        title: milestone.title.clone(),
+        description: milestone.description.clone(),
+        due_on: milestone.due_on,
+        created_at: Some(milestone.created_at),
     }
 }
 

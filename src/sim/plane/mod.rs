@@ -2,8 +2,7 @@
 //!
 //! It listens on a port of its own on 127.0.0.1 and stops when it is dropped. Its rule: what it
 //! answers has the shape that Plane's answer has, a test replays the recorded ones against it.
-//! Deliberately absent: what Jetbridge does not use (cycles, modules, intake, attachments,
-//! relations, activities, archiving a project, the web app's own API).
+//! Deliberately absent: what Jetbridge does not use (intake, attachments, relations, activities, archiving a project, the web app's own API).
 //!
 //! A request is worked off under one lock, so that nothing is half done, but for the gap in a
 //! create between looking for a duplicate and storing: Plane has it, and
@@ -42,11 +41,12 @@ use self::dispatch::Job;
 pub use self::faults::{Faults, On, RequestFault, WebhookFault};
 pub use self::people::{NotDone, Person};
 pub use self::records::{
-    Comment, External, Item, Label, Link, Project, RequestKind, SeenRequest, SentWebhook, Stamps,
-    State,
+    Bundle, Comment, External, Item, Label, Link, Project, RequestKind, SeenRequest, SentWebhook,
+    Stamps, State,
 };
 use self::webhooks::Webhook;
 use self::world::World;
+use crate::sync::milestones::BundleKind;
 
 /// A running simulated Plane.
 pub struct SimPlane {
@@ -183,6 +183,31 @@ impl SimPlane {
         self.shared.with(|world| {
             let by = world.users.first().map(|user| user.id).unwrap_or_default();
             rest::insert_label(world, project, by, name.to_owned())
+        })
+    }
+
+    /// Switches a project's modules or cycles on, as its settings do; a new project has neither.
+    pub fn switch_on(&self, project: Uuid, kind: BundleKind) {
+        self.shared.with(|world| {
+            if let Some(project) = world.projects.iter_mut().find(|p| p.id == project) {
+                match kind {
+                    BundleKind::Module => project.switches.modules = true,
+                    BundleKind::Cycle => project.switches.cycles = true,
+                }
+            }
+        });
+    }
+
+    /// All modules and cycles, in the order in which they were made.
+    pub fn bundles(&self) -> Vec<Bundle> {
+        self.shared.with(|world| world.bundles.clone())
+    }
+
+    /// The names of the modules and cycles in which an item is.
+    pub fn bundles_of(&self, item: Uuid) -> Vec<String> {
+        let has = |bundle: &&Bundle| bundle.items.contains(&item);
+        self.shared.with(|world| {
+            world.bundles.iter().filter(has).map(|bundle| bundle.name.clone()).collect()
         })
     }
 

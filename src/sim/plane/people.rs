@@ -9,9 +9,10 @@ use uuid::Uuid;
 use super::Shared;
 use super::html;
 use super::records::{Item, Stamps};
-use super::rest::{blank_item, insert_comment};
+use super::rest::{blank_item, insert_bundle, insert_comment};
 use super::webhooks::{Background, Entity};
 use super::world::World;
+use crate::sync::milestones::BundleKind;
 
 /// The web app does not do it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -111,6 +112,62 @@ impl Person {
         })
     }
 
+    /// Makes a module or a cycle.
+    pub fn make_bundle(
+        &self,
+        project: Uuid,
+        kind: BundleKind,
+        name: &str,
+    ) -> Result<Uuid, NotDone> {
+        self.act(|world| {
+            world.projects.iter().find(|p| p.id == project).ok_or(NotDone::NotThere)?;
+            let id = insert_bundle(world, project, self.id, kind, name.to_owned());
+            world.tell_created(entity(kind, id), self.id);
+            Ok(id)
+        })
+    }
+
+    /// Gives a module or a cycle another name.
+    pub fn rename_bundle(&self, bundle: Uuid, name: &str) -> Result<(), NotDone> {
+        self.act(|world| {
+            let updated_at = world.stamp();
+            let bundle = world.bundle_mut(bundle).ok_or(NotDone::NotThere)?;
+            let before = json!({ "name": bundle.name });
+            name.clone_into(&mut bundle.name);
+            bundle.stamps.updated_at = updated_at;
+            let entity = entity(bundle.kind, bundle.id);
+            let asked = json!(name);
+            world.tell_changes(entity, &before, std::iter::once(("name", &asked)), self.id);
+            Ok(())
+        })
+    }
+
+    /// Deletes a module or a cycle, of which nobody is told.
+    pub fn delete_bundle(&self, bundle: Uuid) -> Result<(), NotDone> {
+        self.act(|world| {
+            world.bundle(bundle).ok_or(NotDone::NotThere)?;
+            world.bundles.retain(|b| b.id != bundle);
+            Ok(())
+        })
+    }
+
+    /// Puts the item into a module or a cycle, of which nobody is told.
+    pub fn put_into(&self, bundle: Uuid, item: Uuid) -> Result<(), NotDone> {
+        self.act(|world| {
+            world.bundle(bundle).ok_or(NotDone::NotThere)?;
+            world.enter_bundle(bundle, item);
+            Ok(())
+        })
+    }
+
+    /// Takes the item out of a module or a cycle, of which nobody is told.
+    pub fn take_out(&self, bundle: Uuid, item: Uuid) -> Result<(), NotDone> {
+        self.act(|world| match world.leave_bundle(bundle, item) {
+            true => Ok(()),
+            false => Err(NotDone::NotThere),
+        })
+    }
+
     /// Comments on the item.
     pub fn comment(&self, item: Uuid, html: &str) -> Result<Uuid, NotDone> {
         self.act(|world| {
@@ -175,6 +232,13 @@ impl Person {
 
     fn act<T>(&self, act: impl FnOnce(&mut World) -> Result<T, NotDone>) -> Result<T, NotDone> {
         self.shared.with_then_tell(act)
+    }
+}
+
+fn entity(kind: BundleKind, id: Uuid) -> Entity {
+    match kind {
+        BundleKind::Module => Entity::Module(id),
+        BundleKind::Cycle => Entity::Cycle(id),
     }
 }
 

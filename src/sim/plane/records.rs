@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::config::Role;
 use crate::clock::Timestamp;
+use crate::sync::milestones::BundleKind;
 
 /// A project.
 #[derive(Debug, Clone)]
@@ -185,6 +186,31 @@ pub struct Link {
     pub title: Option<String>,
     pub(super) metadata: Value,
     pub(super) created_by: Option<Uuid>,
+    pub(super) stamps: Stamps,
+}
+
+/// A module or a cycle.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// Its id.
+    pub id: Uuid,
+    /// Its project.
+    pub project: Uuid,
+    /// What it is.
+    pub kind: BundleKind,
+    /// Its name.
+    pub name: String,
+    /// Its text.
+    pub description: String,
+    /// A module's first day, the moment at which a cycle begins.
+    pub first: Option<String>,
+    /// A module's last day, the moment at which a cycle ends.
+    pub last: Option<String>,
+    /// Whose twin it is.
+    pub external: External,
+    pub(super) archived: bool,
+    pub(super) items: Vec<Uuid>,
+    pub(super) created_by: Uuid,
     pub(super) stamps: Stamps,
 }
 

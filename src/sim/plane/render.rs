@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::config::User;
-use super::records::{Comment, Item, Label, Link, Project, State};
+use super::records::{Bundle, Comment, Item, Label, Link, Project, State};
 use super::world::{World, person};
 use crate::clock::Timestamp;
+use crate::sync::milestones::BundleKind;
 
 /// In whose time zone times are told.
 #[derive(Debug, Clone, Copy)]
@@ -243,6 +244,67 @@ pub(super) fn label(world: &World, label: &Label, zone: Zone) -> Value {
         "workspace": world.workspace_id,
         "project": label.project,
         "parent": null,
+    })
+}
+
+/// A module or a cycle, as webhooks carry it and most answers show it.
+pub(super) fn bundle(world: &World, bundle: &Bundle, zone: Zone) -> Value {
+    let core = json!({
+        "id": bundle.id,
+        "created_at": zone.time(bundle.stamps.created_at),
+        "updated_at": zone.time(bundle.stamps.updated_at),
+        "deleted_at": null,
+        "name": bundle.name,
+        "description": bundle.description,
+        "start_date": bundle.first,
+        "view_props": {},
+        "sort_order": 65_535.0,
+        "external_source": bundle.external.source,
+        "external_id": bundle.external.id,
+        "archived_at": null,
+        "logo_props": {},
+        "created_by": bundle.created_by,
+        "updated_by": bundle.stamps.updated_by,
+        "project": bundle.project,
+        "workspace": world.workspace_id,
+    });
+    let own = match bundle.kind {
+        BundleKind::Module => json!({
+            "description_text": null,
+            "description_html": null,
+            "target_date": bundle.last,
+            "status": "planned",
+            "lead": null,
+            "members": [],
+        }),
+        BundleKind::Cycle => json!({
+            "end_date": bundle.last,
+            "progress_snapshot": {},
+            "timezone": "UTC",
+            "version": 1,
+            "owned_by": bundle.created_by,
+        }),
+    };
+    with(core, own)
+}
+
+/// One in a list or asked for alone, where its items are counted.
+pub(super) fn counted_bundle(world: &World, counted: &Bundle, zone: Zone) -> Value {
+    let total = counted.items.len();
+    with(bundle(world, counted, zone), json!({ "total_issues": total }))
+}
+
+/// A module as a change of it is answered: without its id.
+pub(super) fn changed_module(bundle: &Bundle) -> Value {
+    json!({
+        "name": bundle.name,
+        "description": bundle.description,
+        "start_date": bundle.first,
+        "target_date": bundle.last,
+        "status": "planned",
+        "lead": null,
+        "external_source": bundle.external.source,
+        "external_id": bundle.external.id,
     })
 }
 

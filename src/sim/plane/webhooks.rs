@@ -25,6 +25,8 @@ pub(super) enum Entity {
     Project(Uuid),
     Item(Uuid),
     Comment(Uuid),
+    Module(Uuid),
+    Cycle(Uuid),
 }
 
 impl Entity {
@@ -33,6 +35,8 @@ impl Entity {
             Self::Project(_) => "project",
             Self::Item(_) => "issue",
             Self::Comment(_) => "issue_comment",
+            Self::Module(_) => "module",
+            Self::Cycle(_) => "cycle",
         }
     }
 
@@ -44,6 +48,9 @@ impl Entity {
                 let comment = world.comment(id)?;
                 Some(render::comment(world, comment, Zone::utc()))
             }
+            Self::Module(id) | Self::Cycle(id) => {
+                world.bundle(id).map(|bundle| render::bundle(world, bundle, Zone::utc()))
+            }
             Self::Project(id) => {
                 let project = world.projects.iter().find(|project| project.id == id)?;
                 Some(render::project_data(world, project, Zone::utc()))
@@ -53,7 +60,11 @@ impl Entity {
 
     fn id(self) -> Uuid {
         match self {
-            Self::Project(id) | Self::Item(id) | Self::Comment(id) => id,
+            Self::Project(id)
+            | Self::Item(id)
+            | Self::Comment(id)
+            | Self::Module(id)
+            | Self::Cycle(id) => id,
         }
     }
 }

@@ -13,12 +13,13 @@ use uuid::Uuid;
 
 use super::config::{Role, SimPlaneConfig, User};
 use super::records::{
-    Comment, External, Item, Label, Link, Membership, Project, SeenRequest, SentWebhook, Stamps,
-    State, Switches,
+    Bundle, Comment, External, Item, Label, Link, Membership, Project, SeenRequest, SentWebhook,
+    Stamps, State, Switches,
 };
 use super::webhooks::{Background, Webhook};
 use crate::clock::{Clock, Timestamp};
 use crate::sim::log::Log;
+use crate::sync::milestones::BundleKind;
 
 /// A new project's states: name, group, color, sequence.
 const STATES: [(&str, &str, &str, f64); 5] = [
@@ -48,6 +49,7 @@ pub(super) struct World {
     pub items: Vec<Item>,
     pub comments: Vec<Comment>,
     pub links: Vec<Link>,
+    pub bundles: Vec<Bundle>,
     /// Numbers given out, by project: a deleted item's is not given again.
     sequences: HashMap<Uuid, u64>,
     pub webhooks: Vec<Webhook>,
@@ -75,6 +77,7 @@ impl World {
             items: Vec::new(),
             comments: Vec::new(),
             links: Vec::new(),
+            bundles: Vec::new(),
             sequences: HashMap::new(),
             webhooks: Vec::new(),
             outbox: Vec::new(),
@@ -264,6 +267,40 @@ impl World {
         self.items.retain(|item| item.id != id);
         self.comments.retain(|comment| comment.item != id);
         self.links.retain(|link| link.item != id);
+        for bundle in &mut self.bundles {
+            bundle.items.retain(|item| *item != id);
+        }
+    }
+
+    pub fn bundle(&self, id: Uuid) -> Option<&Bundle> {
+        self.bundles.iter().find(|bundle| bundle.id == id)
+    }
+
+    pub fn bundle_mut(&mut self, id: Uuid) -> Option<&mut Bundle> {
+        self.bundles.iter_mut().find(|bundle| bundle.id == id)
+    }
+
+    /// Puts an item into a module or a cycle; of cycles it is in one at a time.
+    pub fn enter_bundle(&mut self, id: Uuid, item: Uuid) {
+        let Some(kind) = self.bundle(id).map(|bundle| bundle.kind) else { return };
+        for bundle in &mut self.bundles {
+            if bundle.id == id && !bundle.items.contains(&item) {
+                bundle.items.push(item);
+            } else if bundle.id != id && kind == BundleKind::Cycle && bundle.kind == kind {
+                bundle.items.retain(|inside| *inside != item);
+            }
+        }
+        self.later(Background::Touch(item));
+    }
+
+    /// Takes an item out; whether it was in it.
+    pub fn leave_bundle(&mut self, id: Uuid, item: Uuid) -> bool {
+        let Some(bundle) = self.bundle_mut(id) else { return false };
+        let before = bundle.items.len();
+        bundle.items.retain(|inside| *inside != item);
+        let was_in = bundle.items.len() < before;
+        self.later(Background::Touch(item));
+        was_in
     }
 
     /// A person as answers and webhooks show them.

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::payload::{
-    self, Account, CommentAction, CommentEvent, Event, IssueAction, IssueEvent, Merge, Nature,
-    PullRequestAction, PullRequestEvent, Repository, Thing,
+    self, Account, CommentAction, CommentEvent, Event, IssueAction, IssueEvent, Merge,
+    MilestoneAction, Nature, PullRequestAction, PullRequestEvent, Repository, Thing,
 };
 use crate::clock::Timestamp;
 use crate::comments::{CommentChange, Saying};
@@ -31,6 +31,10 @@ pub fn normalize(event: &Event) -> Result<Told, Failure> {
         Event::Issue(event) => issue(event).map(Told::from),
         Event::Comment(event) => comment(event),
         Event::PullRequest(event) => pull_request(event).map(Told::from),
+        Event::Milestone(event) => {
+            let reason = format!("read: the milestone “{}”", event.milestone.title);
+            Ok(Change::Nothing { reason }.into())
+        }
         Event::Other { name } => {
             Ok(Change::Nothing { reason: format!("ignored: nothing is done with {name}") }.into())
         }
@@ -271,7 +275,7 @@ pub fn sync_issue(event: &Event) -> Option<github::Issue> {
     let (repository, issue) = match event {
         Event::Issue(event) => (&event.repository, &event.issue),
         Event::Comment(event) => (&event.repository, &event.issue),
-        Event::PullRequest(_) | Event::Other { .. } => return None,
+        Event::PullRequest(_) | Event::Milestone(_) | Event::Other { .. } => return None,
     };
     let label = |label: &super::payload::Label| github::IssueLabel {
         name: label.name.clone(),
@@ -293,7 +297,14 @@ pub fn sync_issue(event: &Event) -> Option<github::Issue> {
         created_at: issue.created_at?,
         updated_at: issue.updated_at,
         closed_at: issue.closed_at,
+        milestone: issue.milestone.clone(),
     })
+}
+
+/// The milestone that an event is about, with what happened to it.
+pub fn sync_milestone(event: &Event) -> Option<(MilestoneAction, github::Milestone)> {
+    let Event::Milestone(event) = event else { return None };
+    Some((event.action, event.milestone.clone()))
 }
 
 /// The comment as the sync sees it, with what happened to it.

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::sources::fields::{Object, missing, text_of, unexpected};
+use crate::sync::github::{Milestone, Milestoned};
 
 /// One delivery's payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum Event {
     Comment(Box<CommentEvent>),
     /// `pull_request`, and `pull_request_review` with what was said.
     PullRequest(Box<PullRequestEvent>),
+    /// `milestone`.
+    Milestone(Box<MilestoneEvent>),
     /// Anything else.
     Other {
         /// Its name.
@@ -105,6 +108,26 @@ pub struct PullRequestEvent {
     pub review: Option<Review>,
 }
 
+/// A milestone and what happened to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MilestoneEvent {
+    /// What happened.
+    pub action: MilestoneAction,
+    /// Where.
+    pub repository: Repository,
+    /// The milestone.
+    pub milestone: Milestone,
+}
+
+/// What happened to a milestone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MilestoneAction {
+    /// It was made or changed.
+    Written,
+    /// It is gone.
+    Deleted,
+}
+
 /// A review of a pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Review {
@@ -174,6 +197,8 @@ pub struct Thing {
     pub updated_at: Timestamp,
     /// When it was closed.
     pub closed_at: Option<Timestamp>,
+    /// The milestone that it is in.
+    pub milestone: Milestoned,
     /// Whether it is a pull request that its author still works on.
     pub draft: bool,
     /// Issue or pull request.
@@ -217,8 +242,17 @@ pub struct Comment {
     pub updated_at: Timestamp,
 }
 
-const TOP: &[&str] =
-    &["action", "issue", "pull_request", "review", "comment", "repository", "changes", FOUND_AT];
+const TOP: &[&str] = &[
+    "action",
+    "issue",
+    "pull_request",
+    "review",
+    "comment",
+    "milestone",
+    "repository",
+    "changes",
+    FOUND_AT,
+];
 /// Where a body of our own making says when GitHub was asked.
 pub(super) const FOUND_AT: &str = "found_at";
 const THING: &[&str] = &[
@@ -235,6 +269,7 @@ const THING: &[&str] = &[
     "created_at",
     "updated_at",
     "closed_at",
+    "milestone",
     "pull_request",
     "merged",
     "merged_at",
@@ -244,6 +279,8 @@ const THING: &[&str] = &[
     "requested_teams",
 ];
 const REVIEW: &[&str] = &["id", "user", "state", "submitted_at"];
+const MILESTONE: &[&str] =
+    &["id", "number", "title", "description", "due_on", "created_at", "updated_at"];
 const COMMENT: &[&str] = &["id", "body", "user", "html_url", "created_at", "updated_at"];
 const NUMBER: &str = "GitHub's number as a whole number";
 
@@ -285,6 +322,17 @@ pub fn parse(event: &str, json: &[u8]) -> Result<Event, Failure> {
                 found_at,
             }))
         }
+        "milestone" => Event::Milestone(Box::new(MilestoneEvent {
+            action: match action.as_str() {
+                "deleted" => MilestoneAction::Deleted,
+                _ => MilestoneAction::Written,
+            },
+            repository,
+            milestone: milestone_of(
+                &top.object("milestone", MILESTONE)?
+                    .ok_or_else(|| missing("milestone", "the milestone as an object"))?,
+            )?,
+        })),
         "pull_request_review" => {
             let review = Some(review_of(&top)?);
             let event = pull_request_event(&top, PullRequestAction::Changed, repository)?;
@@ -400,8 +448,35 @@ fn thing_of(fields: &Object<'_>, nature: Nature) -> Result<Thing, Failure> {
             required("updated_at", "a time, without which newer can't be told from older")
         })?,
         closed_at: fields.time("closed_at")?,
+        milestone: milestoned(fields)?,
         draft: fields.value("draft").is_some_and(|draft| draft.get() == "true"),
         nature,
+    })
+}
+
+/// What a payload says of the milestone of an issue.
+fn milestoned(fields: &Object<'_>) -> Result<Milestoned, Failure> {
+    if !fields.has("milestone") {
+        return Ok(Milestoned::Unsaid);
+    }
+    Ok(match fields.object("milestone", MILESTONE)? {
+        Some(milestone) => Milestoned::In(milestone_of(&milestone)?),
+        None => Milestoned::Nowhere,
+    })
+}
+
+fn milestone_of(fields: &Object<'_>) -> Result<Milestone, Failure> {
+    let required = |name: &str, expected| missing(&fields.path_of(name), expected);
+    Ok(Milestone {
+        id: fields.number("id")?.ok_or_else(|| required("id", NUMBER))?,
+        number: fields.number("number")?.ok_or_else(|| required("number", NUMBER))?,
+        title: fields.text("title")?.ok_or_else(|| required("title", "the title as text"))?,
+        description: fields.text("description")?,
+        due_on: fields.time("due_on")?,
+        created_at: fields.time("created_at")?,
+        updated_at: fields.time("updated_at")?.ok_or_else(|| {
+            required("updated_at", "a time, without which newer can't be told from older")
+        })?,
     })
 }
 

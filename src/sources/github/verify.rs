@@ -122,7 +122,7 @@ struct Probe {
 /// Reads the body's outermost fields; `None` when it is not JSON.
 fn probe(json: &[u8], event: &str) -> Option<Probe> {
     let json = std::str::from_utf8(json).ok()?;
-    let fields = &["action", "issue", "pull_request", "repository"];
+    let fields = &["action", "issue", "pull_request", "milestone", "repository"];
     let Some(top) = Object::root(json, fields).ok()? else { return Some(Probe::default()) };
     let action = top.value("action").and_then(text_of).map(|text| word(&text));
     let repository = repository(&top);
@@ -138,7 +138,8 @@ fn repository(top: &Object<'_>) -> Option<RepositoryRef> {
     Some(RepositoryRef { name, id })
 }
 
-/// One lane for an issue and its comments, and one for a pull request and its comments.
+/// One lane for an issue and its comments, one for a pull request and its comments, and one for a
+/// milestone.
 fn lane(top: &Object<'_>, event: &str, repository: Option<&RepositoryRef>) -> Option<Lane> {
     let pull_request = |number: String| {
         let repository = repository?.id?;
@@ -147,6 +148,10 @@ fn lane(top: &Object<'_>, event: &str, repository: Option<&RepositoryRef>) -> Op
     let id = |value| id_of(value).filter(|id| !id.is_empty());
     if matches!(event, "pull_request" | "pull_request_review") {
         return first(top.value("pull_request")?, "number").and_then(id).and_then(pull_request);
+    }
+    if event == "milestone" {
+        let milestone = first(top.value("milestone")?, "id").and_then(id)?;
+        return Some(Lane::new(format!("github:milestone:{milestone}")));
     }
     let issue = Object::at("issue", top.value("issue")?, &["id", "number", "pull_request"]).ok()?;
     if issue.value("pull_request").is_some() {

@@ -228,6 +228,10 @@ pub fn resume_comment(write: &Write, plane: &[ItemComment]) -> Option<CommentLin
         | Write::CreateItem { .. }
         | Write::UpdateItem { .. }
         | Write::RestoreItem { .. }
-        | Write::CreateLink { .. } => None,
+        | Write::CreateLink { .. }
+        | Write::CreateBundle { .. }
+        | Write::UpdateBundle { .. }
+        | Write::EnterBundle { .. }
+        | Write::LeaveBundle { .. } => None,
     }
 }

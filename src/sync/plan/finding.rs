@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::sync::github::IssueState;
 use crate::sync::mapping::{Resolved, STATE_KEYS};
+use crate::sync::milestones::BundleKind;
 use crate::sync::plane::Priority;
 use crate::sync::pulls::PullsNow;
 
@@ -63,6 +64,32 @@ pub enum Finding {
     /// Pull requests moved the item.
     #[error("{why}: moved from “{was}” to “{now}”")]
     MovedByPull { why: String, was: String, now: String },
+    /// Plane's project has its modules or cycles switched off.
+    #[error(
+        "{feature} are switched off in Plane's project, so the milestone “{milestone}” stays on GitHub: switch them on in the project's settings (Features), then jetbridge sync", feature = kind.feature()
+    )]
+    BundlesOff { kind: BundleKind, milestone: String },
+    /// A bundle of the milestone's name was there.
+    #[error("the milestone “{name}” goes by the {kind} of that name, which Plane already had")]
+    BundleAdopted { kind: BundleKind, name: String },
+    /// The bundle of a milestone is gone from Plane.
+    #[error(
+        "the {kind} of the milestone “{milestone}” is gone from Plane (deleted or archived) and was not made again: jetbridge sync makes it again"
+    )]
+    BundleGone { kind: BundleKind, milestone: String },
+    /// Plane does not take what is to be done with a bundle.
+    #[error("Plane does not take it for the {kind} “{name}”: {words}")]
+    BundleRefused { kind: BundleKind, name: String, words: String },
+    /// A person changed fields of a bundle that GitHub then changed, too.
+    #[error(
+        "the {kind} “{name}” was changed in Plane, so GitHub's new {} stays on GitHub", fields.join(", ")
+    )]
+    BundleKept { kind: BundleKind, name: String, fields: Vec<String> },
+    /// A person put the item into another cycle.
+    #[error(
+        "the work item stays in the cycle “{cycle}”, chosen in Plane, and does not go into “{milestone}”"
+    )]
+    CycleKept { cycle: String, milestone: String },
     /// GitHub's new text was merged into one that a person had edited in Plane.
     #[error("GitHub's new text was merged into the description that was edited in Plane")]
     DescriptionMerged,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::sync::github::{Issue, IssueState};
+use crate::sync::milestones::MilestoneBase;
 use crate::sync::plane::{Item, Priority};
 use crate::sync::pulls::PullBase;
 use crate::work_items::UnknownWord;
@@ -95,6 +96,9 @@ pub struct Base {
     /// What was last made of the pull requests about it.
     #[serde(skip_serializing_if = "PullBase::is_empty")]
     pub pulls: PullBase,
+    /// What was last made of its milestone.
+    #[serde(skip_serializing_if = "MilestoneBase::is_empty")]
+    pub milestone: MilestoneBase,
 }
 
 /// GitHub's half of a base.

@@ -42,6 +42,8 @@
 //!   one that the issue's own state stands for; a priority stays.
 //! - *A pull request changes between our look at it and our write.* Its own delivery follows, and
 //!   what is decided hangs on how all of them stand then (`sync/pulls`).
+//! - *The milestone changes.* What that means is decided apart from the item's fields
+//!   (`sync/milestones`), after they are written.
 //! - *A mapping changes.* It counts for what changes from then on, and at once for labels and
 //!   people that had no counterpart.
 //! - *A repository is renamed.* The item gets a second link; the old address still leads there.
@@ -73,6 +75,7 @@ use serde::{Deserialize, Serialize};
 
 use super::github::Issue;
 use super::mapping::{NewLabel, Resolved};
+use super::milestones::{Bundle, BundleChange, BundleFields, BundleKind};
 use super::plane::{Item, ItemChange, NewItem};
 use super::pulls::PullsNow;
 use fields::Draft;
@@ -190,6 +193,36 @@ pub enum Write {
         /// Its words.
         title: String,
     },
+    /// Make a module or a cycle.
+    CreateBundle {
+        /// Which of the two.
+        kind: BundleKind,
+        /// What it is to say.
+        fields: BundleFields,
+        /// GitHub's numeric id of the milestone, which becomes the external id.
+        milestone: u64,
+    },
+    /// Change a module or a cycle.
+    UpdateBundle {
+        /// Which one.
+        bundle: Bundle,
+        /// What is to change.
+        change: BundleChange,
+    },
+    /// Put the work item into a module or a cycle.
+    EnterBundle {
+        /// Plane's id of the work item.
+        item: String,
+        /// Which one.
+        bundle: Bundle,
+    },
+    /// Take the work item out of a module or a cycle.
+    LeaveBundle {
+        /// Plane's id of the work item.
+        item: String,
+        /// Which one.
+        bundle: Bundle,
+    },
     /// Mirror a comment.
     CreateComment {
         /// GitHub's numeric id, which becomes the external id.
@@ -228,6 +261,10 @@ impl Write {
             Self::UpdateItem { .. } => "update_item",
             Self::RestoreItem { .. } => "restore_item",
             Self::CreateLink { .. } => "create_link",
+            Self::CreateBundle { .. } => "create_bundle",
+            Self::UpdateBundle { .. } => "update_bundle",
+            Self::EnterBundle { .. } => "enter_bundle",
+            Self::LeaveBundle { .. } => "leave_bundle",
             Self::CreateComment { .. } => "create_comment",
             Self::UpdateComment { .. } => "update_comment",
             Self::DeleteComment { .. } => "delete_comment",
@@ -241,6 +278,10 @@ impl Write {
             Self::CreateItem { item, .. } => item.external_id.clone(),
             Self::UpdateItem { item, .. } | Self::RestoreItem { item } => item.clone(),
             Self::CreateLink { url, .. } => url.clone(),
+            Self::CreateBundle { milestone, .. } => milestone.to_string(),
+            Self::UpdateBundle { bundle, .. }
+            | Self::EnterBundle { bundle, .. }
+            | Self::LeaveBundle { bundle, .. } => bundle.id.clone(),
             Self::CreateComment { comment, .. } => comment.to_string(),
             Self::UpdateComment { mirror, .. } | Self::DeleteComment { mirror, .. } => {
                 mirror.clone()
@@ -266,6 +307,10 @@ impl Write {
             Self::CreateLabel { .. }
             | Self::RestoreItem { .. }
             | Self::CreateLink { .. }
+            | Self::CreateBundle { .. }
+            | Self::UpdateBundle { .. }
+            | Self::EnterBundle { .. }
+            | Self::LeaveBundle { .. }
             | Self::CreateComment { .. }
             | Self::UpdateComment { .. }
             | Self::DeleteComment { .. } => {}
@@ -285,6 +330,18 @@ impl fmt::Display for Write {
             }
             Self::RestoreItem { .. } => f.write_str("take the work item out of the archive"),
             Self::CreateLink { url, .. } => write!(f, "link the work item to {url}"),
+            Self::CreateBundle { kind, fields, .. } => {
+                write!(f, "make the {kind} “{}”", fields.name)
+            }
+            Self::UpdateBundle { bundle: Bundle { kind, name, .. }, change } => {
+                write!(f, "change the {kind} “{name}”: {}", change.fields().join(", "))
+            }
+            Self::EnterBundle { bundle: Bundle { kind, name, .. }, .. } => {
+                write!(f, "put the work item into the {kind} “{name}”")
+            }
+            Self::LeaveBundle { bundle: Bundle { kind, name, .. }, .. } => {
+                write!(f, "take the work item out of the {kind} “{name}”")
+            }
             Self::CreateComment { comment, .. } => write!(f, "mirror comment {comment}"),
             Self::UpdateComment { comment, .. } => {
                 write!(f, "change the mirror of comment {comment}")

@@ -184,6 +184,10 @@ fn change_of(write: &Write) -> Option<ItemChange> {
         Write::CreateLabel { .. }
         | Write::RestoreItem { .. }
         | Write::CreateLink { .. }
+        | Write::CreateBundle { .. }
+        | Write::UpdateBundle { .. }
+        | Write::EnterBundle { .. }
+        | Write::LeaveBundle { .. }
         | Write::CreateComment { .. }
         | Write::UpdateComment { .. }
         | Write::DeleteComment { .. } => None,

@@ -33,8 +33,9 @@ pub(in crate::web) struct TimelineEntry {
 /// A write to Plane.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::web) struct WriteEntry {
-    /// `create_item`, `update_item`, `create_label`, `create_link`, `create_comment`,
-    /// `update_comment` or `delete_comment`.
+    /// `create_item`, `update_item`, `create_label`, `create_link`, `enter_bundle` or
+    /// `leave_bundle` (modules and cycles), `create_comment`, `update_comment` or
+    /// `delete_comment`.
     kind: String,
     /// What was to be written, one line for people.
     what: String,

@@ -103,6 +103,7 @@ impl Change<'_> {
             reopened: false,
             labels: Vec::new(),
             assignees: Vec::new(),
+            milestone: None,
             comments: Vec::new(),
             pull: None,
             hidden: false,
@@ -354,6 +355,7 @@ impl Change<'_> {
         issue.id = self.state.next_id();
         issue.number = self.state.repository(to)?.next_number();
         issue.updated_at = self.now;
+        issue.milestone = None;
         // Labels stay behind, except those that the new place has too.
         let there = self.state.repository(to)?;
         issue.labels = issue.labels.iter().filter_map(|l| there.label(&l.name).cloned()).collect();

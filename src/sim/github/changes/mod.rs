@@ -8,6 +8,7 @@
 
 mod comments;
 mod issues;
+mod milestones;
 mod pull_requests;
 mod repositories;
 
@@ -20,6 +21,8 @@ use crate::clock::Timestamp;
 
 pub(super) use issues::NewState;
 pub use issues::{CloseReason, IssueEdit, NewIssue};
+pub(super) use milestones::MilestoneState;
+pub use milestones::{MilestoneEdit, NewMilestone};
 pub(super) use pull_requests::DraftState;
 pub use pull_requests::ReviewVerdict;
 

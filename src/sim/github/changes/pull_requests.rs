@@ -71,6 +71,7 @@ impl Change<'_> {
             reopened: false,
             labels: Vec::new(),
             assignees: Vec::new(),
+            milestone: None,
             comments: Vec::new(),
             pull: Some(pull),
             hidden: false,

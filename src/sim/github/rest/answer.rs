@@ -178,9 +178,11 @@ pub(super) fn refusal(sim: &Inner, error: &SimError, rest: &str) -> Answer {
         Answer::new(301, body).with_headers([("location", url)])
     };
     match error {
-        SimError::NoRepository | SimError::NoIssue | SimError::NoComment | SimError::NoHook => {
-            Answer::message(404, "Not Found")
-        }
+        SimError::NoRepository
+        | SimError::NoIssue
+        | SimError::NoComment
+        | SimError::NoMilestone
+        | SimError::NoHook => Answer::message(404, "Not Found"),
         SimError::RepositoryMoved { repository } => {
             moved(format!("/repositories/{repository}{rest}"))
         }

@@ -111,6 +111,7 @@ fn update(request: &Request<'_>, number: u64) -> Result<Answer, SimError> {
     let state = wanted_state(request)?;
     let labels = request.names("labels").filter(|_| may_push(request));
     let people = request.names("assignees").filter(|_| may_push(request));
+    let milestone = request.body.get("milestone").filter(|_| may_push(request));
     request.sim.change(request.login(), |change| {
         change.edit_issue(repository, number, &edit)?;
         if let Some(state) = state {
@@ -122,6 +123,9 @@ fn update(request: &Request<'_>, number: u64) -> Result<Answer, SimError> {
         if let Some(people) = &people {
             change.unassign(repository, number, |user| named(people, &user.login))?;
             change.assign(repository, number, people)?;
+        }
+        if let Some(milestone) = milestone {
+            change.milestone_issue(repository, number, milestone.as_u64())?;
         }
         Ok(())
     })?;

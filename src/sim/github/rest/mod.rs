@@ -9,6 +9,7 @@ mod comments;
 mod hooks;
 mod issues;
 mod labels;
+mod milestones;
 mod page;
 
 use std::collections::BTreeMap;
@@ -346,6 +347,7 @@ fn route(request: &Request<'_>) -> Result<Answer, SimError> {
         (_, ["issues", rest @ ..]) => issues::route(request, method, rest),
         ("GET", ["pulls", number]) => issues::show_pull_request(request, number),
         (_, ["labels", rest @ ..]) => labels::route(request, method, rest),
+        (_, ["milestones", rest @ ..]) => milestones::route(request, method, rest),
         (_, ["hooks", rest @ ..]) => hooks::route(request, method, rest),
         _ => Err(SimError::NoRepository),
     }

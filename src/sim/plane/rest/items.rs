@@ -127,7 +127,7 @@ fn list(world: &World, call: &Call, project: Uuid) -> Reply {
     page(call, items.into_iter().map(|item| shown(world, call, item)).collect())
 }
 
-fn shown(world: &World, call: &Call, item: &Item) -> Value {
+pub(super) fn shown(world: &World, call: &Call, item: &Item) -> Value {
     let mut body = render::item(world, item, call.zone());
     if let Some(names) = call.parameter("expand") {
         body = render::expand(world, body, names, call.zone());

@@ -1,6 +1,7 @@
 //! Plane's REST API: from a request to its answer, in the order in which Plane looks at things:
 //! the address, the size, the key, the permission, the quota, the method, and only then the body.
 
+mod bundles;
 mod comments;
 mod fields;
 mod item_fields;
@@ -21,6 +22,7 @@ use super::quota::{self, Allowance};
 use super::render::Zone;
 use super::world::World;
 
+pub(super) use self::bundles::insert as insert_bundle;
 pub(super) use self::comments::insert as insert_comment;
 pub(super) use self::items::blank as blank_item;
 pub(super) use self::labels::insert as insert_label;
@@ -191,6 +193,10 @@ fn in_project(
         Part::Comment(item, id) => comments::one(world, call, item, id),
         Part::Links(item) => links::all(world, call, project, item),
         Part::Link(item, id) => links::one(world, call, item, id),
+        Part::Bundles(kind) => bundles::all(world, call, project, kind),
+        Part::Bundle(kind, id) => bundles::one(world, call, project, kind, id),
+        Part::BundleItems(kind, id) => bundles::items(world, call, project, kind, id),
+        Part::BundleItem(kind, id, item) => bundles::item(world, call, project, (kind, id), item),
     };
     answer.map(Handled::Answer)
 }

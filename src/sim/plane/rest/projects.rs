@@ -91,6 +91,7 @@ pub(super) fn one(world: &mut World, call: &Call, id: Uuid) -> Reply {
             world.items.retain(|item| item.project != id);
             world.comments.retain(|comment| comment.project != id);
             world.links.retain(|link| link.project != id);
+            world.bundles.retain(|bundle| bundle.project != id);
             world.tell_deleted(Entity::Project(id), call.reader.id);
             Ok(Answer::no_content())
         }

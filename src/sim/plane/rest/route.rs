@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+use crate::sync::milestones::BundleKind;
+
 /// An address of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
@@ -35,6 +37,12 @@ pub(super) enum Part {
     Comment(Uuid, Uuid),
     Links(Uuid),
     Link(Uuid, Uuid),
+    Bundles(BundleKind),
+    Bundle(BundleKind, Uuid),
+    /// Of a module or a cycle.
+    BundleItems(BundleKind, Uuid),
+    /// Of a module or a cycle; the second id is the work item's.
+    BundleItem(BundleKind, Uuid, Uuid),
 }
 
 impl Route {
@@ -77,6 +85,21 @@ impl Part {
             }
             ["work-items" | "issues", item, "links"] => Self::Links(id(item)?),
             ["work-items" | "issues", item, "links", link] => Self::Link(id(item)?, id(link)?),
+            [kind, ref rest @ ..] => return Self::of_bundle(kind, rest),
+        })
+    }
+
+    fn of_bundle(kind: &str, rest: &[&str]) -> Option<Self> {
+        let (kind, items) = match kind {
+            "modules" => (BundleKind::Module, "module-issues"),
+            "cycles" => (BundleKind::Cycle, "cycle-issues"),
+            _ => return None,
+        };
+        Some(match *rest {
+            [] => Self::Bundles(kind),
+            [bundle] => Self::Bundle(kind, id(bundle)?),
+            [bundle, word] if word == items => Self::BundleItems(kind, id(bundle)?),
+            [bundle, word, item] if word == items => Self::BundleItem(kind, id(bundle)?, id(item)?),
             _ => return None,
         })
     }

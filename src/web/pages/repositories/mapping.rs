@@ -1,5 +1,6 @@
-//! How one repository is kept in step, changed in the page: its states, labels, people, filter,
-//! rules and limit as TOML, with what a change would write shown before it is put in place.
+//! How one repository is kept in step, changed in the page: its states, labels, people,
+//! milestones, filter, rules and limit as TOML, with what a change would write shown before it is
+//! put in place.
 //!
 //! What the configuration file names is shown and changed there. Deliberately absent: trying rules
 //! on what a repository has sent, which the page of rules does.
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_can_be_sent_back_as_it_is() {
-        let text = "rate_limit = 30\nfilter = '\"bug\" in issue.labels'\n[[rules]]\nwhen = 'true'\ndrop = true\n[states]\nopen = 'Todo'\n";
+        let text = "rate_limit = 30\nmilestones = 'cycle'\nfilter = '\"bug\" in issue.labels'\n[[rules]]\nwhen = 'true'\ndrop = true\n[states]\nopen = 'Todo'\n";
         let read = parsed(&repository(), text).unwrap().settings();
         let shown = toml::to_string(&read).unwrap();
         assert_eq!(parsed(&repository(), &shown).unwrap().settings(), read, "{shown}");
