@@ -11,10 +11,12 @@
 use uuid::Uuid;
 
 use super::asking::refused;
+use super::placing::projects_named;
 use super::{BUSY, HOLD, IssueSync, Report, overtaken, stored};
 use crate::clients::plane::{Creation, FoundBundle, PlaneClient, Refusal};
 use crate::failure::Failure;
 use crate::ids::{DeliveryId, Lease};
+use crate::jobs::settings::Followed;
 use crate::sources::Source;
 use crate::sources::github::payload::MilestoneAction;
 use crate::store::bundles::{BundleIntent, BundleKey, BundleRow};
@@ -82,16 +84,22 @@ impl IssueSync {
         action: MilestoneAction,
         cause: Option<(Source, DeliveryId)>,
     ) -> Result<Report, Failure> {
-        let settings = self.settings.of(&repository.name).await.map_err(|e| stored(&e))?.settings;
-        let (Some(plane), Some(project)) = (&self.plane, repository.plane_project) else {
+        let Followed { settings, rulebook, .. } =
+            self.settings.of(&repository.name).await.map_err(|e| stored(&e))?;
+        let projects = projects_named(repository, &rulebook);
+        let Some(plane) = self.plane.as_ref().filter(|_| !projects.is_empty()) else {
             return Ok(Report::idle("its repository is kept in step with no Plane project"));
         };
         let Some(kind) = settings.milestones else {
             return Ok(Report::idle("milestones of its repository stay on GitHub"));
         };
-        let key = BundleKey { milestone: told.id, plane_project: project.to_string(), kind };
-        let known = self.store.bundle(&key).await.map_err(|e| stored(&e))?.unwrap_or_default();
-        if known.id.is_none() {
+        let mut keys = Vec::new();
+        for plane_project in projects {
+            let key = BundleKey { milestone: told.id, plane_project, kind };
+            let known = self.store.bundle(&key).await.map_err(|e| stored(&e))?;
+            keys.extend(known.and_then(|known| known.id).map(|_| key));
+        }
+        if keys.is_empty() {
             let why = format!("no work item is in it yet; its {kind} is made with the first one");
             return Ok(Report::idle(why));
         }
@@ -113,7 +121,9 @@ impl IssueSync {
             None => Said { milestone: told, word: Word::Told },
         };
         let mut report = Report::default();
-        self.keep_bundle(plane, &key, said, Make::Never, cause.as_ref(), &mut report).await?;
+        for key in &keys {
+            self.keep_bundle(plane, key, said, Make::Never, cause.as_ref(), &mut report).await?;
+        }
         Ok(report)
     }
 
