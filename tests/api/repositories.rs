@@ -57,7 +57,7 @@ on_both_databases! {
         assert_eq!(added.status, StatusCode::CREATED, "{added:?}");
         let expected = json!({
             "repository": "octo-org/new-repo", "github_id": null, "plane_project": null,
-            "direction": "github-to-plane", "origin": "manual",
+            "direction": "github-to-plane", "origin": "manual", "settings": {},
             "created_at": "2026-11-22T02:00:00Z",
         });
         assert_eq!(added.json(), expected);
@@ -80,6 +80,29 @@ on_both_databases! {
         assert_eq!(site.get(ONE).await.status, StatusCode::NOT_FOUND);
         assert_eq!(site.get(ALL).await.json()["items"], json!([]));
     }
+
+    async fn settings_are_given_shown_and_changed_key_by_key(database: TestDatabase) {
+        let site = Site::new(database).await;
+        let settings = json!({"labels": {"bug": "Defect"}, "filter": "issue.number != 1"});
+        let whole = json!({"repository": "octo-org/new-repo", "settings": settings});
+        let added = add(&site, &whole).await;
+        assert_eq!((added.status, &added.json()["settings"]), (StatusCode::CREATED, &settings));
+        assert_eq!(site.get(ONE).await.json()["settings"], settings);
+
+        let rule = json!({"when": "'bug' in issue.labels", "set": {"priority": "'high'"}});
+        let change_to = json!({
+            "direction": "both",
+            "settings": {"filter": null, "rules": [rule], "rate_limit": 30},
+        });
+        let changed = change(&site, &change_to).await.json();
+        assert_eq!(changed["direction"], "both");
+        let expected =
+            json!({"labels": {"bug": "Defect"}, "rules": [rule], "rate_limit": 30});
+        assert_eq!(changed["settings"], expected);
+        assert_eq!(site.get(ALL).await.json()["items"][0]["settings"], expected);
+        let moved = change(&site, &json!({"plane_project": PROJECT})).await.json();
+        assert_eq!((&moved["settings"], &moved["plane_project"]), (&expected, &PROJECT.into()));
+    }
 }
 
 #[tokio::test]
@@ -89,6 +112,28 @@ async fn a_repository_is_added_with_its_project_and_direction() {
         json!({"repository": "octo-org/new-repo", "plane_project": PROJECT, "direction": "both"});
     let added = add(&site, &whole).await.json();
     assert_eq!((&added["plane_project"], &added["direction"]), (&PROJECT.into(), &"both".into()));
+}
+
+#[tokio::test]
+async fn settings_that_can_not_be_used_are_400_and_change_nothing() {
+    let site = sqlite().await;
+    let name = "octo-org/new-repo";
+    for (settings, wrong) in [
+        (json!({"colour": "red"}), "unknown field `colour`"),
+        (json!({"filter": "issue."}), "column"),
+        (json!({"labels": {"P1": "priority:soon"}}), "priority"),
+        (json!({"direction": "both"}), "direction stands beside them"),
+    ] {
+        let body = json!({"repository": name, "settings": settings});
+        let seen = add(&site, &body).await;
+        assert_eq!(seen.status, StatusCode::BAD_REQUEST, "{body}");
+        assert!(seen.json()["detail"].as_str().unwrap().contains(wrong), "{body}: {seen:?}");
+        assert_eq!(site.get(ONE).await.status, StatusCode::NOT_FOUND, "{body}");
+    }
+    let before = add(&site, &json!({"repository": name})).await.json();
+    let body = json!({"direction": "both", "settings": {"filter": "issue."}});
+    assert_eq!(change(&site, &body).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(site.get(ONE).await.json(), before);
 }
 
 #[tokio::test]

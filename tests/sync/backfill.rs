@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use jetbridge::clients::github_rest::GitHubRest;
-use jetbridge::clock::Clock;
 use jetbridge::config::Secrets;
 use jetbridge::jobs::backfill::{Backfill, Begin, MOST_WAITING, Step};
 use jetbridge::sim::github::{CloseReason, NewIssue, RequestFault};
@@ -47,13 +46,13 @@ async fn live_for_years(world: &World, issues: u64) -> u64 {
 fn rest(world: &World) -> GitHubRest {
     let tokens = Secrets::new([TOKEN.to_owned()]);
     let limit = Duration::from_secs(5);
-    GitHubRest::new(&world.github.api_url(), &tokens, Clock::System, limit).unwrap().unwrap()
+    GitHubRest::new(&world.github.api_url(), &tokens, world.clock.clone(), limit).unwrap().unwrap()
 }
 
 async fn begin(world: &World, begin: Begin) -> Backfill {
     let name = REPOSITORY.parse().unwrap();
     let repository = world.store.find_repository(&name, None).await.unwrap().unwrap();
-    Backfill::begin(&world.store, &Clock::System, &rest(world), repository, begin).await.unwrap()
+    Backfill::begin(&world.store, &world.clock, &rest(world), repository, begin).await.unwrap()
 }
 
 /// To its end; what became of it.
@@ -67,40 +66,78 @@ async fn to_the_end(mut backfill: Backfill) -> BackfillCounts {
     }
 }
 
-async fn killed_five_times(kind: Kind, issues: u64) {
-    let mut world = World::with_slow_github(kind, Asking::Rest).await;
+/// Does something while the time passes in which nobody works, since everybody waits for a quota.
+async fn in_time<T>(world: &World, doing: impl Future<Output = T>) -> T {
+    tokio::select! {
+        done = doing => done,
+        () = pass_time(world) => unreachable!("time has no end"),
+    }
+}
+
+async fn pass_time(world: &World) {
+    let mut asked = (usize::MAX, usize::MAX);
+    loop {
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        let now = (world.github.requests().len(), world.plane.requests().len());
+        let queue = world.store.queue_stats(world.clock.now()).await.unwrap();
+        if queue.claimed == 0 && now == asked {
+            world.clock.advance(Duration::from_secs(5));
+        }
+        asked = now;
+    }
+}
+
+/// Runs until GitHub was asked so often, and is then killed in its midst.
+async fn kill_after(world: &World, requests: usize) {
+    let asked = world.github.requests().len();
+    let running = tokio::spawn(to_the_end(begin(world, Begin::WhereItWas).await));
+    // However long that takes: a test that hangs is ended from outside.
+    while !running.is_finished() && world.github.requests().len() <= asked + requests {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(!running.is_finished(), "it is killed in its midst");
+    running.abort();
+    let _ = running.await;
+}
+
+fn assert_within_the_quota(world: &World) {
+    let refused = |status| [Some(403), Some(429)].contains(&status);
+    assert!(!world.github.requests().iter().any(|r| refused(r.status)), "GitHub refused nothing");
+    assert!(!world.plane.requests().iter().any(|r| refused(r.status)), "Plane refused nothing");
+}
+
+async fn killed_five_times(mut world: World, issues: u64) {
     let comments = live_for_years(&world, issues).await;
-    let begun = std::time::Instant::now();
+    let (begun, started) = (std::time::Instant::now(), world.clock.now());
     let part = usize::try_from(issues).unwrap() / 12;
     for kill in 1..=5 {
-        let asked = world.github.requests().len();
-        let running = tokio::spawn(to_the_end(begin(&world, Begin::WhereItWas).await));
-        // However long that takes: a test that hangs is ended from outside.
-        while !running.is_finished() && world.github.requests().len() <= asked + part * kill {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        assert!(!running.is_finished(), "the {kill}. time it is killed in its midst");
-        running.abort();
-        let _ = running.await;
+        in_time(&world, kill_after(&world, part * kill)).await;
         if kill % 2 == 0 {
             world.stop().await;
             world.start().await;
         }
     }
-    let counts = to_the_end(begin(&world, Begin::WhereItWas).await).await;
+    let to_its_end = async |from| to_the_end(begin(&world, from).await).await;
+    let counts = in_time(&world, to_its_end(Begin::WhereItWas)).await;
     assert_eq!((counts.issues, counts.comments, counts.failed), (issues, comments, 0));
     world.settle().await;
     world.assert_equal();
-    let refused = |status| [Some(403), Some(429)].contains(&status);
-    assert!(!world.github.requests().iter().any(|r| refused(r.status)), "within the quota");
+    assert_within_the_quota(&world);
     let (writes, asked) = (world.writes(), world.github.requests().len());
-    let took = begun.elapsed().as_secs();
     println!(
-        "{issues} issues, {comments} comments: {took} s, {asked} requests to GitHub, {writes} writes to Plane"
+        "{issues} issues, {comments} comments: {} s, in simulated time {} min, {asked} requests to GitHub, {} to Plane, of which {writes} were writes",
+        begun.elapsed().as_secs(),
+        (world.clock.now() - started).num_minutes(),
+        world.plane.requests().len(),
     );
-    let again = to_the_end(begin(&world, Begin::TheBeginning).await).await;
+    let again = in_time(&world, to_its_end(Begin::TheBeginning)).await;
     world.settle().await;
     assert_eq!((again, world.writes()), (counts, writes), "a second one finds nothing new");
+}
+
+/// Nobody has a limit, and time passes by itself.
+async fn killed_five_times_without_limits(kind: Kind, issues: u64) {
+    killed_five_times(World::with_slow_github(kind, Asking::Rest).await, issues).await;
 }
 
 async fn what_is_left_out_counts_as_done_with_its_reason(kind: Kind) {
@@ -131,24 +168,23 @@ async fn what_filter_and_rules_leave_out_of_a_backfill_counts_as_done_on_postgre
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backfill_that_is_killed_five_times_is_complete_and_has_each_once_on_sqlite() {
-    killed_five_times(Kind::Sqlite, 150).await;
+    killed_five_times_without_limits(Kind::Sqlite, 150).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backfill_that_is_killed_five_times_is_complete_and_has_each_once_on_postgresql() {
-    killed_five_times(Kind::Postgres, 150).await;
+    killed_five_times_without_limits(Kind::Postgres, 150).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement of some minutes, run by hand"]
-async fn a_backfill_of_500_issues_that_is_killed_five_times_is_complete() {
-    killed_five_times(Kind::Postgres, 500).await;
+async fn a_backfill_keeps_within_both_limits_in_simulated_time() {
+    killed_five_times(World::in_simulated_time(Kind::Sqlite).await, 60).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement of an hour and more, run by hand"]
+#[ignore = "a measurement of many minutes, run by hand"]
 async fn a_backfill_of_10000_issues_that_is_killed_five_times_is_complete() {
-    killed_five_times(Kind::Sqlite, 10_000).await;
+    killed_five_times(World::in_simulated_time(Kind::Sqlite).await, 10_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -41,6 +41,8 @@ pub struct World {
     pub github: SimGitHub,
     /// What time it is on GitHub.
     pub github_clock: Clock,
+    /// What time it is here, and on Plane.
+    pub clock: Clock,
     pub hook: u64,
     pub plane: SimPlane,
     pub project: Uuid,
@@ -58,18 +60,25 @@ impl World {
     /// On GitHub it is always the same second, until a test moves its clock.
     pub async fn with_slow_github(kind: Kind, asking: Asking) -> Self {
         let clock = Clock::manual(Clock::System.now());
-        Self::with_both(kind, asking, SimPlaneConfig::default(), clock).await
+        Self::with_both(kind, asking, SimPlaneConfig::default(), [clock, Clock::System]).await
+    }
+
+    /// With one clock for everybody, which a test moves, and the limits of the real ones.
+    pub async fn in_simulated_time(kind: Kind) -> Self {
+        let clock = Clock::manual(Clock::System.now());
+        let plane = SimPlaneConfig::default().with_rate_limit(60).with_clock(clock.clone());
+        Self::with_both(kind, Asking::Rest, plane, [clock.clone(), clock]).await
     }
 
     pub async fn with_plane(kind: Kind, asking: Asking, plane: SimPlaneConfig) -> Self {
-        Self::with_both(kind, asking, plane, Clock::System).await
+        Self::with_both(kind, asking, plane, [Clock::System, Clock::System]).await
     }
 
     async fn with_both(
         kind: Kind,
         asking: Asking,
         plane: SimPlaneConfig,
-        github_clock: Clock,
+        [github_clock, clock]: [Clock; 2],
     ) -> Self {
         let database = TestDatabase::new(kind).await;
         let (github, plane) = both_sides(plane, github_clock.clone()).await;
@@ -79,6 +88,7 @@ impl World {
         let mut world = Self {
             github,
             github_clock,
+            clock,
             hook: 0,
             plane,
             project,
@@ -111,7 +121,7 @@ impl World {
         let listener = TcpListener::bind(self.config.listen).await.unwrap();
         self.config.listen = listener.local_addr().unwrap();
         let token = Secrets::new(["admin".to_owned()]);
-        let app = App::start(&self.config, &token, role, Clock::System, listener).await;
+        let app = App::start(&self.config, &token, role, self.clock.clone(), listener).await;
         self.app = Some(app.unwrap());
     }
 
@@ -134,7 +144,7 @@ impl World {
             self.github.settled().await;
             self.plane.settled().await;
             eventually("an empty queue", || async {
-                let queue = self.store.queue_stats(Clock::System.now()).await.unwrap();
+                let queue = self.store.queue_stats(self.clock.now()).await.unwrap();
                 queue.queued == 0 && queue.claimed == 0
             })
             .await;
@@ -142,7 +152,7 @@ impl World {
     }
 
     pub async fn assert_nothing_failed(&self) {
-        let queue = self.store.queue_stats(Clock::System.now()).await.unwrap();
+        let queue = self.store.queue_stats(self.clock.now()).await.unwrap();
         assert_eq!(queue.dead, 0, "jobs that failed for good");
     }
 

@@ -18,6 +18,7 @@ pub(super) mod people;
 mod remotes;
 pub(super) mod replay;
 pub(super) mod repositories;
+mod repository_settings;
 pub(super) mod rules;
 pub(super) mod stats;
 pub(super) mod timeline;

@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::body::{parse, read_body};
 use super::parameters::Parameters;
+use super::repository_settings::{Beside, GivenSettings, Known};
 use super::{Address, Page};
 use crate::clock::Timestamp;
-use crate::config::{Direction, RepositoryName};
+use crate::config::{Direction, RepositoryConfig, RepositoryName, RepositorySettings};
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
 use crate::web::auth::Target;
 use crate::web::error::{Problem, ProblemBody, ProblemKind};
@@ -34,19 +35,24 @@ pub(in crate::web) struct RepositoryBody {
     direction: &'static str,
     /// `config` (the configuration file), `manual` or `registered` (by its first webhook).
     origin: &'static str,
+    /// How it is kept in step: `states`, `labels`, `users`, `filter`, `rules`, `rate_limit` and the
+    /// other keys of a `[[repositories]]`; those that are not set are left out.
+    #[schema(value_type = Object)]
+    settings: RepositorySettings,
     /// When it was configured.
     #[schema(value_type = String)]
     created_at: Timestamp,
 }
 
-impl From<Repository> for RepositoryBody {
-    fn from(repository: Repository) -> Self {
+impl RepositoryBody {
+    fn new(repository: &Repository, settings: RepositorySettings) -> Self {
         Self {
             repository: repository.name.to_string(),
             github_id: repository.github_id,
             plane_project: repository.plane_project,
             direction: repository.direction.as_str(),
             origin: repository.origin.as_str(),
+            settings,
             created_at: repository.created_at,
         }
     }
@@ -66,6 +72,10 @@ pub(in crate::web) struct RepositoryToAdd {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     direction: Direction,
+    /// How it is kept in step, by the keys of a `[[repositories]]`.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    settings: Option<GivenSettings>,
 }
 
 /// What to change; what is not given stays.
@@ -79,6 +89,10 @@ pub(in crate::web) struct RepositoryToChange {
     /// `github-to-plane` or `both`.
     #[schema(value_type = Option<String>)]
     direction: Option<Direction>,
+    /// Keys of a `[[repositories]]`, each as a whole; null goes back to nothing said.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    settings: Option<GivenSettings>,
 }
 
 /// Tells null from absent.
@@ -110,8 +124,9 @@ pub(in crate::web) async fn list(
     uri: Uri,
 ) -> Result<Json<Page<RepositoryBody>>, Problem> {
     Parameters::parse(uri.query())?.finish("none")?;
-    let items = state.store.repositories().await?;
-    let items = items.into_iter().map(RepositoryBody::from).collect();
+    let repositories = state.store.repositories().await?;
+    let known = Known::read(&state.store).await?;
+    let items = repositories.iter().map(|one| RepositoryBody::new(one, known.of(one))).collect();
     Ok(Json(Page { items, next_cursor: None }))
 }
 
@@ -135,6 +150,13 @@ pub(in crate::web) async fn add(
 ) -> Result<(StatusCode, Extension<Target>, Json<RepositoryBody>), Problem> {
     Parameters::parse(uri.query())?.finish("none")?;
     let given: RepositoryToAdd = parse(&read_body(body).await?)?;
+    let beside = Beside {
+        name: &given.repository,
+        plane_project: given.plane_project,
+        direction: given.direction,
+    };
+    let configured = given.settings.map(|s| s.over(&RepositorySettings::default(), &beside));
+    let configured = configured.transpose()?;
     let new = NewRepository {
         name: given.repository,
         github_id: None,
@@ -144,8 +166,12 @@ pub(in crate::web) async fn add(
     };
     match state.store.add_repository(&new, state.clock.now()).await? {
         Some(added) => {
+            if let Some(configured) = &configured {
+                put(&state, configured).await?;
+            }
             let target = Extension(Target(added.name.to_string()));
-            Ok((StatusCode::CREATED, target, Json(added.into())))
+            let settings = configured.map(|configured| configured.settings()).unwrap_or_default();
+            Ok((StatusCode::CREATED, target, Json(RepositoryBody::new(&added, settings))))
         }
         None => Err(Problem::new(
             ProblemKind::Conflict,
@@ -173,8 +199,9 @@ pub(in crate::web) async fn show(
 ) -> Result<Json<RepositoryBody>, Problem> {
     Parameters::parse(uri.query())?.finish("none")?;
     let name = named(&owner, &name)?;
-    let found = state.store.find_repository(&name, None).await?;
-    Ok(Json(found.ok_or_else(not_configured)?.into()))
+    let found = state.store.find_repository(&name, None).await?.ok_or_else(not_configured)?;
+    let settings = Known::read(&state.store).await?.of(&found);
+    Ok(Json(RepositoryBody::new(&found, settings)))
 }
 
 /// Changes a repository that does not stand in the configuration file.
@@ -201,14 +228,32 @@ pub(in crate::web) async fn change(
     Parameters::parse(uri.query())?.finish("none")?;
     let given: RepositoryToChange = parse(&read_body(body).await?)?;
     let name = named(&owner, &name)?;
-    changeable(&state, &name).await?;
+    let known = changeable(&state, &name).await?;
     let plane_project = match given.plane_project {
         GivenProject::Absent => None,
         GivenProject::Given(project) => Some(project),
     };
-    let change = RepositoryChange { plane_project, direction: given.direction };
-    let changed = state.store.update_repository(&name, change).await?;
-    Ok(Json(changed.ok_or_else(not_configured)?.into()))
+    let present = Known::read(&state.store).await?.of(&known);
+    let Some(settings) = given.settings else {
+        let change = RepositoryChange { plane_project, direction: given.direction };
+        let changed = state.store.update_repository(&name, change).await?;
+        let changed = changed.ok_or_else(not_configured)?;
+        return Ok(Json(RepositoryBody::new(&changed, present)));
+    };
+    let beside = Beside {
+        name: &known.name,
+        plane_project: plane_project.unwrap_or(known.plane_project),
+        direction: given.direction.unwrap_or(known.direction),
+    };
+    let configured = settings.over(&present, &beside)?;
+    put(&state, &configured).await?;
+    let changed = state.store.find_repository(&name, None).await?.ok_or_else(not_configured)?;
+    Ok(Json(RepositoryBody::new(&changed, configured.settings())))
+}
+
+async fn put(state: &WebState, configured: &RepositoryConfig) -> Result<(), Problem> {
+    let now = state.clock.now();
+    Ok(state.store.apply_repositories(&[configured], Origin::Manual, &[], now).await?)
 }
 
 /// Removes a repository: its next webhooks are answered with 404, what it sent stays.
@@ -243,10 +288,10 @@ pub(super) fn named(owner: &str, name: &str) -> Result<RepositoryName, Problem> 
     format!("{owner}/{name}").parse().map_err(|_| not_configured())
 }
 
-async fn changeable(state: &WebState, name: &RepositoryName) -> Result<(), Problem> {
+async fn changeable(state: &WebState, name: &RepositoryName) -> Result<Repository, Problem> {
     let known = state.store.find_repository(name, None).await?.ok_or_else(not_configured)?;
     if !state.setup.is_configured(&known.name) {
-        return Ok(());
+        return Ok(known);
     }
     Err(Problem::new(
         ProblemKind::Conflict,
