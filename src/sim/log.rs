@@ -36,6 +36,11 @@ impl<T> Log<T> {
         self.entries.get_mut(number.checked_sub(self.forgotten)?)
     }
 
+    /// How many there ever were.
+    pub(super) fn ever(&self) -> usize {
+        self.forgotten + self.entries.len()
+    }
+
     /// The newest one.
     pub(super) fn last(&self) -> Option<&T> {
         self.entries.back()

@@ -78,7 +78,7 @@ async fn pass_time(world: &World) {
     let mut asked = (usize::MAX, usize::MAX);
     loop {
         tokio::time::sleep(Duration::from_millis(40)).await;
-        let now = (world.github.requests().len(), world.plane.requests().len());
+        let now = (world.github.request_count(), world.plane.request_count());
         let queue = world.store.queue_stats(world.clock.now()).await.unwrap();
         if queue.claimed == 0 && now == asked {
             world.clock.advance(Duration::from_secs(5));
@@ -89,10 +89,10 @@ async fn pass_time(world: &World) {
 
 /// Runs until GitHub was asked so often, and is then killed in its midst.
 async fn kill_after(world: &World, requests: usize) {
-    let asked = world.github.requests().len();
+    let asked = world.github.request_count();
     let running = tokio::spawn(to_the_end(begin(world, Begin::WhereItWas).await));
     // However long that takes: a test that hangs is ended from outside.
-    while !running.is_finished() && world.github.requests().len() <= asked + requests {
+    while !running.is_finished() && world.github.request_count() <= asked + requests {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(!running.is_finished(), "it is killed in its midst");

@@ -76,6 +76,11 @@ impl SimGitHub {
         self.inner.desk().seen.to_vec()
     }
 
+    /// How many requests to the REST API there ever were.
+    pub fn request_count(&self) -> usize {
+        self.inner.desk().seen.ever()
+    }
+
     /// Takes a pull request away without a word, which nobody can do at GitHub: a simulation that
     /// runs for days would only ever gain some.
     ///

@@ -310,6 +310,11 @@ impl SimPlane {
         self.shared.with(|world| world.requests.to_vec())
     }
 
+    /// How many requests there ever were.
+    pub fn request_count(&self) -> usize {
+        self.shared.with(|world| world.requests.ever())
+    }
+
     /// The requests that could change something.
     pub fn writes(&self) -> Vec<SeenRequest> {
         let mut requests = self.requests();
