@@ -11,7 +11,7 @@ use crate::sources::github::ENDPOINT;
 
 const CHECK: &str = "github webhook";
 /// What a webhook has to send, in the words of its settings' page.
-const EVENTS: [(&str, &str); 4] = [
+pub(super) const EVENTS: [(&str, &str); 4] = [
     ("issues", "Issues"),
     ("issue_comment", "Issue comments"),
     ("pull_request", "Pull requests"),

@@ -5,6 +5,7 @@
 //! ask; that is 404.
 
 mod answer;
+mod apps;
 mod comments;
 mod hooks;
 mod issues;
@@ -24,6 +25,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::app::is_signed_word;
 use super::faults::{RequestFault, RequestFaults};
 use super::quota::{Quota, Verdict};
 use super::state::HookPlace;
@@ -34,6 +36,8 @@ use answer::Answer;
 
 /// Longest request that is read.
 const LONGEST_REQUEST: usize = 1024 * 1024;
+/// What an App's requests are counted by.
+const APP_ACCOUNT: &str = "app";
 /// What the secondary limit asks for where nobody said.
 const SECONDARY_WAIT: Duration = Duration::from_mins(1);
 
@@ -75,6 +79,8 @@ impl Desk {
 enum Caller {
     Anonymous,
     Known(SimToken),
+    /// A GitHub App in its own name.
+    App,
 }
 
 /// One request, taken apart.
@@ -102,6 +108,7 @@ impl Request<'_> {
     fn hook_place(&self) -> Result<HookPlace, SimError> {
         match &self.organization {
             Some(login) => Ok(HookPlace::Organization(login.clone())),
+            None if apps::is_asked(self) => Ok(HookPlace::App),
             None => self.repository().map(HookPlace::Repository),
         }
     }
@@ -110,7 +117,7 @@ impl Request<'_> {
     fn login(&self) -> &str {
         match &self.caller {
             Caller::Known(token) => &token.login,
-            Caller::Anonymous => "ghost",
+            Caller::Anonymous | Caller::App => "ghost",
         }
     }
 
@@ -165,7 +172,7 @@ async fn handle(
             Answer::message(429, "Too Many Requests").retry_after(retry_after)
         }
         RequestFault::PrimaryLimit { resets_in } => {
-            let token = bearer(&headers).unwrap_or_default().to_owned();
+            let token = account(&headers).to_owned();
             let at = sim.now() + resets_in;
             let mut desk = sim.desk();
             desk.quota(&token).exhaust(at);
@@ -180,7 +187,7 @@ async fn handle(
     let answer = answer.unless_it_is(asked_for);
     let mut desk = sim.desk();
     if answer.status == 304 {
-        desk.quota(bearer(&headers).unwrap_or_default()).give_back();
+        desk.quota(account(&headers)).give_back();
     }
     if let Some(seen) = desk.seen.get_mut(seen_at) {
         seen.status = Some(answer.status);
@@ -196,6 +203,14 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         .then_some(token.trim())
 }
 
+/// Whose limit a request counts against: an App signs each anew, and has one for all.
+fn account(headers: &HeaderMap) -> &str {
+    match bearer(headers).unwrap_or_default() {
+        word if is_signed_word(word) => APP_ACCOUNT,
+        token => token,
+    }
+}
+
 fn decide(sim: &Inner, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Answer {
     let token = bearer(headers).unwrap_or_default();
     let caller = {
@@ -204,17 +219,23 @@ fn decide(sim: &Inner, method: &Method, uri: &Uri, headers: &HeaderMap, body: &B
         match (known, headers.contains_key(header::AUTHORIZATION)) {
             (Some(known), _) => Caller::Known(known),
             (None, false) => Caller::Anonymous,
+            (None, true) if is_signed_word(token) => Caller::App,
             (None, true) => return Answer::message(401, "Bad credentials"),
         }
     };
+    if matches!(caller, Caller::App)
+        && let Some(refused) = apps::refusal(sim, token)
+    {
+        return refused;
+    }
     let expires = match &caller {
         Caller::Known(token) => token.expires.clone(),
-        Caller::Anonymous => None,
+        Caller::Anonymous | Caller::App => None,
     };
     let expires = expires.map(|at| ("github-authentication-token-expiration", at));
     let (verdict, limits) = {
         let mut desk = sim.desk();
-        let quota = desk.quota(token);
+        let quota = desk.quota(account(headers));
         (quota.count(sim.now()), quota.headers())
     };
     let answer = match verdict {
@@ -281,6 +302,9 @@ fn read<'a>(
 
 /// Lets the request through where its token may, and says which permission it takes.
 fn admit(request: &Request<'_>) -> Answer {
+    if let Some(answer) = apps::answer(request) {
+        return answer;
+    }
     let reading = request.method == Method::GET || request.method == Method::HEAD;
     let wanted = if reading { Access::Read } else { Access::Write };
     let area = match (request.repository, request.path.first().map(String::as_str)) {
@@ -300,10 +324,16 @@ fn admit(request: &Request<'_>) -> Answer {
         (Caller::Known(token), "issues") => token.issues,
         (Caller::Known(token), "organization_hooks") => token.organization_hooks,
         (Caller::Known(token), _) => token.webhooks,
+        (Caller::App, _) => Access::None,
     };
     let word = if reading { "read" } else { "write" };
     let answer = if has < wanted {
-        Answer::message(403, "Resource not accessible by personal access token")
+        let by = if matches!(request.caller, Caller::App) {
+            "integration"
+        } else {
+            "personal access token"
+        };
+        Answer::message(403, &format!("Resource not accessible by {by}"))
     } else {
         route(request).unwrap_or_else(|error| {
             answer::refusal(request.sim, &error, &answer::below(&request.path))
@@ -356,7 +386,7 @@ fn issues_are_off(request: &Request<'_>) -> Result<bool, SimError> {
 }
 
 fn who_am_i(request: &Request<'_>) -> Answer {
-    if matches!(request.caller, Caller::Anonymous) {
+    if !matches!(request.caller, Caller::Known(_)) {
         return Answer::message(401, "Requires authentication");
     }
     let mut state = request.sim.lock();
