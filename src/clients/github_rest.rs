@@ -4,7 +4,9 @@
 //! carry the token: an issue that was moved answers 301, and whoever asked is told where it is.
 //! Lists are read to their end by `Link`.
 
+mod credential;
 pub mod listing;
+mod pulls;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -16,7 +18,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use self::listing::Place;
+use self::credential::Credential;
+use self::listing::in_smaller_pages;
 use super::gate::{Gate, Stopped, account_name};
 use super::github::payload::{AccountPayload, CommentPayload, IssuePayload};
 use super::github::refusal::{Refusal, Signs};
@@ -83,30 +86,6 @@ pub(super) fn address(text: &str) -> Option<Url> {
 fn checked(api_url: &str) -> Result<Url, InvalidAddress> {
     let wrong = InvalidAddress { key: "github.api_url", example: "https://api.github.com" };
     address(api_url).ok_or(wrong)
-}
-
-/// What a request says who asks with.
-enum Credential {
-    Token(SecretString),
-    App(AppKey),
-}
-
-impl Credential {
-    /// `None` where an App's key can't sign.
-    fn bearer(&self, now: Timestamp) -> Option<SecretString> {
-        match self {
-            Self::Token(token) => Some(token.clone()),
-            Self::App(key) => key.sign(now),
-        }
-    }
-
-    /// What GitHub counts requests by.
-    fn account(&self) -> &str {
-        match self {
-            Self::Token(token) => token.expose_secret(),
-            Self::App(key) => key.app().as_str(),
-        }
-    }
 }
 
 /// What a token sees of a repository.
@@ -504,25 +483,6 @@ impl GitHubRest {
         let needs = text(headers, "x-accepted-github-permissions").map(str::to_owned);
         Signs { message, wait: wait(headers, self.inner.clock.now()), needs }
     }
-}
-
-/// The same place of a list in pages of which any is short enough to be read; `None` where it is in
-/// such pages.
-fn in_smaller_pages(list: &Url) -> Option<Url> {
-    let number = |name: &str| {
-        let (_, value) = list.query_pairs().find(|(key, _)| key == name)?;
-        value.parse::<u32>().ok()
-    };
-    let place = Place::since(None).page(number("page").unwrap_or(1));
-    let smaller = place.sized(number("per_page")?).smaller()?;
-    let mut url = list.clone();
-    let others = list.query_pairs().filter(|(key, _)| key != "page" && key != "per_page");
-    url.query_pairs_mut()
-        .clear()
-        .extend_pairs(others)
-        .append_pair("per_page", &smaller.size.to_string())
-        .append_pair("page", &smaller.page.to_string());
-    Some(url)
 }
 
 /// Found where it was looked for, or somewhere else.

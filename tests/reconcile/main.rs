@@ -17,3 +17,4 @@ mod ledger;
 mod left_out;
 mod long;
 mod proof;
+mod pulls;

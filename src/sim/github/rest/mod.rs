@@ -362,7 +362,8 @@ fn route(request: &Request<'_>) -> Result<Answer, SimError> {
             _ => Err(SimError::NoRepository),
         };
     }
-    if path.first() == Some(&"issues") && issues_are_off(request)? {
+    if path.first() == Some(&"issues") && issues_are_off(request)? && !is_of_a_pull(request, &path)
+    {
         return Err(SimError::IssuesOff);
     }
     match (method, path.as_slice()) {
@@ -374,6 +375,7 @@ fn route(request: &Request<'_>) -> Result<Answer, SimError> {
             labels::route_of_issue(request, method, number, rest)
         }
         (_, ["issues", rest @ ..]) => issues::route(request, method, rest),
+        ("GET", ["pulls"]) => issues::list_pull_requests(request),
         ("GET", ["pulls", number]) => issues::show_pull_request(request, number),
         (_, ["labels", rest @ ..]) => labels::route(request, method, rest),
         (_, ["hooks", rest @ ..]) => hooks::route(request, method, rest),
@@ -383,6 +385,15 @@ fn route(request: &Request<'_>) -> Result<Answer, SimError> {
 
 fn issues_are_off(request: &Request<'_>) -> Result<bool, SimError> {
     Ok(request.sim.lock().repository(request.repository()?)?.issues_off)
+}
+
+/// What is said of a pull request goes on where issues are switched off.
+fn is_of_a_pull(request: &Request<'_>, path: &[&str]) -> bool {
+    let number = path.get(1).and_then(|number| number.parse().ok());
+    let state = request.sim.lock();
+    let here = request.repository().and_then(|id| state.repository(id));
+    let issue = here.and_then(|here| here.issue(number.ok_or(SimError::NoIssue)?));
+    issue.is_ok_and(|issue| issue.pull.is_some())
 }
 
 fn who_am_i(request: &Request<'_>) -> Answer {
