@@ -54,6 +54,11 @@ text_id! {
     CommentRef
 }
 
+text_id! {
+    /// A GitHub App's App ID, or its Client ID: GitHub takes either.
+    AppId
+}
+
 /// `ops.repository_syncs.id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -234,6 +234,8 @@ pub struct Metrics {
     pub recover_problems: Gauge,
     /// When lost deliveries were last looked for, seconds since 1970; 0: never.
     pub recover_looked_at: Gauge,
+    /// Seconds from the canary's last touch to Plane's webhook; nothing while none came.
+    pub canary_webhook: Family<OfSource, Gauge<f64, AtomicU64>>,
     /// Share of a repository's items that is in sync, as was last found out.
     pub in_sync_ratio: Family<OfRepository, Gauge<f64, AtomicU64>>,
     /// Items of a repository that are not.
@@ -349,6 +351,7 @@ impl Default for Metrics {
             recover_problems: Gauge::default(),
             recover_looked_at: Gauge::default(),
             connections: Family::default(),
+            canary_webhook: Family::default(),
             in_sync_ratio: Family::default(),
             drift_items: Family::default(),
             started: Gauge::default(),
@@ -433,6 +436,9 @@ impl Metrics {
         let help = "When lost webhooks were last looked for, since 1970";
         let looked_at = self.recover_looked_at.clone();
         r.register_with_unit("recover_looked_at", help, Unit::Seconds, looked_at);
+        let help = "From the last touch of the canary to the webhook that followed";
+        let canary = self.canary_webhook.clone();
+        r.register_with_unit("canary_webhook", help, Unit::Seconds, canary);
         let help = "Share of both sides' items that is in sync, as was last found out, 0 to 1";
         r.register("in_sync_ratio", help, self.in_sync_ratio.clone());
         let help = "Items that are known not to be in sync";
@@ -456,7 +462,7 @@ impl Metrics {
     /// The same without what only the database knows, for when it does not answer: an old depth
     /// must never be taken for the present one.
     pub fn to_text_of_the_process(&self) -> String {
-        const STORED: [&str; 7] = [
+        const STORED: [&str; 8] = [
             "jetbridge_queue_",
             "jetbridge_quota_",
             "jetbridge_alarms",
@@ -464,6 +470,7 @@ impl Metrics {
             "jetbridge_circuit_",
             "jetbridge_in_sync_",
             "jetbridge_drift_",
+            "jetbridge_canary_",
         ];
         let is_stored = |line: &&str| {
             let name = ["# HELP ", "# TYPE ", "# UNIT "].iter().find_map(|w| line.strip_prefix(w));

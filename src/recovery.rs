@@ -34,6 +34,8 @@ pub enum HookOwner {
     Repository(RepositoryName),
     /// An organization's: it is told of all its repositories.
     Organization(String),
+    /// The GitHub App's: it is told of the repositories in which the App is installed.
+    App,
 }
 
 impl fmt::Display for HookOwner {
@@ -41,6 +43,7 @@ impl fmt::Display for HookOwner {
         match self {
             Self::Repository(name) => name.fmt(f),
             Self::Organization(login) => write!(f, "the organization {login}"),
+            Self::App => f.write_str("the GitHub App"),
         }
     }
 }

@@ -159,11 +159,32 @@ fn every_variable_reaches_its_key() {
             name if name.ends_with("url") => "https://elsewhere.example",
             _ => "elsewhere",
         };
-        let changed = read("", [(key.variable, value)]).unwrap();
+        // These two go together: without the other one each is half of a setting.
+        let beside = match key.name {
+            "github.app_id" => "github.app_private_key = 'x'",
+            "github.app_private_key" => "github.app_id = 1",
+            _ => "",
+        };
+        let changed = read(beside, [(key.variable, value)]).unwrap();
         assert_ne!(format!("{changed:?}"), plain, "{} is not taken over", key.variable);
         let upper = key.name.to_ascii_uppercase().replace('.', "_");
         assert_eq!(key.variable, format!("JETBRIDGE_{upper}"));
     }
+}
+
+#[test]
+fn a_github_app_is_an_id_and_a_key_or_nothing() {
+    let both = read("[github]\napp_id = 123\napp_private_key = 'file:/x'", NO_VARIABLES).unwrap();
+    assert_eq!(both.without_secrets().github.app_id.as_ref().unwrap().as_str(), "123");
+    for half in ["app_id = 'Iv23liAbC.d'", "app_private_key = 'file:/x'"] {
+        let shown = error(&format!("[github]\n{half}"));
+        assert!(shown.contains("go together: set both, or neither"), "{shown}");
+    }
+    let shown = error("[github]\napp_id = 'https://github.com/apps/x'\napp_private_key = 'x'");
+    assert!(
+        shown.contains("github.app_id: expected a GitHub App's App ID or Client ID"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -14,6 +14,9 @@ use support::process::{Served, eventually};
 const ADMIN_TOKEN: &str = "jba_sentinel-admin-token-0123456789";
 const API_KEY: &str = "plane_api_sentinel0123456789";
 const GITHUB_TOKEN: &str = "ghp_sentinelOfTheToken0123456789";
+const APP_KEY: &str = include_str!("fixtures/github-app/app.pkcs1.pem");
+/// What everything begins with that the App signs: `{"alg":"RS256","typ":"JWT"}`.
+const SIGNED_BY_THE_APP: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9";
 const PROJECT: &str = "ce59f358-8bb1-44d5-9060-9d2391371abf";
 /// Nobody listens there, which is logged.
 const ALARM_URL: &str = "http://127.0.0.1:1/hooks/sentinel-of-the-alarms";
@@ -27,7 +30,7 @@ fn telltale(folder: &Path) -> String {
     format!("/bin/sh {}", script.display())
 }
 
-fn environment(mcp: &str) -> [(&str, &str); 12] {
+fn environment(mcp: &str) -> [(&str, &str); 14] {
     [
         ("JETBRIDGE_GITHUB_WEBHOOK_SECRET", support::github::SECRET),
         ("JETBRIDGE_GITHUB_UNKNOWN_REPOSITORIES", "register"),
@@ -38,6 +41,8 @@ fn environment(mcp: &str) -> [(&str, &str); 12] {
         ("JETBRIDGE_PLANE_API_URL", "http://127.0.0.1:1"),
         ("JETBRIDGE_PLANE_WORKSPACE", "acme"),
         ("JETBRIDGE_GITHUB_TOKEN", GITHUB_TOKEN),
+        ("JETBRIDGE_GITHUB_APP_ID", "123"),
+        ("JETBRIDGE_GITHUB_APP_PRIVATE_KEY", APP_KEY),
         ("JETBRIDGE_GITHUB_API_URL", "http://127.0.0.1:1"),
         ("JETBRIDGE_GITHUB_MCP_COMMAND", mcp),
         ("JETBRIDGE_ALARM_WEBHOOK_URL", ALARM_URL),
@@ -120,6 +125,8 @@ async fn no_secret_is_in_anything_that_is_printed() {
         ADMIN_TOKEN,
         API_KEY,
         GITHUB_TOKEN,
+        APP_KEY.lines().nth(3).unwrap(),
+        SIGNED_BY_THE_APP,
         &delivery.signature,
         &wrong.signature,
         &broken.signature,
@@ -159,6 +166,7 @@ fn doctor(database: &TestDatabase) -> String {
     let (status, said) = run(database, &["doctor"]);
     assert_eq!(status, Some(1), "nobody answers, which is a finding");
     assert!(said.contains("PROBLEM  github.token"), "{said}");
+    assert!(said.contains("PROBLEM  github app"), "the App was asked for: {said}");
     said
 }
 

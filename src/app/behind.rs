@@ -91,7 +91,10 @@ impl Behind {
     fn recovering(&self, sync: &IssueSync) -> Option<Schedule> {
         let Self { config, state, .. } = self;
         let github = sync.github.as_ref()?.rest().filter(|_| !config.recover_every.is_zero())?;
-        let recover = Recover::new(&state.store, &state.clock, github.clone(), &config.public_url);
+        let WebState { store, clock, metrics, .. } = state;
+        let app = outside::github_app(config, store, clock);
+        let app = app.map(|app| app.map(|app| app.counting(&metrics.remote)));
+        let recover = Recover::new(store, clock, github.clone(), &config.public_url).with_app(app);
         Some(Schedule::new(recover, config.recover_every, state.spool.clone()))
     }
 

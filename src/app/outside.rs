@@ -5,6 +5,7 @@ use tracing::warn;
 
 use crate::clients;
 use crate::clients::github::GitHub;
+use crate::clients::github_app::{AppKey, BadAppKey};
 use crate::clients::github_rest::GitHubRest;
 use crate::clients::plane::PlaneClient;
 use crate::clock::Clock;
@@ -54,6 +55,24 @@ fn github(config: &Config, store: &Store, clock: &Clock) -> Option<GitHub> {
             None
         }
     }
+}
+
+/// The GitHub App, asking in its own name and within its own limit; `None` where none is configured.
+pub fn github_app(
+    config: &Config,
+    store: &Store,
+    clock: &Clock,
+) -> Option<Result<GitHubRest, BadAppKey>> {
+    let github = &config.github;
+    let (id, pem) = (github.app_id.clone()?, github.app_private_key.expose().next()?);
+    let key = match AppKey::read(id, pem) {
+        Ok(key) => key,
+        Err(bad) => return Some(Err(bad)),
+    };
+    // A bad address is said of the token's client.
+    let app = GitHubRest::of_app(&github.api_url, key, clock.clone(), clients::TIMEOUT).ok()?;
+    let account = store.account(Remote::Github, &app.account_name(), clock);
+    Some(Ok(app.pausing(pauses(config)).sharing(account)))
 }
 
 /// How long a remote that does not answer is left alone: as long as a job that failed.

@@ -185,6 +185,9 @@ fn said(report: &Report, doing: Doing) -> String {
         looked.comments,
         looked.items
     );
+    if report.issues_off {
+        text += "  its issues are switched off at GitHub: pull requests alone were looked at\n";
+    }
     for (reason, count) in &report.reasons {
         text += &format!("  {count} {reason}\n");
     }

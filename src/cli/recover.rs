@@ -14,7 +14,7 @@ use super::progress::Bar;
 use super::table::{Table, moment, printable};
 use super::{Context, Failed, output};
 use crate::access::Outcome;
-use crate::app::outside::issue_sync;
+use crate::app::outside::{github_app, issue_sync};
 use crate::clients::github_rest::GitHubRest;
 use crate::config::Config;
 use crate::jobs::recover::{Fate, Mode, PlaceReport, Progress, Recover, Report, Task};
@@ -61,8 +61,9 @@ async fn recovered(
         let line = format!("{name} is not configured: jetbridge repo add {name}");
         return Err(Failed::Operation(line));
     }
-    let recover =
-        Recover::new(store, &context.clock, rest(config, store, context)?, &config.public_url);
+    let github = rest(config, store, context)?;
+    let recover = Recover::new(store, &context.clock, github, &config.public_url)
+        .with_app(github_app(config, store, &context.clock));
     let task = Task {
         mode: arguments.mode(),
         repository: arguments.repository.clone(),

@@ -2,8 +2,8 @@
 //!
 //! GitHub lists them for three days, GitHub Enterprise Server for seven. `status=failure` leaves out
 //! what timed out, so everything is listed and the caller judges. Hooks of a repository and of an
-//! organization answer alike. Deliberately absent: the one hook of a GitHub App, whose deliveries are
-//! listed for the App's own key only, which is not configured anywhere; and making or changing hooks.
+//! organization answer alike, and so does the one of a GitHub App, which only the App itself is told of
+//! (`github_app`). Deliberately absent: making or changing hooks.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use super::github::refusal::Refusal;
+use super::github_app;
 use super::github_rest::{GitHubRest, Page};
 use crate::clock::{Timestamp, to_micros};
 use crate::config::RepositoryName;
@@ -118,6 +119,13 @@ pub(super) struct HookConfig {
     pub(super) insecure_ssl: Option<serde_json::Value>,
 }
 
+impl HookConfig {
+    /// Whether it does not look at the receiver's certificate.
+    pub(super) fn is_insecure(&self) -> bool {
+        self.insecure_ssl.as_ref().is_some_and(|word| *word == "1" || *word == 1)
+    }
+}
+
 #[derive(Deserialize)]
 struct DeliveryPayload {
     id: u64,
@@ -192,7 +200,7 @@ impl GitHubRest {
     /// # Errors
     /// When GitHub does not show them; the text names the permission that is missing.
     pub async fn fetch_hooks(&self, owner: &HookOwner) -> Result<Vec<Hook>, Failure> {
-        let hooks = self.ask_hooks(owner).await.map_err(|r| closed(&r, owner, "read"))?;
+        let hooks = self.ask_hooks(owner).await.map_err(|r| self.closed(&r, owner, "read"))?;
         let hook = |hook: HookPayload| Hook {
             owner: owner.clone(),
             id: hook.id,
@@ -206,7 +214,7 @@ impl GitHubRest {
 
     /// All hooks of an owner as they were given.
     pub(super) async fn ask_hooks(&self, owner: &HookOwner) -> Result<Vec<HookPayload>, Refusal> {
-        let mut url = self.hook_url(owner, &[]);
+        let mut url = self.hook_url(owner, None, &[]);
         url.query_pairs_mut().append_pair("per_page", PER_PAGE);
         let mut hooks = Vec::new();
         for _ in 0..MOST_PAGES_OF_HOOKS {
@@ -229,14 +237,16 @@ impl GitHubRest {
     ) -> Result<Deliveries, Failure> {
         let url = next.map_or_else(
             || {
-                let mut url = self.hook_url(&hook.owner, &[&hook.id.to_string(), "deliveries"]);
+                let mut url = self.hook_url(&hook.owner, Some(hook.id), &["deliveries"]);
                 url.query_pairs_mut().append_pair("per_page", PER_PAGE);
                 url
             },
             |next| next.0,
         );
-        let page: Page<DeliveryPayload> =
-            self.ask_page(url).await.map_err(|refusal| closed(&refusal, &hook.owner, "read"))?;
+        let page: Page<DeliveryPayload> = self
+            .ask_page(url)
+            .await
+            .map_err(|refusal| self.closed(&refusal, &hook.owner, "read"))?;
         let next = page.next.filter(|_| !page.entries.is_empty()).map(NextDeliveries);
         Ok(Deliveries { attempts: page.entries.into_iter().map(Attempt::from).collect(), next })
     }
@@ -251,27 +261,39 @@ impl GitHubRest {
         hook: u64,
         attempt: u64,
     ) -> Result<Redelivery, Failure> {
-        let (hook, attempt) = (hook.to_string(), attempt.to_string());
-        let url = self.hook_url(owner, &[&hook, "deliveries", &attempt, "attempts"]);
+        let attempt = attempt.to_string();
+        let url = self.hook_url(owner, Some(hook), &["deliveries", &attempt, "attempts"]);
         match self.post(url).await {
             Ok(()) => Ok(Redelivery::Promised),
             Err(Refusal::NotFound | Refusal::Gone | Refusal::NotGiven { .. }) => {
                 Ok(Redelivery::NotFound)
             }
-            Err(refusal) => Err(closed(&refusal, owner, "write")),
+            Err(refusal) => Err(self.closed(&refusal, owner, "write")),
         }
     }
 
-    fn hook_url(&self, owner: &HookOwner, rest: &[&str]) -> Url {
+    fn hook_url(&self, owner: &HookOwner, hook: Option<u64>, rest: &[&str]) -> Url {
+        // An App has one, which goes without a number.
+        let hook = hook.filter(|_| *owner != HookOwner::App).map(|hook| hook.to_string());
         let mut path = match owner {
             HookOwner::Repository(name) => {
                 let (owner, name) = name.as_str().split_once('/').unwrap_or_default();
                 vec!["repos", owner, name, "hooks"]
             }
             HookOwner::Organization(login) => vec!["orgs", login.as_str(), "hooks"],
+            HookOwner::App => vec!["app", "hook"],
         };
+        path.extend(hook.as_deref());
         path.extend(rest);
         self.url(&path)
+    }
+
+    /// Hooks are closed to most tokens; the remedy is not that of issues.
+    fn closed(&self, refusal: &Refusal, owner: &HookOwner, access: &str) -> Failure {
+        if *owner == HookOwner::App {
+            return self.refused(refusal);
+        }
+        closed(refusal, owner, access)
     }
 }
 
@@ -285,10 +307,10 @@ pub fn permission(owner: &HookOwner) -> String {
         HookOwner::Organization(login) => format!(
             "give github.token the organization permission Webhooks: read and write (a classic token: admin:org_hook), of an owner of {login}"
         ),
+        HookOwner::App => github_app::permission().to_owned(),
     }
 }
 
-/// Hooks are closed to most tokens; the remedy is not that of issues.
 fn closed(refusal: &Refusal, owner: &HookOwner, access: &str) -> Failure {
     let (reason, after) = match refusal {
         Refusal::Forbidden { message, .. } => (

@@ -99,8 +99,7 @@ pub struct Sent {
 
 impl From<HookPayload> for HookSettings {
     fn from(hook: HookPayload) -> Self {
-        let insecure = hook.config.insecure_ssl;
-        let insecure = insecure.is_some_and(|word| word == "1" || word == 1);
+        let insecure = hook.config.is_insecure();
         Self {
             id: hook.id,
             state: if hook.active { HookState::On } else { HookState::Off },

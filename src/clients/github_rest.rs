@@ -4,8 +4,10 @@
 //! carry the token: an issue that was moved answers 301, and whoever asked is told where it is.
 //! Lists are read to their end by `Link`.
 
+mod credential;
 pub mod listing;
 mod milestones;
+mod pulls;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -17,16 +19,19 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use self::listing::Place;
+use self::credential::Credential;
+use self::listing::in_smaller_pages;
 use super::gate::{Gate, Stopped, account_name};
 use super::github::payload::{AccountPayload, CommentPayload, IssuePayload};
 use super::github::refusal::{Refusal, Signs};
 use super::github::{Comments, Fetched, Fidelity, InvalidAddress, ReadGitHub};
+use super::github_app::AppKey;
 use super::http_client::{LONGEST_ANSWER, NoAnswer, cause, http_client, read_whole};
 use super::limits::{LimitSeen, Tally};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{RepositoryName, Secrets};
 use crate::failure::Failure;
+use crate::ids::AppId;
 use crate::metrics::RemoteFigures;
 use crate::quota::ledger::Ledger;
 use crate::quota::{Account, Came, Class, Heard, Kind, Pass, Pauses, Remote, Said};
@@ -38,6 +43,8 @@ const API_VERSION: &str = "2022-11-28";
 const PER_PAGE: &str = "100";
 /// Pages after which a list is taken to be endless.
 const MOST_PAGES: usize = 300;
+/// What the names of Apps' accounts begin with.
+const APP_ACCOUNT: &str = "app-";
 /// Redirects after which it is a circle.
 const MOST_REDIRECTS: usize = 5;
 
@@ -53,7 +60,7 @@ pub struct GitHubRest {
 
 struct Inner {
     api_url: Url,
-    token: SecretString,
+    credential: Credential,
     clock: Clock,
     timeout: Duration,
     http: OnceLock<reqwest::Client>,
@@ -75,6 +82,11 @@ pub(super) fn address(text: &str) -> Option<Url> {
     url.set_username("").ok()?;
     url.set_password(None).ok()?;
     Some(url)
+}
+
+fn checked(api_url: &str) -> Result<Url, InvalidAddress> {
+    let wrong = InvalidAddress { key: "github.api_url", example: "https://api.github.com" };
+    address(api_url).ok_or(wrong)
 }
 
 /// What a token sees of a repository.
@@ -115,14 +127,47 @@ impl GitHubRest {
         clock: Clock,
         timeout: Duration,
     ) -> Result<Option<Self>, InvalidAddress> {
-        let wrong = InvalidAddress { key: "github.api_url", example: "https://api.github.com" };
-        let api_url = address(api_url).ok_or(wrong)?;
-        let Some(token) = tokens.expose().next().map(SecretString::from) else { return Ok(None) };
+        let token = tokens.expose().next().map(SecretString::from);
+        let made = |token| Self::with(api_url, Credential::Token(token), clock, timeout);
+        match token {
+            Some(token) => made(token).map(Some),
+            None => checked(api_url).map(|_| None),
+        }
+    }
+
+    /// The same for a GitHub App, asking in its own name.
+    ///
+    /// # Errors
+    /// When `api_url` is not an http or https address.
+    pub fn of_app(
+        api_url: &str,
+        key: AppKey,
+        clock: Clock,
+        timeout: Duration,
+    ) -> Result<Self, InvalidAddress> {
+        Self::with(api_url, Credential::App(key), clock, timeout)
+    }
+
+    fn with(
+        api_url: &str,
+        credential: Credential,
+        clock: Clock,
+        timeout: Duration,
+    ) -> Result<Self, InvalidAddress> {
+        let api_url = checked(api_url)?;
         let gate = Arc::new(Gate::new(Remote::Github, clock.clone()));
-        let inner = Inner { api_url, token, clock, timeout, http: OnceLock::new() };
+        let inner = Inner { api_url, credential, clock, timeout, http: OnceLock::new() };
         let (inner, tally) = (Arc::new(inner), Tally::of(Remote::Github.as_str()));
         let longest_answer = LONGEST_ANSWER;
-        Ok(Some(Self { inner, gate, class: Class::Live, tally, longest_answer }))
+        Ok(Self { inner, gate, class: Class::Live, tally, longest_answer })
+    }
+
+    /// The App that asks, where one does.
+    pub(super) fn app(&self) -> Option<&AppId> {
+        match &self.inner.credential {
+            Credential::Token(_) => None,
+            Credential::App(key) => Some(key.app()),
+        }
     }
 
     /// Reading no answer that is longer than so many bytes.
@@ -155,10 +200,14 @@ impl GitHubRest {
         Self { tally: self.tally.into(figures), ..self }
     }
 
-    /// What the account of the token is called.
+    /// What the account of the token, or of the App, is called.
     pub fn account_name(&self) -> String {
-        let Inner { api_url, token, .. } = &*self.inner;
-        account_name(Remote::Github, api_url.as_str(), token.expose_secret())
+        let Inner { api_url, credential, .. } = &*self.inner;
+        let name = account_name(Remote::Github, api_url.as_str(), credential.account());
+        match credential {
+            Credential::Token(_) => name,
+            Credential::App(_) => format!("{APP_ACCOUNT}{name}"),
+        }
     }
 
     /// What is known of the token's quota, as this process last saw it.
@@ -376,8 +425,10 @@ impl GitHubRest {
             let made = http_client(self.inner.timeout).map_err(|e| unavailable(&e))?;
             self.inner.http.get_or_init(|| made)
         };
-        let token = format!("Bearer {}", self.inner.token.expose_secret());
-        let mut token = HeaderValue::from_str(&token).map_err(|_| Refusal::BadToken)?;
+        let unsent = || Refusal::BadToken { message: "it can't be sent".to_owned() };
+        let token = self.inner.credential.bearer(self.inner.clock.now()).ok_or_else(unsent)?;
+        let token = format!("Bearer {}", token.expose_secret());
+        let mut token = HeaderValue::from_str(&token).map_err(|_| unsent())?;
         token.set_sensitive(true);
         let mut request = http
             .request(method, url)
@@ -433,25 +484,6 @@ impl GitHubRest {
         let needs = text(headers, "x-accepted-github-permissions").map(str::to_owned);
         Signs { message, wait: wait(headers, self.inner.clock.now()), needs }
     }
-}
-
-/// The same place of a list in pages of which any is short enough to be read; `None` where it is in
-/// such pages.
-fn in_smaller_pages(list: &Url) -> Option<Url> {
-    let number = |name: &str| {
-        let (_, value) = list.query_pairs().find(|(key, _)| key == name)?;
-        value.parse::<u32>().ok()
-    };
-    let place = Place::since(None).page(number("page").unwrap_or(1));
-    let smaller = place.sized(number("per_page")?).smaller()?;
-    let mut url = list.clone();
-    let others = list.query_pairs().filter(|(key, _)| key != "page" && key != "per_page");
-    url.query_pairs_mut()
-        .clear()
-        .extend_pairs(others)
-        .append_pair("per_page", &smaller.size.to_string())
-        .append_pair("page", &smaller.page.to_string());
-    Some(url)
 }
 
 /// Found where it was looked for, or somewhere else.

@@ -6,6 +6,7 @@
 pub mod alarm_webhook;
 pub mod gate;
 pub mod github;
+pub mod github_app;
 pub mod github_hooks;
 pub mod github_mcp;
 pub mod github_old_issues;

@@ -7,6 +7,7 @@ use super::repositories::RepositoryConfig;
 use super::units::{ByteSize, HumanDuration};
 use super::values::{HttpUrl, Period, Set, SpoolSize, Workers};
 use super::{SecretSetting, UnknownRepositories, UnsignedWebhooks};
+use crate::ids::AppId;
 use crate::store::DatabaseUrl;
 
 /// What begins the name of every variable of ours.
@@ -57,6 +58,8 @@ pub(super) struct GithubLayer {
     pub(super) allow_unsigned: Set<UnsignedWebhooks>,
     pub(super) api_url: Set<HttpUrl>,
     pub(super) token: Set<SecretSetting>,
+    pub(super) app_id: Set<AppId>,
+    pub(super) app_private_key: Set<SecretSetting>,
     pub(super) mcp: McpLayer,
     pub(super) unknown_repositories: Set<UnknownRepositories>,
 }
@@ -145,6 +148,8 @@ keys! {
     "github.allow_unsigned" "JETBRIDGE_GITHUB_ALLOW_UNSIGNED" => github.allow_unsigned;
     "github.api_url" "JETBRIDGE_GITHUB_API_URL" => github.api_url;
     "github.token" "JETBRIDGE_GITHUB_TOKEN" => github.token;
+    "github.app_id" "JETBRIDGE_GITHUB_APP_ID" => github.app_id;
+    "github.app_private_key" "JETBRIDGE_GITHUB_APP_PRIVATE_KEY" => github.app_private_key;
     "github.mcp.command" "JETBRIDGE_GITHUB_MCP_COMMAND" => github.mcp.command;
     "github.mcp.url" "JETBRIDGE_GITHUB_MCP_URL" => github.mcp.url;
     "github.unknown_repositories" "JETBRIDGE_GITHUB_UNKNOWN_REPOSITORIES" => github.unknown_repositories;

@@ -17,6 +17,7 @@ use super::units::HumanDuration;
 use super::values::Setting;
 use super::{CanaryConfig, Config, GithubConfig, McpServer, PlaneConfig, RetentionConfig};
 use crate::canary::Rhythm;
+use crate::ids::AppId;
 use crate::queue::retry::RetryPolicy;
 use crate::store::DatabaseUrl;
 
@@ -112,6 +113,7 @@ pub struct Settings {
     plane_api_key: SecretSetting,
     github_webhook_secret: SecretSetting,
     github_token: SecretSetting,
+    github_app_private_key: SecretSetting,
     alarm_webhook_url: SecretSetting,
     file: Option<PathBuf>,
     warnings: Vec<String>,
@@ -173,7 +175,7 @@ impl Settings {
     /// # Errors
     /// When one is not where its key says.
     pub async fn resolve(&self, environment: &Environment) -> Result<Config, ConfigError> {
-        let mut fetched = [const { Secrets::none() }; 6];
+        let mut fetched = [const { Secrets::none() }; 7];
         for ((key, setting), place) in self.secrets().into_iter().zip(&mut fetched) {
             let secrets = setting.fetch(environment).await;
             *place = secrets.map_err(|why| ConfigError::Secret { key, why })?;
@@ -185,19 +187,21 @@ impl Settings {
             config.plane.api_key,
             config.github.webhook_secret,
             config.github.token,
+            config.github.app_private_key,
             config.alarm_webhook_url,
         ] = fetched;
         Ok(config)
     }
 
     /// Every secret's key and setting, always in this order.
-    pub fn secrets(&self) -> [(&'static str, &SecretSetting); 6] {
+    pub fn secrets(&self) -> [(&'static str, &SecretSetting); 7] {
         [
             ("admin_token", &self.admin_token),
             ("plane.webhook_secret", &self.plane_webhook_secret),
             ("plane.api_key", &self.plane_api_key),
             ("github.webhook_secret", &self.github_webhook_secret),
             ("github.token", &self.github_token),
+            ("github.app_private_key", &self.github_app_private_key),
             ("alarm_webhook_url", &self.alarm_webhook_url),
         ]
     }
@@ -346,6 +350,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
             "repositories: {twice} is there twice: keep one [[repositories]] of that name"
         )));
     }
+    let app_id = app_of(&github)?;
     let config = Config {
         listen,
         public_url: public_url.0.map_or_else(|| public_url_of(listen), |url| url.0),
@@ -364,7 +369,9 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
             unsigned: github.allow_unsigned.0.unwrap_or_default(),
             api_url: github.api_url.0.map_or_else(|| DEFAULT_GITHUB_API.to_owned(), |url| url.0),
             token: Secrets::none(),
-            mcp: mcp_server(github.mcp)?,
+            app_id,
+            app_private_key: Secrets::none(),
+            mcp: mcp_server(&github.mcp)?,
             unknown_repositories: github.unknown_repositories.0.unwrap_or_default(),
         },
         retry: retry_policy(&retry)?,
@@ -385,6 +392,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         plane_api_key: plane.api_key.0.unwrap_or_default(),
         github_webhook_secret: github.webhook_secret.0.unwrap_or_default(),
         github_token: github.token.0.unwrap_or_default(),
+        github_app_private_key: github.app_private_key.0.unwrap_or_default(),
         alarm_webhook_url: alarm_webhook_url.0.unwrap_or_default(),
         file: None,
         warnings: Vec::new(),
@@ -413,20 +421,31 @@ fn twice_the_cores() -> usize {
     2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-fn mcp_server(mcp: super::keys::McpLayer) -> Result<Option<McpServer>, ConfigError> {
-    match (mcp.command.0, mcp.url.0) {
+/// An App without its key, or a key without its App, is half of a setting.
+fn app_of(github: &super::keys::GithubLayer) -> Result<Option<AppId>, ConfigError> {
+    let has_key = github.app_private_key.0.as_ref().is_some_and(|key| !key.is_empty());
+    if github.app_id.0.is_some() == has_key {
+        return Ok(github.app_id.0.clone());
+    }
+    Err(ConfigError::Conflict(
+        "github.app_id and github.app_private_key go together: set both, or neither".to_owned(),
+    ))
+}
+
+fn mcp_server(mcp: &super::keys::McpLayer) -> Result<Option<McpServer>, ConfigError> {
+    match (&mcp.command.0, &mcp.url.0) {
         (Some(_), Some(_)) => Err(ConfigError::Conflict(
             "github.mcp.command and github.mcp.url are both set: remove one".to_owned(),
         )),
         (Some(command), None) => {
-            let words = super::command_line::words(&command).map_err(|_| {
+            let words = super::command_line::words(command).map_err(|_| {
                 ConfigError::Conflict(
                     "github.mcp.command: a quote is opened and not closed: close it".to_owned(),
                 )
             })?;
             Ok((!words.is_empty()).then_some(McpServer::Command(words)))
         }
-        (None, Some(url)) => Ok(Some(McpServer::Url(url.0))),
+        (None, Some(url)) => Ok(Some(McpServer::Url(url.0.clone()))),
         (None, None) => Ok(None),
     }
 }

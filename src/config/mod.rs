@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::canary::Rhythm;
+use crate::ids::AppId;
 use crate::queue::retry::RetryPolicy;
 use crate::store::DatabaseUrl;
 pub use admin_token::{AdminToken, TokenOrigin, load_or_make_admin_token};
@@ -103,6 +104,10 @@ pub struct GithubConfig {
     pub api_url: String,
     /// The first is used.
     pub token: Secrets,
+    /// The GitHub App whose hook comes here, where one is configured.
+    pub app_id: Option<AppId>,
+    /// Its private key; the first is used.
+    pub app_private_key: Secrets,
     /// The MCP server, where one is configured.
     pub mcp: Option<McpServer>,
     /// What becomes of webhooks from repositories that are not configured.

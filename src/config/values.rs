@@ -11,6 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 use super::units::{ByteSize, HumanDuration};
 use super::{SecretSetting, UnknownRepositories, UnsignedWebhooks};
+use crate::ids::AppId;
 use crate::store::DatabaseUrl;
 
 /// A type that a setting's text can become.
@@ -159,6 +160,21 @@ impl Setting for String {
 
     fn from_text(text: &str) -> Result<Self, String> {
         Ok(text.to_owned())
+    }
+}
+
+impl Setting for AppId {
+    const EXPECTED: &'static str = "a GitHub App's App ID or Client ID, such as 123456";
+
+    /// It becomes part of what is signed and said.
+    fn from_text(text: &str) -> Result<Self, String> {
+        let is_one =
+            text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
+        if is_one { Ok(Self::new(text)) } else { Err(not(text, Self::EXPECTED)) }
+    }
+
+    fn from_integer(number: i64) -> Option<Result<Self, String>> {
+        Some(Self::from_text(&number.to_string()))
     }
 }
 

@@ -74,6 +74,8 @@ pub struct Ledger {
     pub proven_at: Option<Timestamp>,
     /// When all of both sides was last looked at.
     pub full_at: Option<Timestamp>,
+    /// Whether the issues were switched off at GitHub, so that pull requests alone were looked at.
+    pub issues_off: bool,
     /// Why the last look did not come to its end.
     pub last_error: Option<String>,
 }

@@ -46,6 +46,8 @@ pub struct Position {
     pub comments_mark: Option<Mark>,
     /// When the last whole walk that ended began: what it did not meet, nobody has met since.
     pub full: Option<Timestamp>,
+    /// Whether the repository's issues were switched off when a walk last began.
+    pub issues_off: bool,
     /// The walk that is under way.
     pub under_way: Option<UnderWay>,
 }

@@ -20,6 +20,7 @@ pub use remotes::{Limited, RemoteNow, WaitingClass};
 pub use streams::{Links, Stream};
 
 use crate::alarms::Kind;
+use crate::canary::Canary;
 use crate::clock::Timestamp;
 use crate::config::{RepositoryName, RepositorySettings};
 use crate::drift::{DriftItem, Ledger};
@@ -34,6 +35,9 @@ use crate::store::{Store, StoreResult};
 
 /// A process that has not said anything for so long is gone.
 pub const GONE_AFTER: Duration = Duration::from_mins(1);
+
+/// How long a touch of the canary is told: where webhooks come by themselves there is none.
+pub const CANARY_TOLD: Duration = Duration::from_hours(7 * 24);
 
 /// Items of a repository that are told to differ.
 const MOST_DRIFTING: i64 = 10;
@@ -176,6 +180,8 @@ pub struct Health {
     pub quotas: Vec<QuotaNow>,
     /// What GitHub sent in vain.
     pub recovery: Recovery,
+    /// What is known of the canary, where one was touched of late.
+    pub canary: Option<Canary>,
     /// The other systems at this moment.
     pub remotes: Vec<RemoteNow>,
     /// Who waits for them.
@@ -242,6 +248,7 @@ pub async fn read(store: &Store, range: Range, now: Timestamp) -> StoreResult<He
         drift: drift(store).await?,
         quotas: store.quotas(now - Duration::from_hours(1)).await?,
         recovery: Recovery::read(store, now).await?,
+        canary: store.last_canary(now - CANARY_TOLD).await?,
         waiting: remotes::waiting(&store.waiting_by_class(now).await?, &remotes),
         remotes,
         limited,

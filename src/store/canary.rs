@@ -30,15 +30,10 @@ struct Row {
     refused_at: Option<At>,
 }
 
-impl Store {
-    /// The canary of a project; nothing is known of one that was never touched.
-    pub async fn canary(&self, project: &str) -> StoreResult<KeptCanary> {
-        const GET: &str = "SELECT item, touched_at, heard_after_ms, missing_since, CAST(refusals AS bigint) AS refusals, refused_at
-            FROM plane_canaries WHERE project = $1";
-        let row: Option<Row> = on_reader!(self, pool => sqlx::query_as(GET).bind(project)
-            .fetch_optional(pool).await?);
+impl From<Row> for KeptCanary {
+    fn from(row: Row) -> Self {
         let after = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or_default());
-        Ok(row.map_or_else(KeptCanary::default, |row| KeptCanary {
+        Self {
             item: row.item,
             canary: Canary {
                 touched_at: row.touched_at.map(|at| at.0),
@@ -49,7 +44,27 @@ impl Store {
                 u32::try_from(row.refusals).unwrap_or(u32::MAX),
                 row.refused_at.map(|at| at.0),
             ),
-        }))
+        }
+    }
+}
+
+impl Store {
+    /// The canary of a project; nothing is known of one that was never touched.
+    pub async fn canary(&self, project: &str) -> StoreResult<KeptCanary> {
+        const GET: &str = "SELECT item, touched_at, heard_after_ms, missing_since, CAST(refusals AS bigint) AS refusals, refused_at
+            FROM plane_canaries WHERE project = $1";
+        let row: Option<Row> = on_reader!(self, pool => sqlx::query_as(GET).bind(project)
+            .fetch_optional(pool).await?);
+        Ok(row.map_or_else(KeptCanary::default, KeptCanary::from))
+    }
+
+    /// The canary that was touched last, if that was since then.
+    pub async fn last_canary(&self, since: Timestamp) -> StoreResult<Option<Canary>> {
+        const LAST: &str = "SELECT item, touched_at, heard_after_ms, missing_since, CAST(refusals AS bigint) AS refusals, refused_at
+            FROM plane_canaries WHERE touched_at >= $1 ORDER BY touched_at DESC LIMIT 1";
+        let row: Option<Row> = on_reader!(self, pool => sqlx::query_as(LAST).bind(At(since))
+            .fetch_optional(pool).await?);
+        Ok(row.map(|row| KeptCanary::from(row).canary))
     }
 
     /// Keeps what is known of it.

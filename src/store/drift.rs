@@ -66,6 +66,7 @@ struct LedgerRow {
     id: i64,
     repository: String,
     compared: Option<i64>,
+    position: Option<Json<Position>>,
     differing: i64,
     mendable: i64,
     newest: Option<At>,
@@ -351,7 +352,7 @@ impl Store {
 
     /// How each repository stands.
     pub async fn drift_ledgers(&self) -> StoreResult<Vec<Standing>> {
-        const LIST: &str = "SELECT r.id, r.repository, w.compared, w.proven_at, w.full_at, w.tried_at, w.failing_since, w.last_error,
+        const LIST: &str = "SELECT r.id, r.repository, w.compared, w.position, w.proven_at, w.full_at, w.tried_at, w.failing_since, w.last_error,
                 (SELECT count(*) FROM drift_items d WHERE d.repository_sync = r.id) AS differing,
                 (SELECT count(*) FROM drift_items d WHERE d.repository_sync = r.id AND d.mendable) AS mendable,
                 (SELECT max(d.since) FROM drift_items d WHERE d.repository_sync = r.id AND d.mendable) AS newest
@@ -366,6 +367,7 @@ impl Store {
                 differing: count(row.differing),
                 proven_at: row.proven_at.map(|At(at)| at),
                 full_at: row.full_at.map(|At(at)| at),
+                issues_off: row.position.is_some_and(|Json(position)| position.issues_off),
                 last_error: row.last_error,
             };
             Standing {

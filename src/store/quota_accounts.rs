@@ -131,10 +131,11 @@ impl Store {
         Ok(())
     }
 
-    /// The account of each remote that changed last.
+    /// The account of each remote that changed last; those of GitHub Apps are not among them, with
+    /// which no job is done.
     pub async fn kept_accounts(&self) -> StoreResult<Vec<KeptAccount>> {
-        const LIST: &str =
-            "SELECT client, state, updated_at FROM quota_accounts ORDER BY updated_at DESC, name";
+        const LIST: &str = "SELECT client, state, updated_at FROM quota_accounts
+            WHERE name NOT LIKE 'app-%' ORDER BY updated_at DESC, name";
         let rows: Vec<Row> = on_reader!(self, pool => sqlx::query_as(LIST).fetch_all(pool).await?);
         let newest = |remote: Remote| {
             let row = rows.iter().find(|row| row.client == remote.as_str())?;

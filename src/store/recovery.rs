@@ -4,6 +4,9 @@
 //! What is missing is noted before it is asked for, so that a process that dies between the two
 //! forgets nothing. Asking is taken in the row: of two processes that want the same delivery one does
 //! it (`take_request`), and neither does before `again_at`.
+//!
+//! Whose hook it was says `organization`, and `hook_id` alone where it is the GitHub App's: that one
+//! has no number, and stands as 0, which is nobody's.
 
 use serde::Serialize;
 use sqlx::FromRow;
@@ -16,6 +19,9 @@ use crate::config::RepositoryName;
 use crate::ids::DeliveryId;
 use crate::recovery::{Gap, Here, HookOwner};
 
+/// What stands for the App's hook.
+const OF_THE_APP: i64 = 0;
+
 /// A delivery that is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -25,7 +31,7 @@ pub struct Request {
     pub repository: RepositoryName,
     /// Whose hook sent it.
     pub owner: HookOwner,
-    /// The hook.
+    /// The hook; 0 where it is the App's.
     pub hook: u64,
     /// The attempt that is to be made again.
     pub attempt: u64,
@@ -127,9 +133,10 @@ impl TryFrom<RequestRow> for Request {
             row.repository.parse().map_err(|e| unreadable("repository", e))?;
         Ok(Self {
             guid: DeliveryId::new(row.delivery_id),
-            owner: match row.organization {
-                Some(login) => HookOwner::Organization(login),
-                None => HookOwner::Repository(repository.clone()),
+            owner: match (row.organization, row.hook_id) {
+                (Some(login), _) => HookOwner::Organization(login),
+                (None, OF_THE_APP) => HookOwner::App,
+                (None, _) => HookOwner::Repository(repository.clone()),
             },
             repository,
             hook: number(row.hook_id)?,
@@ -401,7 +408,7 @@ fn note_row(request: &Request) -> NoteRow<'_> {
         repository: request.repository.as_str(),
         organization: match &request.owner {
             HookOwner::Organization(login) => Some(login),
-            HookOwner::Repository(_) => None,
+            HookOwner::Repository(_) | HookOwner::App => None,
         },
         hook_id: request.hook,
         attempt_id: request.attempt,

@@ -16,10 +16,11 @@ use super::route_table::Routes;
 use super::state::WebState;
 use crate::access::Scope;
 use crate::alarms::Kind;
+use crate::canary::Canary;
 use crate::clock::Timestamp;
-use crate::health::Recovery;
+use crate::health::{CANARY_TOLD, Recovery};
 use crate::metrics::{
-    Asked, Metrics, OfClass, OfClient, OfKind, OfOutcome, OfRepository, OfStage, OfState,
+    Asked, Metrics, OfClass, OfClient, OfKind, OfOutcome, OfRepository, OfSource, OfStage, OfState,
 };
 use crate::quota::Class;
 use crate::store::StoreResult;
@@ -105,6 +106,7 @@ struct Stored {
     classes: Vec<ClassWaiting>,
     alarms: Vec<RaisedAlarm>,
     recovery: Recovery,
+    canary: Option<Canary>,
     ledgers: Vec<Standing>,
 }
 
@@ -119,6 +121,7 @@ impl Stored {
             classes: store.waiting_by_class(now).await?,
             alarms: store.alarms().await?,
             recovery: Recovery::read(store, now).await?,
+            canary: store.last_canary(now - CANARY_TOLD).await?,
             ledgers: store.drift_ledgers().await?,
         })
     }
@@ -138,6 +141,11 @@ impl Stored {
             metrics.queue_oldest_seconds.get_or_create(&label).set(oldest.unwrap_or(0).max(0));
         }
         show_recovery(&self.recovery, metrics);
+        metrics.canary_webhook.clear();
+        if let Some(after) = self.canary.as_ref().and_then(|canary| canary.heard_after) {
+            let plane = OfSource { source: "plane" };
+            metrics.canary_webhook.get_or_create(&plane).set(after.as_secs_f64());
+        }
         metrics.quota_remaining.clear();
         metrics.quota_used_up.clear();
         for QuotaNow { seen, .. } in &self.quotas {

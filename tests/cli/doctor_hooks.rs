@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use jetbridge::clock::Clock;
-use jetbridge::sim::github::{Access, NewHook, SimToken};
+use jetbridge::sim::github::{Access, NewHook, SimApp, SimToken};
 
 use crate::places::{REPOSITORY, Sides, TOKEN};
 use crate::{Place, serve};
@@ -87,6 +87,54 @@ async fn doctor_tells_of_a_token_that_ends_soon_and_of_what_it_may_not_see() {
         ended.out.contains("permission Webhooks: read (repository_hooks=read)"),
         "{}",
         ended.out
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_finds_what_is_wrong_with_a_github_app_and_names_the_fix() {
+    let sides = Sides::start().await;
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/github-app");
+    let with = |id: &str, key: &str| {
+        let config = sides.config("");
+        let config = format!("{config}app_id = {id}\napp_private_key = 'file:{fixtures}/{key}'\n");
+        Place::with_config(&config).run(&["doctor"]).out
+    };
+    let url = format!("{}{WAY}", sides.receiver);
+    let app = |url: &str| SimApp {
+        id: 123,
+        client_id: "Iv1".to_owned(),
+        name: "Board".to_owned(),
+        public_key: include_bytes!("../fixtures/github-app/app.public.der").to_vec(),
+        hook: NewHook { secret: None, ..NewHook::to(url, "").as_form() },
+    };
+    sides.github.add_app(app(&url));
+    let out = with("123", "app.pkcs8.pem");
+    for line in [
+        "takes the key of 123",
+        "warning  github app: Board is not told of Issues, Issue comments, Pull requests, Pull request reviews",
+        "PROBLEM  github app: the webhook of Board has no secret, so each delivery is refused with 401",
+        "fix: in the settings of the GitHub App Board type the secret of github.webhook_secret",
+        "warning  github app: the webhook of Board sends forms",
+    ] {
+        assert!(out.contains(line), "{line} is missing in {out}");
+    }
+    sides.github.add_app(app("https://elsewhere.example/hook"));
+    let out = with("123", "app.pkcs1.pem");
+    assert!(
+        out.contains(&format!("Board posts to https://elsewhere.example/hook, not to {url}")),
+        "{out}"
+    );
+    let out = with("123", "another.pem");
+    assert!(
+        out.contains("PROBLEM  github app: GitHub does not take the key of the GitHub App 123"),
+        "{out}"
+    );
+    let out = with("123", "app.public.der");
+    assert!(out.contains("can't be read"), "{out}");
+    let out = with("123", "README.md");
+    assert!(
+        out.contains("PROBLEM  github app: github.app_private_key holds no private key in PEM"),
+        "{out}"
     );
 }
 

@@ -79,6 +79,8 @@ fn config(token: Secrets, mcp: Option<McpServer>) -> GithubConfig {
         unsigned: UnsignedWebhooks::default(),
         api_url: "https://api.github.com".to_owned(),
         token,
+        app_id: None,
+        app_private_key: Secrets::none(),
         mcp,
         unknown_repositories: UnknownRepositories::default(),
     }

@@ -14,7 +14,7 @@ use jetbridge::store::deliveries::DeliveryFilter;
 
 use crate::on_both_databases;
 use crate::site::Site;
-use crate::support::plane::Delivery;
+use crate::support::plane::{Delivery, issue_delivery};
 
 /// A Plane that sends no webhook, and one that looks after its canary.
 async fn watched(site: &Site) -> (SimPlane, PlaneClient, Watch) {
@@ -43,6 +43,35 @@ async fn alarms(site: &Site) -> Vec<String> {
 }
 
 on_both_databases! {
+    async fn how_long_planes_webhook_took_after_the_last_touch_is_told(database: TestDatabase) {
+        let site = Site::new(database).await;
+        let (_plane, _client, mut watch) = watched(&site).await;
+        let told = async || {
+            let api: serde_json::Value = serde_json::from_str(&site.get("/api/v1/health").await).unwrap();
+            let metrics = site.get("/metrics").await;
+            let line = metrics.lines().find(|line| line.starts_with("jetbridge_canary_")).map(str::to_owned);
+            (site.get("/health").await, api["canary"].clone(), line)
+        };
+        let (page, api, line) = told().await;
+        assert!(!page.contains("canary") && api.is_null() && line.is_none(), "{api} {line:?}");
+        watch.turn().await.unwrap();
+        let (page, api, line) = told().await;
+        assert!(page.contains("no webhook yet"), "{page}");
+        assert!(api["touched_at"].is_string() && api["webhook_seconds"].is_null() && line.is_none());
+        site.app.clock.advance(Duration::from_millis(1200));
+        let delivery = issue_delivery("i1", "A", ("Todo", "unstarted"), "2026-11-22T01:00:00Z");
+        site.app.post(&delivery).await;
+        watch.turn().await.unwrap();
+        let (page, api, line) = told().await;
+        assert!(page.contains("webhook came 1.2 s after the last touch at "), "{page}");
+        assert_eq!(api["webhook_seconds"], 1.2);
+        assert_eq!(line.as_deref(), Some("jetbridge_canary_webhook_seconds{source=\"plane\"} 1.2"));
+        // A week later nobody wants to know.
+        site.app.clock.advance(Duration::from_hours(8 * 24));
+        let (page, api, line) = told().await;
+        assert!(!page.contains("after the last touch") && api.is_null() && line.is_none(), "{api} {line:?}");
+    }
+
     async fn a_webhook_that_plane_switched_off_is_found_out_and_so_is_its_return(database: TestDatabase) {
         let site = Site::new(database).await;
         let (plane, client, mut watch) = watched(&site).await;

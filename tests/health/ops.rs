@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jetbridge::canary::Canary;
 use jetbridge::drift::Position;
 use jetbridge::figures::Ended;
 use jetbridge::metrics::{Asked, Attempt, EndedAs, OfKind, OfSource, Received, Remote};
 use jetbridge::quota::Account;
+use jetbridge::store::canary::KeptCanary;
 use jetbridge::store::quotas::QuotaSeen;
 use serde_json::Value;
 
@@ -32,6 +34,9 @@ async fn exposed() -> Exposed {
     let compared = store.repositories().await.unwrap()[0].id;
     store.keep_drift_position(compared, &Position::default(), &[]).await.unwrap();
     store.end_drift_walk(compared, &[], None, now).await.unwrap();
+    let heard_after = Some(std::time::Duration::from_secs(1));
+    let canary = Canary { touched_at: Some(now), heard_after, missing_since: None };
+    store.put_canary("sync", &KeptCanary { canary, ..KeptCanary::default() }).await.unwrap();
     let (metrics, source, outcome) = (&site.app.metrics, "plane", "done");
     metrics.received.get_or_create(&Received { source, outcome }).inc();
     metrics.attempts.get_or_create(&Attempt { source, outcome }).inc();

@@ -55,6 +55,8 @@ impl Running {
                 unsigned: jetbridge::config::UnsignedWebhooks::Refuse,
                 api_url: "http://127.0.0.1:9".to_owned(),
                 token: Secrets::none(),
+                app_id: None,
+                app_private_key: Secrets::none(),
                 mcp: None,
                 unknown_repositories: jetbridge::config::UnknownRepositories::Reject,
             },

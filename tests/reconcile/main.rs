@@ -18,3 +18,4 @@ mod left_out;
 mod long;
 mod many;
 mod proof;
+mod pulls;

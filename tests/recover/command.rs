@@ -22,21 +22,27 @@ struct Service {
 
 impl Service {
     async fn start(every: &str) -> Self {
+        let mut service = Self::start_with(every, "").await;
+        let url = service.served.address("/api/webhooks/github-mcp/");
+        service.hook = service.github.add_hook(REPOSITORY, NewHook::to(url, SECRET)).unwrap();
+        service.github.settled().await;
+        service
+    }
+
+    /// Without a hook; `more` stands in the block of GitHub's side.
+    async fn start_with(every: &str, more: &str) -> Self {
         let tokens = vec![SimToken::full(TOKEN, "jetbridge-bot")];
         let github = SimGitHub::start(SimGitHubConfig { tokens, ..SimGitHubConfig::default() });
         let github = github.await.unwrap();
         github.add_repository(REPOSITORY).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let config = format!(
-            "[[repositories]]\nname = '{REPOSITORY}'\n[github]\napi_url = '{}'\ntoken = '{TOKEN}'\n[recover]\nevery = '{every}'\n[reconcile]\nevery = '0'\n",
+            "[[repositories]]\nname = '{REPOSITORY}'\n[github]\napi_url = '{}'\ntoken = '{TOKEN}'\n{more}\n[recover]\nevery = '{every}'\n[reconcile]\nevery = '0'\n",
             github.api_url()
         );
         std::fs::write(folder.path().join("jetbridge.toml"), config).unwrap();
         let served = Served::start(&database(&folder), folder.path(), &[]);
-        let hook = NewHook::to(served.address("/api/webhooks/github-mcp/"), SECRET);
-        let hook = github.add_hook(REPOSITORY, hook).unwrap();
-        github.settled().await;
-        Self { github, served, hook, folder }
+        Self { github, served, hook: 0, folder }
     }
 
     async fn lose(&self, count: usize) {
@@ -98,6 +104,41 @@ async fn the_command_tells_what_is_missing_asks_for_it_and_waits_for_it_to_come(
     let (status, _, err) = service.run(&["recover", "--repository", "octo/other"]).await;
     assert_eq!(status, 1);
     assert!(err.contains("octo/other is not configured: jetbridge repo add octo/other"), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_and_the_service_ask_at_the_hook_of_a_configured_app() {
+    let key = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/github-app/app.pkcs1.pem");
+    let app = format!("app_id = 123\napp_private_key = 'file:{key}'");
+    let with_app = async |every| {
+        let service = Service::start_with(every, &app).await;
+        let url = service.served.address("/api/webhooks/github-mcp/");
+        service.github.add_app(crate::app::app(&url));
+        service.github.install_app(REPOSITORY).unwrap();
+        service.github.settled().await;
+        service.lose(2).await;
+        service
+    };
+    let service = with_app("0s").await;
+    let (status, out, err) = service.run(&["recover"]).await;
+    assert_eq!((status, err.as_str()), (0, ""), "{out}");
+    assert!(out.ends_with("2 asked for again, 2 of them have arrived\n"), "{out}");
+    let (_, out, _) = service.run(&["doctor"]).await;
+    for line in [
+        "takes the key of 123".to_owned(),
+        "Board is not told of Pull request reviews".to_owned(),
+        "fix: in the settings of the GitHub App Board tick Pull request reviews under Permissions & events".to_owned(),
+    ] {
+        assert!(out.contains(&line), "{line} is missing in {out}");
+    }
+    let service = with_app("1h").await;
+    let back =
+        "UPDATE recover_places SET looked_at = '2026-01-01T00:00:00.000000Z'; DELETE FROM duties";
+    by_hand(&database(&service.folder), back).await;
+    let is_issue = |event: &str, succeeded: bool| event == "issues" && succeeded;
+    let sent = || service.github.app_deliveries().into_iter();
+    let arrived = || sent().filter(|d| is_issue(&d.event, d.succeeded())).count();
+    eventually("the service asks for them", || async { arrived() == 2 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod app;
 mod command;
 mod limits;
 mod lost;

@@ -7,7 +7,7 @@ use jetbridge::clock::Clock;
 use jetbridge::config::Secrets;
 use jetbridge::jobs::recover::{Fate, Recover, Report, Task};
 use jetbridge::sim::github::{
-    NewHook, NewIssue, SimGitHub, SimGitHubConfig, SimToken, WebhookFault,
+    Access, NewHook, NewIssue, SimGitHub, SimGitHubConfig, SimToken, WebhookFault,
 };
 use jetbridge::sources::Source;
 use jetbridge::store::deliveries::DeliveryFilter;
@@ -62,11 +62,27 @@ impl World {
         tokens: Vec<SimToken>,
         before: impl FnOnce(&SimGitHub, String),
     ) -> Self {
+        Self::built_with(database, tokens, &[REPOSITORY], before).await
+    }
+
+    /// With several repositories and no hook; webhooks of all of them are taken.
+    pub async fn with_repositories(database: TestDatabase, names: &[&str]) -> Self {
+        let tokens = ["ghp_none", TOKEN].map(|token| SimToken {
+            webhooks: if token == TOKEN { Access::Write } else { Access::None },
+            ..SimToken::full(token, "jetbridge-bot")
+        });
+        Self::built_with(database, tokens.into(), names, |_, _| {}).await
+    }
+
+    async fn built_with(
+        database: TestDatabase,
+        tokens: Vec<SimToken>,
+        names: &[&str],
+        before: impl FnOnce(&SimGitHub, String),
+    ) -> Self {
         let text = database.text.clone();
-        let settings = GithubSettings {
-            repositories: vec![REPOSITORY.to_owned()],
-            ..GithubSettings::default()
-        };
+        let repositories = names.iter().map(|name| (*name).to_owned()).collect();
+        let settings = GithubSettings { repositories, ..GithubSettings::default() };
         let configured = settings.configured();
         let app = TestApp::with_github(database, settings).await;
         let clock = app.clock.clone();
@@ -78,7 +94,9 @@ impl World {
         let config = SimGitHubConfig { clock: clock.clone(), tokens, ..SimGitHubConfig::default() };
         let github = SimGitHub::start(config).await.unwrap();
         before(&github, format!("{public_url}/api/webhooks/github-mcp/"));
-        github.add_repository(REPOSITORY).unwrap();
+        for name in names {
+            github.add_repository(name).unwrap();
+        }
         Self { app, github, clock, public_url, hook: 0, database: text }
     }
 
@@ -114,10 +132,14 @@ impl World {
 
     /// Somebody opens issues, each with one webhook, which meets a fault.
     pub async fn open_issues(&self, faults: &[WebhookFault]) {
+        self.open_issues_in(REPOSITORY, faults).await;
+    }
+
+    pub async fn open_issues_in(&self, repository: &str, faults: &[WebhookFault]) {
         self.github.add_webhook_faults(faults.iter().copied());
         let ada = self.github.acting_as("ada");
         for at in 0..faults.len() {
-            ada.open_issue(REPOSITORY, &NewIssue::titled(format!("Issue {at}"))).unwrap();
+            ada.open_issue(repository, &NewIssue::titled(format!("Issue {at}"))).unwrap();
         }
         self.arrive().await;
     }

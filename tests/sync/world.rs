@@ -301,6 +301,8 @@ fn config(
             unsigned: UnsignedWebhooks::Refuse,
             api_url: github.api_url(),
             token,
+            app_id: None,
+            app_private_key: Secrets::none(),
             mcp: None,
             unknown_repositories: UnknownRepositories::Reject,
         },

@@ -26,6 +26,12 @@ const BESIDE: [(&str, &str, &str); 2] = [
 /// Needed only where milestones become something in Plane.
 const MILESTONES: &str = "milestone";
 
+/// What everybody's webhooks should send: event and name.
+pub(super) fn events_of_all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let beside = BESIDE.into_iter().map(|(event, name, _)| (event, name));
+    EVENTS.into_iter().chain(beside).filter(|(event, _)| *event != MILESTONES)
+}
+
 /// Whether anything came from a repository of late, whoever sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrivals {

@@ -6,6 +6,7 @@
 mod alarms;
 mod clocks;
 mod github;
+mod github_app;
 mod hooks;
 mod plane;
 mod reach;
@@ -171,6 +172,7 @@ async fn examine(context: &Context) -> Vec<Finding> {
     findings.extend(alarms::examine(&config).await);
     findings.extend(plane::examine(&installation).await);
     findings.extend(github::examine(&installation).await);
+    findings.extend(github_app::examine(&installation).await);
     findings
 }
 

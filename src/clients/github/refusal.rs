@@ -21,7 +21,10 @@ const LONGEST_MESSAGE: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::clients) enum Refusal {
     /// The token is missing, wrong or expired.
-    BadToken,
+    BadToken {
+        /// GitHub's words.
+        message: String,
+    },
     /// The token may not.
     Forbidden {
         /// GitHub's words.
@@ -94,7 +97,7 @@ impl Refusal {
         let limited = signs.wait.is_some() || says_rate_limit(&signs.message);
         let message = shortened(&signs.message);
         match status {
-            401 => Self::BadToken,
+            401 => Self::BadToken { message },
             403 if limited => Self::limited(signs.wait),
             429 => Self::limited(signs.wait),
             403 | 451 => Self::Forbidden { message, needs: signs.needs },
@@ -117,7 +120,7 @@ impl Refusal {
     pub(in crate::clients) fn failure(&self) -> Failure {
         let later = |reason| Failure::Retry { reason, after: Some(AFTER_REFUSED_TOKEN) };
         match self {
-            Self::BadToken => {
+            Self::BadToken { .. } => {
                 later("GitHub refused the token (401): set github.token to a valid one".to_owned())
             }
             Self::Forbidden { message, needs } => {

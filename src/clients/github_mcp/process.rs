@@ -189,7 +189,9 @@ fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<Refusal> {
         match known {
             // The library hides this one from `source`.
             Some(StreamableHttpError::HttpStatus(status)) => return Some(of_status(status)),
-            Some(StreamableHttpError::AuthRequired(_)) => return Some(Refusal::BadToken),
+            Some(StreamableHttpError::AuthRequired(_)) => {
+                return Some(Refusal::BadToken { message: "authorization is required".to_owned() });
+            }
             // With a body in JSON, the library keeps these two as a text alone.
             Some(StreamableHttpError::UnexpectedServerResponse(text)) => {
                 let status = text.strip_prefix("HTTP ").and_then(|rest| rest.get(..3));

@@ -11,6 +11,7 @@
 //!
 //! Where a list is as it was when it was last asked for (its `ETag`), GitHub says so for free.
 
+use reqwest::Url;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -115,7 +116,7 @@ impl Place {
     }
 
     /// The page behind it, and a whole one where one begins there.
-    fn following(&self) -> Self {
+    pub(super) fn following(&self) -> Self {
         let next = Self { page: self.page + 1, etag: None, ..self.clone() };
         let in_one = PAGE / self.size.max(1);
         if self.page.is_multiple_of(in_one) {
@@ -312,7 +313,26 @@ impl GitHubRest {
     }
 }
 
-fn listed_comment(raw: Box<RawValue>) -> Option<ListedComment> {
+/// The same place of a list in pages of which any is short enough to be read; `None` where it is in
+/// such pages.
+pub(super) fn in_smaller_pages(list: &Url) -> Option<Url> {
+    let number = |name: &str| {
+        let (_, value) = list.query_pairs().find(|(key, _)| key == name)?;
+        value.parse::<u32>().ok()
+    };
+    let place = Place::since(None).page(number("page").unwrap_or(1));
+    let smaller = place.sized(number("per_page")?).smaller()?;
+    let mut url = list.clone();
+    let others = list.query_pairs().filter(|(key, _)| key != "page" && key != "per_page");
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(others)
+        .append_pair("per_page", &smaller.size.to_string())
+        .append_pair("page", &smaller.page.to_string());
+    Some(url)
+}
+
+pub(super) fn listed_comment(raw: Box<RawValue>) -> Option<ListedComment> {
     #[derive(Deserialize)]
     struct Whose {
         issue_url: String,

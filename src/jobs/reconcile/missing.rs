@@ -98,11 +98,14 @@ impl Walker<'_> {
     async fn unseen(&self) -> Result<Vec<WorkItemRef>, Failure> {
         let found = self.job.sync.store.drift_unseen(self.repository.id, &self.projects()).await;
         let mut found = found.map_err(|e| stored(&e))?;
-        found.retain(|item| !self.seen.contains(item.as_str()));
+        found.retain(|item| !self.seen.contains(item.as_str()) && !self.is_out_of_sight(item));
         Ok(found)
     }
 
     async fn unseen_comments(&self) -> Result<Vec<String>, Failure> {
+        if self.issues_off() {
+            return Ok(Vec::new());
+        }
         let (store, names) = (&self.job.sync.store, self.github_projects());
         let found = store.drift_unseen_comments(self.repository.id, &names).await;
         let mut found = found.map_err(|e| stored(&e))?;
@@ -254,7 +257,9 @@ impl Walker<'_> {
         };
         let open = self.before.values().filter(|item| {
             let is_there = self.seen.contains(item.item.as_str());
-            !self.differing.contains_key(&item.item) && (is_missing(item) || is_whole && !is_there)
+            !self.is_hidden(item)
+                && !self.differing.contains_key(&item.item)
+                && (is_missing(item) || is_whole && !is_there)
         });
         let open: Vec<WorkItemRef> = open.map(|item| item.item.clone()).collect();
         let known = self.known(&open.iter().collect::<Vec<_>>()).await?;

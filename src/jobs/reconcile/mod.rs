@@ -14,7 +14,8 @@
 //!   proves nothing, and what is found twice is one delivery.
 //! - *An item is missing from a list.* It is asked for by its id, and taken for deleted only where
 //!   there is proof of that (`missing`), and only so many at once (`deletions`).
-//! - *A repository is another one, or shows no issues any more.* The walk ends with words.
+//! - *A repository is another one, or its issues are switched off in the midst.* The walk ends with
+//!   words. Where they are off from the start its pull requests are compared (`pulls`).
 //! - *What was put in is not worked off yet.* It stays in the ledger until a later look proves it
 //!   mended; a look goes back as far as to the oldest of those.
 //!
@@ -25,6 +26,7 @@ mod deletions;
 mod github;
 mod missing;
 mod plane;
+mod pulls;
 mod report;
 pub mod schedule;
 mod walker;

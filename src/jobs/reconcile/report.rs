@@ -26,6 +26,8 @@ pub struct Tally {
 pub struct Report {
     /// `owner/name`.
     pub repository: String,
+    /// Whether its issues are switched off at GitHub, so that only its pull requests were looked at.
+    pub issues_off: bool,
     /// What it has looked at.
     pub looked_at: Tally,
     /// How many items differ, of those that were looked at or known to.

@@ -156,6 +156,7 @@ mod tests {
                 differing: mendable,
                 proven_at: None,
                 full_at: full.map(at),
+                issues_off: false,
                 last_error: None,
             },
             mendable,

@@ -20,7 +20,7 @@ use crate::store::found::Again;
 use crate::store::repositories::Repository;
 
 /// How far a walk over what changed goes back behind the newest that was seen: copies lag behind.
-const OVERLAP: TimeDelta = TimeDelta::minutes(5);
+pub(super) const OVERLAP: TimeDelta = TimeDelta::minutes(5);
 /// For so long a walk over what changed goes back to what is not mended; then whole ones see to it.
 const FOLLOWED: TimeDelta = TimeDelta::hours(24);
 /// Items of the ledger that are known from the start.
@@ -56,6 +56,8 @@ pub(super) struct Walker<'a> {
     pub(super) before: BTreeMap<WorkItemRef, DriftItem>,
     known_as: HashMap<WorkItemRef, DriftItem>,
     pub(super) differing: BTreeMap<WorkItemRef, DriftItem>,
+    /// Pull requests on which something may have been said, where their comments are not listed.
+    pub(super) spoken: Vec<(u64, Timestamp)>,
     /// Issues as they were given, by number: comments need them.
     pub(super) issues: HashMap<u64, Box<RawValue>>,
     pub(super) report: Report,
@@ -73,7 +75,7 @@ pub(super) struct Compared {
     pub(super) found: Verified,
 }
 
-/// The repository as GitHub calls it now, if it is the one that is known here and shows its issues.
+/// The repository as GitHub calls it now, if it is the one that is known here.
 async fn the_repository(
     job: &Reconcile,
     rest: &GitHubRest,
@@ -87,11 +89,6 @@ async fn the_repository(
     };
     if let Some(known) = repository.github_id.filter(|known| *known != now.id) {
         return Err(super::another(name, known, now.id));
-    }
-    if !now.has_issues {
-        return Err(Failure::permanent(format!(
-            "the issues of {name} are switched off, and nothing is taken for deleted: switch them on in its settings at GitHub, under General, Features"
-        )));
     }
     Ok(now)
 }
@@ -115,8 +112,12 @@ impl<'a> Walker<'a> {
         let memory = job.patiently(|| job.sync.memory_of(repository)).await?;
         let position = store.drift_position(repository.id).await.map_err(|e| stored(&e))?;
         let before = store.drift_items(repository.id, MOST_KNOWN).await.map_err(|e| stored(&e))?;
-        let mut report = Report { repository: repository.name.to_string(), ..Report::default() };
-        report.hidden = memory.iter().flat_map(hidden).collect();
+        let report = Report {
+            repository: repository.name.to_string(),
+            issues_off: !now.has_issues,
+            hidden: memory.iter().flat_map(hidden).collect(),
+            ..Report::default()
+        };
         let mut walker = Self {
             job,
             repository,
@@ -131,6 +132,7 @@ impl<'a> Walker<'a> {
             known_as: before.iter().map(|item| (item.item.clone(), item.clone())).collect(),
             before: before.into_iter().map(|item| (item.item.clone(), item)).collect(),
             differing: BTreeMap::new(),
+            spoken: Vec::new(),
             issues: HashMap::new(),
             report,
             done: 0,
@@ -145,11 +147,14 @@ impl<'a> Walker<'a> {
         let store = &self.job.sync.store;
         // Without a whole walk before nothing is known of what is gone.
         let is_first = self.position.issues.is_none() && self.purpose == Purpose::Mend;
-        let walk = if is_first { Walk::Full } else { walk };
+        // Nobody has looked at the issues while they were switched off.
+        let is_another = self.position.issues_off != self.issues_off();
+        self.position.issues_off = self.issues_off();
+        let walk = if is_first || is_another { Walk::Full } else { walk };
         let left = self.position.under_way.take();
         let left = left.filter(|left| left.walk == Walk::Full && self.purpose == Purpose::Mend);
         // One of which nobody knows when it began may have passed by anything.
-        let left = left.filter(|left| left.began_at.is_some());
+        let left = left.filter(|left| left.began_at.is_some() && !is_another);
         if let Some(left) = left {
             let seen = store.drift_seen(self.repository.id).await.map_err(|e| stored(&e))?;
             self.seen = seen.into_iter().collect();
@@ -206,12 +211,20 @@ impl<'a> Walker<'a> {
 
     pub(super) async fn go(&mut self, progress: Progress<'_>) -> Result<(), Failure> {
         if self.way.step == WalkStep::Issues {
-            self.walk_issues(progress).await?;
+            if self.issues_off() {
+                self.walk_pulls(progress).await?;
+            } else {
+                self.walk_issues(progress).await?;
+            }
             self.next_step(WalkStep::Comments).await?;
             self.way.since = self.beginning(self.position.comments, "github").await?;
         }
         if self.way.step == WalkStep::Comments {
-            self.walk_comments(progress).await?;
+            if self.issues_off() {
+                self.walk_conversations().await?;
+            } else {
+                self.walk_comments(progress).await?;
+            }
             self.next_step(WalkStep::Items).await?;
         }
         if self.way.step == WalkStep::Items {
@@ -257,7 +270,7 @@ impl<'a> Walker<'a> {
         let full = self.way.began_at.filter(|_| self.way.walk == Walk::Full);
         let ended = store.end_drift_walk(id, &self.projects(), full, now).await;
         ended.map_err(|e| stored(&e))?;
-        if let Some(began) = full {
+        if let Some(began) = full.filter(|_| !self.issues_off()) {
             // What GitHub no longer tells of lies days back, before this walk began.
             let closed = store.close_recover_gap(&self.repository.name, began).await;
             closed.map_err(|e| stored(&e))?;
@@ -274,9 +287,17 @@ impl<'a> Walker<'a> {
         store.keep_drift_position(id, &position, &[]).await.map_err(|e| stored(&e))
     }
 
-    /// Asks once more whether the repository is the one that was walked over, and shows its issues.
+    /// Asks once more whether the repository is the one that was walked over, and shows its issues
+    /// as it did.
     pub(super) async fn same_repository(&self) -> Result<(), Failure> {
-        the_repository(self.job, self.rest, self.repository).await.map(drop)
+        let now = the_repository(self.job, self.rest, self.repository).await?;
+        if now.has_issues == self.now.has_issues {
+            return Ok(());
+        }
+        Err(Failure::permanent(format!(
+            "the issues of {} were switched off or on while they were compared, and nothing is taken for deleted: the next comparison looks at all of it",
+            self.repository.name
+        )))
     }
 
     /// Whether something came when the walk had begun.

@@ -7,10 +7,11 @@ use chrono::TimeDelta;
 
 use super::{Fate, Found, MOST_ASKED, PlaceReport, Progress, Recover, Report, Task};
 use crate::clients::github_hooks::{Redelivery, permission};
+use crate::clients::github_rest::GitHubRest;
 use crate::clock::Clock;
 use crate::config::RepositoryName;
 use crate::failure::Failure;
-use crate::recovery::patience;
+use crate::recovery::{HookOwner, patience};
 use crate::store::StoreResult;
 use crate::store::recovery::{Request, RequestEnd};
 
@@ -21,6 +22,8 @@ const PACE: Duration = Duration::from_secs(1);
 #[derive(Default)]
 struct Closed {
     repositories: Vec<RepositoryName>,
+    /// Nothing that the App would have to ask for.
+    app: bool,
     all: bool,
 }
 
@@ -52,6 +55,7 @@ impl Recover {
                     // Whose deliveries can't be listed, whose are not sent again either.
                     && place.back_to.is_some()
                     && !closed.repositories.contains(&request.repository)
+                    && !(closed.app && request.owner == HookOwner::App)
                 {
                     found.fate = self.ask(&request, place, &mut closed).await?;
                     asked += 1;
@@ -87,8 +91,12 @@ impl Recover {
             // Somebody else has asked since this run looked.
             return Ok(Fate::Waiting);
         }
-        let answer =
-            self.github.request_redelivery(&request.owner, request.hook, request.attempt).await;
+        let answer = match self.asker(&request.owner) {
+            Ok(github) => {
+                github.request_redelivery(&request.owner, request.hook, request.attempt).await
+            }
+            Err(failure) => Err(failure),
+        };
         self.rest().await;
         let (problem, fate) = match answer {
             Ok(Redelivery::Promised) => {
@@ -103,7 +111,9 @@ impl Recover {
                 Fate::Found,
             ),
             Err(Failure::Quota { reason, wait }) => {
-                closed.all = true;
+                // The App's limit is its own.
+                let is_apps = request.owner == HookOwner::App;
+                (closed.app, closed.all) = (closed.app || is_apps, !is_apps);
                 (
                     format!(
                         "{reason}: the rest is asked for in {} s at the earliest",
@@ -120,6 +130,14 @@ impl Recover {
         self.store.put_request_back(&request.guid, self.clock.now()).await?;
         place.problem.get_or_insert(problem);
         Ok(fate)
+    }
+
+    /// Who may ask for what a hook sent.
+    fn asker(&self, owner: &HookOwner) -> Result<&GitHubRest, Failure> {
+        match owner {
+            HookOwner::Repository(_) | HookOwner::Organization(_) => Ok(&self.github),
+            HookOwner::App => self.app(),
+        }
     }
 
     /// A clock that stands still is moved instead.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::app::{AppWalk, OfApp};
 use super::{Covers, Looked, Progress, Recover, Task};
-use crate::clients::github_hooks::{Hook, permission};
+use crate::clients::github_hooks::{Hook, RepositoryFacts, permission};
+use crate::clients::github_rest::GitHubRest;
 use crate::clock::Timestamp;
 use crate::config::RepositoryName;
 use crate::failure::Failure;
@@ -16,10 +18,10 @@ use crate::store::repositories::Repository;
 const MOST_PAGES: usize = 300;
 
 /// What a hook sent, and whether that is all of it.
-struct Walked {
-    attempts: Vec<Attempt>,
+pub(super) struct Walked {
+    pub(super) attempts: Vec<Attempt>,
     /// Where the bound was met, the oldest that was read.
-    stopped_at: Option<Timestamp>,
+    pub(super) stopped_at: Option<Timestamp>,
 }
 
 /// How far back to look.
@@ -33,6 +35,13 @@ struct Floor {
 /// An organization's hooks that come here, with what they sent; walked once for all of its
 /// repositories.
 type Organizations = BTreeMap<String, Result<Vec<(Hook, Walked)>, Failure>>;
+
+/// The hooks that are walked once for several repositories, back to the lowest of their floors.
+struct Common {
+    floor: Option<Timestamp>,
+    organizations: Organizations,
+    app: AppWalk,
+}
 
 impl Recover {
     pub(super) async fn look_at_all(
@@ -48,7 +57,8 @@ impl Recover {
         let floors: Vec<Floor> =
             repositories.iter().map(|repository| self.floor(task, repository, &known)).collect();
         let lowest = floors.iter().map(|floor| floor.at).min();
-        let mut organizations = Organizations::new();
+        let (organizations, app) = (Organizations::new(), AppWalk::default());
+        let mut common = Common { floor: lowest, organizations, app };
         let (mut looked, of) = (Vec::new(), repositories.len() as u64);
         let mut limit: Option<String> = None;
         for (repository, floor) in repositories.into_iter().zip(floors) {
@@ -56,7 +66,7 @@ impl Recover {
             let seen = match &limit {
                 // The limit is the token's: no other repository can be asked about either.
                 Some(reason) => Err(Failure::retry(reason)),
-                None => self.look(&repository.name, floor.at, lowest, &mut organizations).await,
+                None => self.look(&repository, floor.at, &mut common).await,
             };
             if let Err(Failure::Quota { reason, .. }) = &seen {
                 limit = Some(reason.clone());
@@ -85,11 +95,11 @@ impl Recover {
     /// What a repository's hooks sent; a problem that does not keep from looking, too.
     async fn look(
         &self,
-        name: &RepositoryName,
+        repository: &Repository,
         floor: Timestamp,
-        lowest: Option<Timestamp>,
-        organizations: &mut Organizations,
+        common: &mut Common,
     ) -> Result<Seen, Failure> {
+        let name = &repository.name;
         let owner = HookOwner::Repository(name.clone());
         // Where these are closed to the token, an organization's may be open all the same.
         let hooks = self.hooks_of(&owner).await;
@@ -98,16 +108,38 @@ impl Recover {
             Err(limited @ Failure::Quota { .. }) => return Err(limited.clone()),
             Ok(_) | Err(_) => {}
         }
-        let from_organization =
-            self.of_organization(name, lowest.unwrap_or(floor), organizations).await?;
-        match (from_organization, hooks) {
-            (Some(seen), _) => Ok(seen),
-            (None, Err(closed)) => Err(closed),
-            (None, Ok(_)) => Err(Failure::permanent(format!(
-                "no webhook of {name} that github.token can see posts to {}: set it as the Payload URL at GitHub (Settings, Webhooks), or set public_url to how GitHub reaches this service",
-                self.endpoint
-            ))),
+        let floor = common.floor.unwrap_or(floor);
+        let facts = self.facts(name).await;
+        if let Err(limited @ Failure::Quota { .. }) = facts {
+            return Err(limited);
         }
+        if let Ok(facts) = &facts
+            && let Some(seen) =
+                self.of_organization(facts, floor, &mut common.organizations).await?
+        {
+            return Ok(seen);
+        }
+        let id = facts.as_ref().ok().map(|facts| facts.id).or(repository.github_id);
+        let nor = match self.of_app(name, id, floor, &mut common.app).await? {
+            OfApp::Sent(seen) => return Ok(seen),
+            OfApp::Not(nor) => nor,
+        };
+        facts?;
+        hooks?;
+        Err(Failure::permanent(format!(
+            "no webhook of {name} that github.token can see posts to {}{nor}: set it as the Payload URL at GitHub (Settings, Webhooks), or set public_url to how GitHub reaches this service",
+            self.endpoint
+        )))
+    }
+
+    /// The repository as GitHub shows it to the token.
+    async fn facts(&self, name: &RepositoryName) -> Result<RepositoryFacts, Failure> {
+        self.github.fetch_facts(name).await?.ok_or_else(|| {
+            Failure::permanent(format!(
+                "GitHub shows no repository {name} (404): check its name, and {}",
+                permission(&HookOwner::Repository(name.clone()))
+            ))
+        })
     }
 
     /// Those that come here.
@@ -120,17 +152,23 @@ impl Recover {
     async fn walk_all(&self, hooks: &[Hook], floor: Timestamp) -> Result<Seen, Failure> {
         let (mut all, mut stopped_at) = (Vec::new(), None);
         for hook in hooks {
-            let walked = self.walk(hook, floor).await?;
+            let walked = self.walk(&self.github, hook, floor).await?;
             stopped_at = stopped_at.max(walked.stopped_at);
             all.extend(owned(hook, walked.attempts));
         }
         Ok((once_each(all), problem_of(hooks), stopped_at))
     }
 
-    async fn walk(&self, hook: &Hook, floor: Timestamp) -> Result<Walked, Failure> {
+    /// What a hook sent, as whoever may ask for it is told.
+    pub(super) async fn walk(
+        &self,
+        github: &GitHubRest,
+        hook: &Hook,
+        floor: Timestamp,
+    ) -> Result<Walked, Failure> {
         let (mut attempts, mut next) = (Vec::new(), None);
         for _ in 0..MOST_PAGES {
-            let page = self.github.fetch_deliveries(hook, next).await?;
+            let page = github.fetch_deliveries(hook, next).await?;
             let below = page.attempts.iter().any(|attempt| attempt.delivered_at < floor);
             attempts.extend(page.attempts.into_iter().filter(|a| a.delivered_at >= floor));
             next = page.next;
@@ -146,25 +184,19 @@ impl Recover {
     /// here, or they are closed to the token.
     async fn of_organization(
         &self,
-        name: &RepositoryName,
+        facts: &RepositoryFacts,
         floor: Timestamp,
         organizations: &mut Organizations,
     ) -> Result<Option<Seen>, Failure> {
-        let Some(facts) = self.github.fetch_facts(name).await? else {
-            return Err(Failure::permanent(format!(
-                "GitHub shows no repository {name} (404): check its name, and {}",
-                permission(&HookOwner::Repository(name.clone()))
-            )));
-        };
-        let Some(login) = facts.organization else { return Ok(None) };
-        if !organizations.contains_key(&login) {
-            let walked = self.walk_organization(&login, floor).await;
+        let Some(login) = &facts.organization else { return Ok(None) };
+        if !organizations.contains_key(login) {
+            let walked = self.walk_organization(login, floor).await;
             if let Err(limited @ Failure::Quota { .. }) = walked {
                 return Err(limited);
             }
             organizations.insert(login.clone(), walked);
         }
-        let Some(Ok(hooks)) = organizations.get(&login) else { return Ok(None) };
+        let Some(Ok(hooks)) = organizations.get(login) else { return Ok(None) };
         if hooks.is_empty() {
             return Ok(None);
         }
@@ -184,7 +216,7 @@ impl Recover {
     ) -> Result<Vec<(Hook, Walked)>, Failure> {
         let mut walked = Vec::new();
         for hook in self.hooks_of(&HookOwner::Organization(login.to_owned())).await? {
-            let sent = self.walk(&hook, floor).await?;
+            let sent = self.walk(&self.github, &hook, floor).await?;
             walked.push((hook, sent));
         }
         Ok(walked)
@@ -192,7 +224,7 @@ impl Recover {
 }
 
 /// What was seen, a problem that did not keep from it, and where it stopped before its end.
-type Seen = (Vec<(HookOwner, u64, Attempt)>, Option<String>, Option<Timestamp>);
+pub(super) type Seen = (Vec<(HookOwner, u64, Attempt)>, Option<String>, Option<Timestamp>);
 
 fn looked_at(repository: Repository, floor: Floor, seen: Result<Seen, Failure>) -> Looked {
     match seen {
@@ -217,12 +249,12 @@ fn looked_at(repository: Repository, floor: Floor, seen: Result<Seen, Failure>) 
     }
 }
 
-fn owned(hook: &Hook, attempts: Vec<Attempt>) -> Vec<(HookOwner, u64, Attempt)> {
+pub(super) fn owned(hook: &Hook, attempts: Vec<Attempt>) -> Vec<(HookOwner, u64, Attempt)> {
     attempts.into_iter().map(|attempt| (hook.owner.clone(), hook.id, attempt)).collect()
 }
 
 /// Two hooks of one event have one GUID: the newest attempt of them counts.
-fn once_each(mut all: Vec<(HookOwner, u64, Attempt)>) -> Vec<(HookOwner, u64, Attempt)> {
+pub(super) fn once_each(mut all: Vec<(HookOwner, u64, Attempt)>) -> Vec<(HookOwner, u64, Attempt)> {
     all.sort_by(|(.., a), (.., b)| {
         a.guid.cmp(&b.guid).then((b.delivered_at, b.id).cmp(&(a.delivered_at, a.id)))
     });

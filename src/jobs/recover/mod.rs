@@ -11,9 +11,10 @@
 //!   knows.
 //!
 //! An organization's hooks are looked at for those of its repositories that have no hook of their own
-//! that comes here. Deliberately absent: the hook of a GitHub App (see `clients/github_hooks`), and
+//! that comes here, and the GitHub App's for those that still have none (`app`). Deliberately absent:
 //! what GitHub no longer lists: that is told as a gap, which a comparison of both sides closes.
 
+mod app;
 mod asking;
 mod looking;
 mod report;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use crate::clients::github_app::BadAppKey;
 use crate::clients::github_rest::GitHubRest;
 use crate::clock::{Clock, Timestamp};
 use crate::config::RepositoryName;
@@ -87,6 +89,8 @@ pub struct Recover {
     store: Store,
     clock: Clock,
     github: GitHubRest,
+    /// The GitHub App, where one is configured, or why it can't ask.
+    app: Option<Result<GitHubRest, BadAppKey>>,
     endpoint: String,
     kept: Duration,
 }
@@ -117,7 +121,14 @@ impl Recover {
     pub fn new(store: &Store, clock: &Clock, github: GitHubRest, public_url: &str) -> Self {
         let endpoint = format!("{}{ENDPOINT}", public_url.trim_end_matches('/'));
         let (kept, github) = (github.keeps_deliveries(), github.in_class(Class::Replay));
-        Self { store: store.clone(), clock: clock.clone(), github, endpoint, kept }
+        Self { store: store.clone(), clock: clock.clone(), github, app: None, endpoint, kept }
+    }
+
+    /// Looking at the hook of a GitHub App, too.
+    #[must_use]
+    pub fn with_app(self, app: Option<Result<GitHubRest, BadAppKey>>) -> Self {
+        let app = app.map(|app| app.map(|app| app.in_class(Class::Replay)));
+        Self { app, ..self }
     }
 
     /// With a GitHub that keeps deliveries for so long.

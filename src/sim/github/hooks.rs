@@ -45,7 +45,7 @@ impl NewHook {
     }
 }
 
-/// A hook of a repository or an organization.
+/// A hook of a repository, an organization or an App.
 #[derive(Debug, Clone)]
 pub(super) struct Hook {
     pub(super) id: u64,
@@ -92,8 +92,8 @@ pub struct Delivery {
     pub headers: Vec<(String, String)>,
     /// The payload.
     pub payload: Value,
-    /// The repository whose event it is.
-    pub repository_id: u64,
+    /// The repository whose event it is, where it is about one.
+    pub repository_id: Option<u64>,
 }
 
 /// Whether a delivery is the first of its event.

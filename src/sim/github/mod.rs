@@ -10,6 +10,7 @@
 //! private repositories, and GitHub's refusal to post to local addresses.
 
 mod actions;
+mod app;
 mod changes;
 mod faults;
 mod hooks;
@@ -32,6 +33,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use actions::Person;
+pub use app::SimApp;
 pub use changes::{CloseReason, IssueEdit, MilestoneEdit, NewIssue, NewMilestone, ReviewVerdict};
 pub use faults::{RequestFault, WebhookFault};
 pub use hooks::{Delivery, DeliveryEnd, NewHook, Redelivery};

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::Inner;
@@ -22,7 +22,8 @@ use crate::ids::DeliveryId;
 /// One event for one hook.
 #[derive(Debug, Clone)]
 pub(super) struct Parcel {
-    pub(super) repository: u64,
+    /// What it is about; some of an App's are about none.
+    pub(super) repository: Option<u64>,
     pub(super) place: HookPlace,
     pub(super) hook: u64,
     pub(super) guid: String,
@@ -68,23 +69,33 @@ pub(super) fn parcels_for(inner: &super::state::State, event: &Event) -> Vec<Par
         let place = HookPlace::Organization(organization.login.clone());
         organization.hooks.iter().map(move |hook| (place.clone(), hook))
     });
+    let app = inner.app.iter().filter(|app| app.hears_of(event.repository));
+    let apps = app.flat_map(|app| app.hooks.iter().map(|hook| (HookPlace::App, hook)));
     repository
         .hooks
         .iter()
         .map(|hook| (own.clone(), hook))
         .chain(above)
+        .chain(apps)
         .filter(|(_, hook)| only.map_or_else(|| hook.wants(event.name), |id| id == hook.id))
         .map(|(place, hook)| Parcel {
-            repository: event.repository,
+            repository: Some(event.repository),
+            payload: payload_for(inner, &place, event),
             place,
             hook: hook.id,
             guid: guid.clone(),
             event: event.name.to_owned(),
             action: (!event.action.is_empty()).then(|| event.action.to_owned()),
-            payload: event.payload.clone(),
             redelivery: Redelivery::First,
         })
         .collect()
+}
+
+/// An App is told which installation of it is meant, too.
+fn payload_for(state: &super::state::State, place: &HookPlace, event: &Event) -> Value {
+    let app = state.app.as_ref().filter(|_| *place == HookPlace::App);
+    let more = app.map_or(Value::Null, |app| json!({"installation": app.installation_json()}));
+    super::json::with(event.payload.clone(), more)
 }
 
 impl Outbox {
@@ -233,7 +244,7 @@ async fn deliver(sim: &Inner, parcel: Parcel, noted: Noted) {
         delivery_id: DeliveryId::new(&*parcel.guid),
         event: parcel.event.clone(),
         hook_id: parcel.hook,
-        repository_id: parcel.repository,
+        repository_id: parcel.repository.unwrap_or_default(),
         encoding: settings.encoding,
         json: parcel.payload.to_string(),
     };

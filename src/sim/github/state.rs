@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::app::App;
 use super::hooks::Hook;
 use super::{Instance, SimError};
 use crate::clock::Timestamp;
@@ -20,6 +21,7 @@ pub(super) struct State {
     users: BTreeMap<String, User>,
     organizations: Vec<Organization>,
     repositories: Vec<Repository>,
+    pub(super) app: Option<App>,
 }
 
 /// What an organization has beside its account.
@@ -34,6 +36,7 @@ pub(super) struct Organization {
 pub(super) enum HookPlace {
     Repository(u64),
     Organization(String),
+    App,
 }
 
 /// An account.
@@ -166,6 +169,7 @@ impl State {
             users: BTreeMap::new(),
             organizations: Vec::new(),
             repositories: Vec::new(),
+            app: None,
         }
     }
 
@@ -206,6 +210,7 @@ impl State {
                 let is_it = |o: &&Organization| o.login.eq_ignore_ascii_case(login);
                 Ok(&self.organizations.iter().find(is_it).ok_or(SimError::NoRepository)?.hooks)
             }
+            HookPlace::App => Ok(&self.app.as_ref().ok_or(SimError::NoHook)?.hooks),
         }
     }
 
@@ -217,6 +222,7 @@ impl State {
                 let found = self.organizations.iter_mut().find(is_it);
                 Ok(&mut found.ok_or(SimError::NoRepository)?.hooks)
             }
+            HookPlace::App => Ok(&mut self.app.as_mut().ok_or(SimError::NoHook)?.hooks),
         }
     }
 
@@ -229,6 +235,7 @@ impl State {
         match place {
             HookPlace::Repository(id) => Ok(format!("repos/{}", self.repository(*id)?.full_name())),
             HookPlace::Organization(login) => Ok(format!("orgs/{login}")),
+            HookPlace::App => Ok("app".to_owned()),
         }
     }
 

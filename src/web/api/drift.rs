@@ -35,6 +35,8 @@ pub(in crate::web) struct Ledger {
     /// When all of both sides was last compared, not only what had changed.
     #[schema(required, value_type = Option<String>)]
     compared_all_at: Option<Timestamp>,
+    /// Whether its issues are switched off at GitHub, so that pull requests alone were compared.
+    issues_off: bool,
     /// Why the last comparison did not come to its end.
     #[schema(required)]
     last_error: Option<String>,
@@ -49,6 +51,7 @@ impl From<drift::Ledger> for Ledger {
             differing: ledger.differing,
             proven_at: ledger.proven_at,
             compared_all_at: ledger.full_at,
+            issues_off: ledger.issues_off,
             last_error: ledger.last_error,
         }
     }

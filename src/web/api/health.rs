@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::drift::Ledger;
 use super::parameters::Parameters;
 use super::remotes::{self, LimitedBody, RemoteBody, WaitingBody};
+use crate::canary::Canary;
 use crate::clock::Timestamp;
 use crate::figures::Ended;
 use crate::health::{self, Ends, Range, Stream};
@@ -45,6 +46,9 @@ pub(in crate::web) struct Health {
     quotas: Vec<QuotaBody>,
     /// Webhooks that GitHub sent and that never arrived.
     recovery: RecoveryBody,
+    /// What is known of the canary; null where it was not touched within a week.
+    #[schema(required)]
+    canary: Option<CanaryBody>,
     /// The other systems, and whether they are asked.
     remotes: Vec<RemoteBody>,
     /// Jobs that wait for other systems, by class.
@@ -78,6 +82,21 @@ pub(in crate::web) struct AlarmBody {
     /// Since when.
     #[schema(value_type = String)]
     since: Timestamp,
+}
+
+/// Whether Plane’s webhooks follow on the changes of an item that is there for nothing else.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Canary)]
+pub(in crate::web) struct CanaryBody {
+    /// When it was last touched.
+    #[schema(required, value_type = Option<String>)]
+    touched_at: Option<Timestamp>,
+    /// Seconds until a webhook followed; null while none has.
+    #[schema(required)]
+    webhook_seconds: Option<f64>,
+    /// Since when none follows; null while that is not certain.
+    #[schema(required, value_type = Option<String>)]
+    missing_since: Option<Timestamp>,
 }
 
 /// How deliveries ended.
@@ -323,6 +342,7 @@ fn body(health: health::Health) -> Health {
         drift: health.drift.into_iter().map(|drift| drift.ledger.into()).collect(),
         quotas: health.quotas.into_iter().map(quota).collect(),
         recovery: recovery(&health.recovery),
+        canary: health.canary.as_ref().map(canary),
         remotes: health.remotes.into_iter().map(remotes::remote).collect(),
         waiting: health.waiting.iter().map(remotes::waiting).collect(),
         limited: health.limited.into_iter().map(Into::into).collect(),
@@ -386,6 +406,14 @@ fn quota(quota: QuotaNow) -> QuotaBody {
         used_up: seen.used_up,
         minutes_used_up,
         seen_at: seen.seen_at,
+    }
+}
+
+fn canary(canary: &Canary) -> CanaryBody {
+    CanaryBody {
+        touched_at: canary.touched_at,
+        webhook_seconds: canary.heard_after.map(|after| after.as_secs_f64()),
+        missing_since: canary.missing_since,
     }
 }
 

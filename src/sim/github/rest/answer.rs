@@ -163,6 +163,7 @@ pub(super) fn link(request: &Request<'_>, rel: &str, parameters: &[(&str, String
     let api = &request.sim.lock().instance.api;
     match (&request.organization, request.repository.unwrap_or_default()) {
         (Some(login), _) => format!("<{api}/orgs/{login}{path}?{query}>; rel=\"{rel}\""),
+        (None, 0) => format!("<{api}{path}?{query}>; rel=\"{rel}\""),
         (None, id) => format!("<{api}/repositories/{id}{path}?{query}>; rel=\"{rel}\""),
     }
 }

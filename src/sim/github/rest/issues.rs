@@ -39,6 +39,32 @@ pub(super) fn show_pull_request(request: &Request<'_>, number: &str) -> Result<A
     json::pull_request(&state.instance, here, issue).map(Answer::ok).ok_or(SimError::NoIssue)
 }
 
+/// As pull requests; by what asks for them nothing is hidden.
+pub(super) fn list_pull_requests(request: &Request<'_>) -> Result<Answer, SimError> {
+    let query = |key: &str| request.query.get(key).map(String::as_str);
+    let state = request.sim.lock();
+    let here = state.repository(request.repository()?)?;
+    let wanted = |issue: &&Issue| match query("state") {
+        Some("all") => true,
+        Some("closed") => issue.closed.is_some(),
+        _ => issue.closed.is_none(),
+    };
+    let mut found: Vec<&Issue> =
+        here.issues().filter(|i| i.pull.is_some()).filter(wanted).collect();
+    let time = |issue: &Issue| match query("sort") {
+        Some("updated") => issue.updated_at,
+        _ => issue.created_at,
+    };
+    found.sort_by_key(|issue| (time(issue), issue.number));
+    if query("direction") != Some("asc") {
+        found.reverse();
+    }
+    let shown = |issue: &&Issue| json::pull_request(&state.instance, here, issue);
+    let all: Vec<Value> = found.iter().filter_map(shown).collect();
+    drop(state);
+    Ok(page(request, &all))
+}
+
 fn list(request: &Request<'_>) -> Result<Answer, SimError> {
     let query = |key: &str| request.query.get(key).map(String::as_str);
     let since = query("since").and_then(|t| DateTime::parse_from_rfc3339(t).ok());

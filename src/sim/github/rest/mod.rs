@@ -5,6 +5,7 @@
 //! ask; that is 404.
 
 mod answer;
+mod apps;
 mod comments;
 mod hooks;
 mod issues;
@@ -25,6 +26,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::app::is_signed_word;
 use super::faults::{RequestFault, RequestFaults};
 use super::quota::{Quota, Verdict};
 use super::state::HookPlace;
@@ -35,6 +37,8 @@ use answer::Answer;
 
 /// Longest request that is read.
 const LONGEST_REQUEST: usize = 1024 * 1024;
+/// What an App's requests are counted by.
+const APP_ACCOUNT: &str = "app";
 /// What the secondary limit asks for where nobody said.
 const SECONDARY_WAIT: Duration = Duration::from_mins(1);
 
@@ -76,6 +80,8 @@ impl Desk {
 enum Caller {
     Anonymous,
     Known(SimToken),
+    /// A GitHub App in its own name.
+    App,
 }
 
 /// One request, taken apart.
@@ -103,6 +109,7 @@ impl Request<'_> {
     fn hook_place(&self) -> Result<HookPlace, SimError> {
         match &self.organization {
             Some(login) => Ok(HookPlace::Organization(login.clone())),
+            None if apps::is_asked(self) => Ok(HookPlace::App),
             None => self.repository().map(HookPlace::Repository),
         }
     }
@@ -111,7 +118,7 @@ impl Request<'_> {
     fn login(&self) -> &str {
         match &self.caller {
             Caller::Known(token) => &token.login,
-            Caller::Anonymous => "ghost",
+            Caller::Anonymous | Caller::App => "ghost",
         }
     }
 
@@ -166,7 +173,7 @@ async fn handle(
             Answer::message(429, "Too Many Requests").retry_after(retry_after)
         }
         RequestFault::PrimaryLimit { resets_in } => {
-            let token = bearer(&headers).unwrap_or_default().to_owned();
+            let token = account(&headers).to_owned();
             let at = sim.now() + resets_in;
             let mut desk = sim.desk();
             desk.quota(&token).exhaust(at);
@@ -181,7 +188,7 @@ async fn handle(
     let answer = answer.unless_it_is(asked_for);
     let mut desk = sim.desk();
     if answer.status == 304 {
-        desk.quota(bearer(&headers).unwrap_or_default()).give_back();
+        desk.quota(account(&headers)).give_back();
     }
     if let Some(seen) = desk.seen.get_mut(seen_at) {
         seen.status = Some(answer.status);
@@ -197,6 +204,14 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         .then_some(token.trim())
 }
 
+/// Whose limit a request counts against: an App signs each anew, and has one for all.
+fn account(headers: &HeaderMap) -> &str {
+    match bearer(headers).unwrap_or_default() {
+        word if is_signed_word(word) => APP_ACCOUNT,
+        token => token,
+    }
+}
+
 fn decide(sim: &Inner, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Answer {
     let token = bearer(headers).unwrap_or_default();
     let caller = {
@@ -205,17 +220,23 @@ fn decide(sim: &Inner, method: &Method, uri: &Uri, headers: &HeaderMap, body: &B
         match (known, headers.contains_key(header::AUTHORIZATION)) {
             (Some(known), _) => Caller::Known(known),
             (None, false) => Caller::Anonymous,
+            (None, true) if is_signed_word(token) => Caller::App,
             (None, true) => return Answer::message(401, "Bad credentials"),
         }
     };
+    if matches!(caller, Caller::App)
+        && let Some(refused) = apps::refusal(sim, token)
+    {
+        return refused;
+    }
     let expires = match &caller {
         Caller::Known(token) => token.expires.clone(),
-        Caller::Anonymous => None,
+        Caller::Anonymous | Caller::App => None,
     };
     let expires = expires.map(|at| ("github-authentication-token-expiration", at));
     let (verdict, limits) = {
         let mut desk = sim.desk();
-        let quota = desk.quota(token);
+        let quota = desk.quota(account(headers));
         (quota.count(sim.now()), quota.headers())
     };
     let answer = match verdict {
@@ -282,6 +303,9 @@ fn read<'a>(
 
 /// Lets the request through where its token may, and says which permission it takes.
 fn admit(request: &Request<'_>) -> Answer {
+    if let Some(answer) = apps::answer(request) {
+        return answer;
+    }
     let reading = request.method == Method::GET || request.method == Method::HEAD;
     let wanted = if reading { Access::Read } else { Access::Write };
     let area = match (request.repository, request.path.first().map(String::as_str)) {
@@ -301,10 +325,16 @@ fn admit(request: &Request<'_>) -> Answer {
         (Caller::Known(token), "issues") => token.issues,
         (Caller::Known(token), "organization_hooks") => token.organization_hooks,
         (Caller::Known(token), _) => token.webhooks,
+        (Caller::App, _) => Access::None,
     };
     let word = if reading { "read" } else { "write" };
     let answer = if has < wanted {
-        Answer::message(403, "Resource not accessible by personal access token")
+        let by = if matches!(request.caller, Caller::App) {
+            "integration"
+        } else {
+            "personal access token"
+        };
+        Answer::message(403, &format!("Resource not accessible by {by}"))
     } else {
         route(request).unwrap_or_else(|error| {
             answer::refusal(request.sim, &error, &answer::below(&request.path))
@@ -333,7 +363,8 @@ fn route(request: &Request<'_>) -> Result<Answer, SimError> {
             _ => Err(SimError::NoRepository),
         };
     }
-    if path.first() == Some(&"issues") && issues_are_off(request)? {
+    if path.first() == Some(&"issues") && issues_are_off(request)? && !is_of_a_pull(request, &path)
+    {
         return Err(SimError::IssuesOff);
     }
     match (method, path.as_slice()) {
@@ -345,6 +376,7 @@ fn route(request: &Request<'_>) -> Result<Answer, SimError> {
             labels::route_of_issue(request, method, number, rest)
         }
         (_, ["issues", rest @ ..]) => issues::route(request, method, rest),
+        ("GET", ["pulls"]) => issues::list_pull_requests(request),
         ("GET", ["pulls", number]) => issues::show_pull_request(request, number),
         (_, ["labels", rest @ ..]) => labels::route(request, method, rest),
         (_, ["milestones", rest @ ..]) => milestones::route(request, method, rest),
@@ -357,8 +389,17 @@ fn issues_are_off(request: &Request<'_>) -> Result<bool, SimError> {
     Ok(request.sim.lock().repository(request.repository()?)?.issues_off)
 }
 
+/// What is said of a pull request goes on where issues are switched off.
+fn is_of_a_pull(request: &Request<'_>, path: &[&str]) -> bool {
+    let number = path.get(1).and_then(|number| number.parse().ok());
+    let state = request.sim.lock();
+    let here = request.repository().and_then(|id| state.repository(id));
+    let issue = here.and_then(|here| here.issue(number.ok_or(SimError::NoIssue)?));
+    issue.is_ok_and(|issue| issue.pull.is_some())
+}
+
 fn who_am_i(request: &Request<'_>) -> Answer {
-    if matches!(request.caller, Caller::Anonymous) {
+    if !matches!(request.caller, Caller::Known(_)) {
         return Answer::message(401, "Requires authentication");
     }
     let mut state = request.sim.lock();

@@ -48,6 +48,8 @@ struct HealthPage {
     lost: Option<lost::Lost>,
     charts: [Chart; 3],
     remotes: Vec<RemoteRow>,
+    /// How Plane's webhook followed on the canary's last touch, in words.
+    canary: Option<String>,
     waiting: Vec<WaitingRow>,
     sources: Vec<Tile>,
     repositories: Vec<Tile>,
@@ -201,6 +203,7 @@ pub(super) async fn show(
         lost: lost::lost(&health.recovery, health.now),
         charts: [throughput(&health), lag(&health), depth(&health)],
         remotes: remotes::remotes(&health),
+        canary: remotes::canary(&health),
         waiting: remotes::waiting(&health),
         sources: tiles::sources(&health),
         repositories: tiles::places(&health.repositories, &health),

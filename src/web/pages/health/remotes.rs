@@ -1,6 +1,7 @@
 //! The other systems in words: whether they are asked, what is left of their limits, who waits.
 
 use super::tiles::Tag;
+use super::words;
 use crate::clock::Timestamp;
 use crate::health::remotes::reason;
 use crate::health::{Health, Limited, RemoteNow, WaitingClass};
@@ -30,6 +31,19 @@ pub(super) struct WaitingRow {
 
 pub(super) fn remotes(health: &Health) -> Vec<RemoteRow> {
     health.remotes.iter().map(|remote| row(remote, health.now)).collect()
+}
+
+/// What became of the canary's last touch.
+pub(super) fn canary(health: &Health) -> Option<String> {
+    let canary = health.canary.as_ref()?;
+    let at = spans::when(canary.touched_at?, health.now);
+    Some(match (canary.heard_after, canary.missing_since) {
+        (Some(after), _) => {
+            format!("webhook came {} after the last touch at {at}", words::time(after))
+        }
+        (None, Some(_)) => format!("no webhook came after the last touch at {at}"),
+        (None, None) => format!("touched at {at}, no webhook yet"),
+    })
 }
 
 fn row(remote: &RemoteNow, now: Timestamp) -> RemoteRow {
