@@ -133,8 +133,9 @@ impl Store {
 
     /// The account of each remote that changed last.
     pub async fn kept_accounts(&self) -> StoreResult<Vec<KeptAccount>> {
-        const LIST: &str =
-            "SELECT client, state, updated_at FROM quota_accounts ORDER BY updated_at DESC, name";
+        // GraphQL's budget is another one than that of everything else.
+        const LIST: &str = "SELECT client, state, updated_at FROM quota_accounts
+            WHERE name NOT LIKE '%-graphql-%' ORDER BY updated_at DESC, name";
         let rows: Vec<Row> = on_reader!(self, pool => sqlx::query_as(LIST).fetch_all(pool).await?);
         let newest = |remote: Remote| {
             let row = rows.iter().find(|row| row.client == remote.as_str())?;

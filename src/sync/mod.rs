@@ -5,6 +5,7 @@
 
 pub mod compare;
 pub mod github;
+pub mod labels;
 pub mod mapping;
 pub mod markdown;
 pub mod merge;

@@ -11,14 +11,16 @@ use crate::sources::github::ENDPOINT;
 
 const CHECK: &str = "github webhook";
 /// What a webhook has to send, in the words of its settings' page.
-const EVENTS: [(&str, &str); 4] = [
+const EVENTS: [(&str, &str); 5] = [
     ("issues", "Issues"),
     ("issue_comment", "Issue comments"),
     ("pull_request", "Pull requests"),
     (REVIEWS, "Pull request reviews"),
+    (LABELS, "Labels"),
 ];
-/// Everything else works without it.
+/// Everything else works without these two.
 const REVIEWS: &str = "pull_request_review";
+const LABELS: &str = "label";
 
 /// Whether anything came from a repository of late, whoever sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,14 +125,20 @@ impl Place<'_> {
             );
         }
         let sends = |event: &str| hook.events.iter().any(|e| e == "*" || e == event);
-        let (reviews, rest): (Vec<_>, Vec<_>) = EVENTS
+        let (spared, rest): (Vec<_>, Vec<_>) = EVENTS
             .into_iter()
             .filter(|(event, _)| !sends(event))
-            .partition(|(event, _)| *event == REVIEWS);
+            .partition(|(event, _)| [REVIEWS, LABELS].contains(event));
         let missing: Vec<_> = rest.into_iter().map(|(_, name)| name).collect();
-        for (_, name) in reviews {
+        for (event, name) in spared {
+            let so = match event {
+                REVIEWS => "nothing shows who approved what",
+                _ => {
+                    "a label is made, renamed and recolored in Plane only with the next change of an issue that carries it"
+                }
+            };
             findings.push(self.warning(
-                &format!("its webhook does not send {name}, so nothing shows who approved what"),
+                &format!("its webhook does not send {name}, so {so}"),
                 format!("at {page} tick {name} under individual events"),
             ));
         }

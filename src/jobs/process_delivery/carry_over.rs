@@ -10,6 +10,7 @@ use std::task::Poll;
 
 use tracing::{error, warn};
 
+use super::carry_labels::{LABEL, is_of_labels, lane_of_labels};
 use super::filter::{Judged, judged, left_out};
 use super::{Known, Processor, Reading, Worked, ended, ends, entry, guarded, unstored, with_json};
 use crate::clock::Timestamp;
@@ -37,6 +38,10 @@ pub(super) struct Followed {
     issues: BTreeSet<String>,
     /// Those of pull requests: where there is a project, and states to which they move its items.
     pulls: BTreeSet<String>,
+    /// Those of labels: where there is a project.
+    labels: BTreeSet<String>,
+    /// Whether GitHub can be asked which issues are linked with a pull request.
+    asks_links: bool,
 }
 
 /// How often a job may be begun without an end. More than a failure gets: a sync makes many writes,
@@ -52,6 +57,10 @@ pub(super) fn hand_on(
 ) {
     let End::Done { result } = &finished.end else { return };
     let Some(name) = job.repository.as_ref().map(|name| name.to_lowercase()) else { return };
+    if job.event_type == LABEL && followed.labels.contains(&name) {
+        finished.end = End::Handed { result: result.clone(), lane: lane_of_labels(job, &name) };
+        return;
+    }
     let item = finished.entry.item.as_ref().and_then(|item| known.items.get(item));
     let Some((item, state)) = item.and_then(|item| Some((item, item.state.as_ref()?))) else {
         return;
@@ -60,7 +69,10 @@ pub(super) fn hand_on(
         Kind::Issue if followed.issues.contains(&name) => {
             Lane::new(format!("sync:github:issue:{}", item.external_id))
         }
-        Kind::PullRequest if followed.pulls.contains(&name) && !named(state).is_empty() => {
+        Kind::PullRequest
+            if followed.pulls.contains(&name)
+                && (followed.asks_links || !named(state).is_empty()) =>
+        {
             Lane::new(format!("sync:{}", item.item))
         }
         Kind::Issue | Kind::PullRequest => return,
@@ -84,7 +96,8 @@ impl Processor {
         let of_pulls = readings.iter().filter(|reading| tells_of_pull(reading));
         let of_pulls = of_pulls.filter_map(|reading| reading.job.repository.as_deref());
         let of_pulls: BTreeSet<String> = of_pulls.map(str::to_lowercase).collect();
-        let mut followed = Followed::default();
+        let asks_links = self.sync.github.as_ref().is_some_and(|github| github.rest().is_some());
+        let mut followed = Followed { asks_links, ..Followed::default() };
         for repository in self.store.repositories().await? {
             let has_project = repository.plane_project.is_some();
             let name = repository.name.as_str().to_lowercase();
@@ -93,6 +106,9 @@ impl Processor {
                 if settings.mapping.follows_pulls() {
                     followed.pulls.insert(name.clone());
                 }
+            }
+            if writes && has_project {
+                followed.labels.insert(name.clone());
             }
             if asks || has_project {
                 followed.issues.insert(name);
@@ -121,6 +137,7 @@ impl Processor {
                 unpanicked(self.carry_pull(item, &jobs, &mut moved)).await
             }
             Some(item) => unpanicked(self.carry_over(item, &jobs)).await,
+            None if is_of_labels(&jobs) => unpanicked(self.carry_labels(&jobs)).await,
             None => Err(Failure::permanent("a bug: its lane names no issue")),
         };
         let now = self.clock.now();
@@ -238,16 +255,7 @@ impl Processor {
         let Some(number) = number_of(&known, issue.as_ref().map(|(issue, _)| issue)) else {
             return Err(Failure::permanent("the issue's number was never told"));
         };
-        let configured = jobs.iter().rev().find_map(|job| job.repository.as_deref());
-        let name = configured.and_then(|name| name.parse().ok());
-        let name =
-            name.ok_or_else(|| Failure::permanent("its repository is no longer configured"))?;
-        let repository = self.store.find_repository(&name, None).await.map_err(|e| unread(&e))?;
-        let Some(repository) = repository else {
-            return Err(Failure::permanent(format!(
-                "{name} is no longer configured: jetbridge repo add {name}, then replay"
-            )));
-        };
+        let repository = self.repository_of(jobs).await?;
         let target = Target { repository, issue: id_of(item).unwrap_or_default(), number };
         let gone = known.deleted_at.map(|_| match &known.moved_to {
             Some(to) => Gone::Transferred { to: Some(to.to_string()) },

@@ -4,6 +4,7 @@
 //! the issue over as it is now. Those that don't pass end as processed with the reason. What was
 //! carried over before stays as it is in Plane; the board shows what GitHub says all the same.
 
+use super::carry_labels::LABEL;
 use super::{Processor, ended, entry, guarded, with_json};
 use crate::clock::Timestamp;
 use crate::config::RepositoryName;
@@ -37,7 +38,8 @@ pub(super) fn judged(jobs: &[ClaimedJob], of: Option<&(RepositoryName, Followed)
 }
 
 fn one(job: &ClaimedJob, name: &RepositoryName, rulebook: &Rulebook) -> Judged {
-    if job.source != Source::Github {
+    // A filter is about issues.
+    if job.source != Source::Github || job.event_type == LABEL {
         return Judged::Admitted;
     }
     match admission(job, name, rulebook) {

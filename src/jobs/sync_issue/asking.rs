@@ -4,16 +4,39 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::FORBIDDEN;
 use super::hand::Hand;
-use crate::clients::plane::{Found, Refusal};
+use super::{FORBIDDEN, IssueSync, stored};
+use crate::clients::plane::{Found, PlaneClient, Refusal};
 use crate::failure::Failure;
 use crate::sync::plane::{Item, ItemComment, Project};
+
+impl IssueSync {
+    /// A project as it was at most ten minutes ago, without the marks of labels that were left to
+    /// others.
+    pub(super) async fn project_of(
+        &self,
+        plane: &PlaneClient,
+        project: &str,
+    ) -> Result<Arc<Project>, Failure> {
+        if let Some(known) = self.projects.known(project) {
+            return Ok(known);
+        }
+        let left = self.store.left_labels(project).await.map_err(|e| stored(&e))?;
+        let asked = self.projects.project(plane, project).await.map_err(|r| refused(&r))?;
+        if left.is_empty() {
+            return Ok(asked);
+        }
+        for label in &left {
+            self.projects.leave_label(project, label);
+        }
+        Ok(self.projects.known(project).unwrap_or(asked))
+    }
+}
 
 impl Hand<'_> {
     pub(super) async fn project(&self) -> Result<Arc<Project>, Failure> {
         let project = &self.link.key.plane_project;
-        self.sync.projects.project(self.plane, project).await.map_err(|r| refused(&r))
+        self.sync.project_of(self.plane, project).await
     }
 
     pub(super) async fn fetch_item(&self, id: &str) -> Result<Option<Item>, Failure> {

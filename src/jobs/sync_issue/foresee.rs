@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use super::IssueSync;
-use super::asking::refused;
 use super::memory::Memory;
 use super::stored;
 use crate::config::{RepositoryName, RepositorySettings};
@@ -46,7 +45,7 @@ impl IssueSync {
         after: &RepositorySettings,
     ) -> Result<Option<Foreseen>, Failure> {
         let Some(plane) = &self.plane else { return Ok(None) };
-        let project_now = self.projects.project(plane, project).await.map_err(|r| refused(&r))?;
+        let project_now = self.project_of(plane, project).await?;
         let mut memories = Vec::with_capacity(2);
         for settings in [before, after] {
             let followed = self.settings.with(settings).await.map_err(|e| stored(&e))?;
@@ -98,6 +97,7 @@ fn issue_of(state: &Snapshot, link: &IssueLink) -> Issue {
             .labels
             .iter()
             .map(|label| IssueLabel {
+                id: None,
                 name: label.name.clone(),
                 color: label.color.as_ref().map(|c| c.trim_start_matches('#').to_owned()),
             })

@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use super::asking::refused;
-use super::hand::{broken, merged, remembered_item, rendered};
+use super::hand::broken;
 use super::{IssueSync, stored};
 use crate::config::RepositoryName;
 use crate::failure::Failure;
@@ -15,8 +14,10 @@ use crate::sources::github::facts::facts;
 use crate::store::links::IssueLink;
 use crate::sync::github::Issue;
 use crate::sync::mapping::{Mapping, Resolved};
-use crate::sync::plan::{Sides, WhenGone, plan};
-use crate::sync::plane::Project;
+use crate::sync::markdown;
+use crate::sync::merge::{Merge, merge};
+use crate::sync::plan::{Base, Link, Rendered, Sides, TextMerge, WhenGone, plan};
+use crate::sync::plane::{EXTERNAL_SOURCE, Item, Project};
 
 /// What an issue's twin is reckoned with: one for a repository.
 #[derive(Debug, Clone)]
@@ -38,7 +39,7 @@ impl IssueSync {
         project: &str,
     ) -> Result<Option<Memory>, Failure> {
         let Some(plane) = &self.plane else { return Ok(None) };
-        let project = self.projects.project(plane, project).await.map_err(|r| refused(&r))?;
+        let project = self.project_of(plane, project).await?;
         let followed = self.settings.of(repository).await.map_err(|e| stored(&e))?;
         Ok(Some(Memory::new(followed, project)))
     }
@@ -106,5 +107,40 @@ impl Memory {
             when_gone: WhenGone::MarkBroken,
         });
         planned.writes.iter().map(ToString::to_string).collect()
+    }
+}
+
+pub(super) fn rendered(issue: &Issue) -> Rendered {
+    let title = markdown::title(&issue.title);
+    Rendered {
+        title: title.text,
+        title_cut: title.cut,
+        description_html: markdown::issue_description(issue),
+    }
+}
+
+/// The item as Plane last answered it.
+pub(super) fn remembered_item(link: &Link, issue: &Issue) -> Item {
+    let Base { plane, .. } = &link.base;
+    Item {
+        id: link.item.clone(),
+        name: plane.name.clone(),
+        description_html: plane.description_html.clone(),
+        state: plane.state.clone(),
+        labels: plane.labels.clone(),
+        assignees: plane.assignees.clone(),
+        priority: plane.priority,
+        external_id: Some(issue.id.to_string()),
+        external_source: Some(EXTERNAL_SOURCE.to_owned()),
+    }
+}
+
+pub(super) fn merged(base: &str, ours: &str, theirs: &str) -> TextMerge {
+    match merge(base, ours, theirs) {
+        Merge::Merged { html } => TextMerge::Merged(html),
+        Merge::Conflict { places } => {
+            let blocks: Vec<_> = places.iter().map(|place| (place.block + 1).to_string()).collect();
+            TextMerge::Conflict(format!("in block {}", blocks.join(", ")))
+        }
     }
 }

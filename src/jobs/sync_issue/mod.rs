@@ -29,6 +29,8 @@ mod asking;
 mod comments;
 mod foresee;
 mod hand;
+mod issue_labels;
+mod labels;
 mod memory;
 mod own_items;
 mod projects;
@@ -135,10 +137,12 @@ impl IssueSync {
         };
         let (link, lease) = self.held(&key).await?;
         let id = link.id;
-        let Followed { mapping, rulebook, .. } =
+        let Followed { mapping, rulebook, settings } =
             self.settings.of(&target.repository.name).await.map_err(|e| stored(&e))?;
         let mut hand = Hand::new(self, plane, mapping, link, lease, attempt);
         hand.rulebook = rulebook;
+        hand.repository = Some(target.repository.id);
+        hand.sets_labels = settings.rules.iter().any(|rule| rule.set.labels.is_some());
         let done = Box::pin(hand.bring_in_step(target, told, when_gone)).await;
         if let Err(failure) = &done {
             hand.note_failure(failure).await;

@@ -40,7 +40,7 @@ fn issue(event: &Event) -> IssueFacts {
         Event::Issue(event) => &event.issue,
         Event::Comment(event) => &event.issue,
         Event::PullRequest(event) => &event.pull_request,
-        Event::Other { .. } => return IssueFacts::default(),
+        Event::Label(_) | Event::Other { .. } => return IssueFacts::default(),
     };
     let login = |account: &Account| account.login.clone();
     IssueFacts {

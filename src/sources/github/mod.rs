@@ -1,5 +1,5 @@
-//! GitHub: `issues`, `issue_comment`, `pull_request` and `pull_request_review` webhooks in; items
-//! and comments out.
+//! GitHub: `issues`, `issue_comment`, `pull_request`, `pull_request_review` and `label` webhooks in;
+//! items, comments and steps of labels out.
 //!
 //! An item is known by numbers that survive a rename. An issue has its numeric id. A pull request
 //! has two, its own and its issue half's, and no webhook tells both; what all of them tell is the
@@ -16,4 +16,5 @@ pub mod verify;
 pub const ENDPOINT: &str = "/api/webhooks/github-mcp/";
 
 /// The events that are kept and worked off; the others are answered and forgotten.
-pub const EVENTS: [&str; 4] = ["issues", "issue_comment", "pull_request", "pull_request_review"];
+pub const EVENTS: [&str; 5] =
+    ["issues", "issue_comment", "pull_request", "pull_request_review", "label"];

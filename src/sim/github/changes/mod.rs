@@ -8,6 +8,7 @@
 
 mod comments;
 mod issues;
+mod labels;
 mod pull_requests;
 mod repositories;
 
@@ -20,8 +21,9 @@ use crate::clock::Timestamp;
 
 pub(super) use issues::NewState;
 pub use issues::{CloseReason, IssueEdit, NewIssue};
-pub(super) use pull_requests::DraftState;
+pub use labels::LabelEdit;
 pub use pull_requests::ReviewVerdict;
+pub(super) use pull_requests::{DraftState, Link};
 
 /// Something that hooks are told.
 #[derive(Debug)]
