@@ -87,6 +87,7 @@ fn pure_modules_do_no_io_and_see_no_clock() {
         "src/sources/plane/payload.rs",
         "src/sources/github/normalize.rs",
         "src/sources/github/payload.rs",
+        "src/sources/github/payload",
         "src/access",
         "src/work_items",
         "src/comments.rs",

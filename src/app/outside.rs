@@ -46,7 +46,8 @@ pub(super) fn plane(config: &Config, store: &Store, clock: &Clock) -> Option<Pla
 fn github(config: &Config, store: &Store, clock: &Clock) -> Option<GitHub> {
     let share = |rest: GitHubRest| {
         let account = store.account(Remote::Github, &rest.account_name(), clock);
-        rest.pausing(pauses(config)).sharing(account)
+        let graphql = store.account(Remote::Github, &rest.graphql_account_name(), clock);
+        rest.pausing(pauses(config)).sharing(account).sharing_graphql(graphql)
     };
     match GitHub::new(&config.github, clock, clients::TIMEOUT) {
         Ok(client) => client.map(|client| client.with_rest(share)),

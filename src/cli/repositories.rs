@@ -72,7 +72,7 @@ pub(super) async fn add(arguments: &RepoAddArguments, context: &Context) -> Resu
         None => "shown on the board only; --plane-project UUID keeps a project in step".to_owned(),
     };
     let hook = format!(
-        "GitHub: Settings → Webhooks → Add webhook, payload URL {}/api/webhooks/github-mcp/, content type application/json, your github.webhook_secret, events Issues, Issue comments, Pull requests, Pull request reviews",
+        "GitHub: Settings → Webhooks → Add webhook, payload URL {}/api/webhooks/github-mcp/, content type application/json, your github.webhook_secret, events Issues, Issue comments, Pull requests, Pull request reviews, Labels",
         address.public_url
     );
     output::print(&format!("{done} {}: {project}\n{hook}\n", repository.name))

@@ -5,6 +5,7 @@
 //! Lists are read to their end by `Link`.
 
 mod credential;
+pub mod graphql;
 pub mod listing;
 mod milestones;
 mod pulls;
@@ -22,7 +23,7 @@ use serde::de::DeserializeOwned;
 use self::credential::Credential;
 use self::listing::in_smaller_pages;
 use super::gate::{Gate, Stopped, account_name};
-use super::github::payload::{AccountPayload, CommentPayload, IssuePayload};
+use super::github::payload::{AccountPayload, CommentPayload, IssuePayload, LabelPayload};
 use super::github::refusal::{Refusal, Signs};
 use super::github::{Comments, Fetched, Fidelity, InvalidAddress, ReadGitHub};
 use super::github_app::AppKey;
@@ -35,7 +36,7 @@ use crate::ids::AppId;
 use crate::metrics::RemoteFigures;
 use crate::quota::ledger::Ledger;
 use crate::quota::{Account, Came, Class, Heard, Kind, Pass, Pauses, Remote, Said};
-use crate::sync::github::{self, Comment};
+use crate::sync::github::{self, Comment, IssueLabel};
 
 /// The API's version that these shapes are of.
 const API_VERSION: &str = "2022-11-28";
@@ -53,6 +54,8 @@ const MOST_REDIRECTS: usize = 5;
 pub struct GitHubRest {
     inner: Arc<Inner>,
     gate: Arc<Gate>,
+    /// Of GraphQL's own budget.
+    graphql: Arc<Gate>,
     class: Class,
     tally: Tally,
     longest_answer: usize,
@@ -155,11 +158,12 @@ impl GitHubRest {
         timeout: Duration,
     ) -> Result<Self, InvalidAddress> {
         let api_url = checked(api_url)?;
-        let gate = Arc::new(Gate::new(Remote::Github, clock.clone()));
+        let gate = || Arc::new(Gate::new(Remote::Github, clock.clone()));
+        let (gate, graphql) = (gate(), gate());
         let inner = Inner { api_url, credential, clock, timeout, http: OnceLock::new() };
         let (inner, tally) = (Arc::new(inner), Tally::of(Remote::Github.as_str()));
         let longest_answer = LONGEST_ANSWER;
-        Ok(Self { inner, gate, class: Class::Live, tally, longest_answer })
+        Ok(Self { inner, gate, graphql, class: Class::Live, tally, longest_answer })
     }
 
     /// The App that asks, where one does.
@@ -182,10 +186,17 @@ impl GitHubRest {
         Self { gate: Arc::new(self.gate.sharing(ledger)), ..self }
     }
 
+    /// Sharing GraphQL's budget with others.
+    #[must_use]
+    pub fn sharing_graphql(self, ledger: Arc<dyn Ledger>) -> Self {
+        Self { graphql: Arc::new(self.graphql.sharing(ledger)), ..self }
+    }
+
     /// Leaving GitHub alone for so long when it does not answer.
     #[must_use]
     pub fn pausing(self, pauses: Pauses) -> Self {
-        Self { gate: Arc::new(self.gate.pausing(pauses)), ..self }
+        let graphql = Arc::new(self.graphql.pausing(pauses));
+        Self { gate: Arc::new(self.gate.pausing(pauses)), graphql, ..self }
     }
 
     /// The same client for requests of a class.
@@ -244,6 +255,20 @@ impl GitHubRest {
         }
     }
 
+    /// All labels of a repository.
+    ///
+    /// # Errors
+    /// When GitHub refuses the token or can't be asked.
+    pub async fn fetch_labels(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Vec<IssueLabel>, Failure> {
+        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let labels = self.all::<LabelPayload>(self.url(&["repos", owner, name, "labels"])).await;
+        let labels = labels.map_err(|refusal| refusal.failure())?;
+        Ok(labels.into_iter().map(IssueLabel::from).collect())
+    }
+
     /// Where the API is.
     pub(super) fn api_url(&self) -> &Url {
         &self.inner.api_url
@@ -281,12 +306,18 @@ impl GitHubRest {
         repository: &RepositoryName,
         number: u64,
     ) -> Result<Vec<Comment>, Refusal> {
-        let mut url = self.issue_url(repository, number, &["comments"]);
+        let url = self.issue_url(repository, number, &["comments"]);
+        let all = self.all::<CommentPayload>(url).await?;
+        Ok(all.into_iter().map(Comment::from).collect())
+    }
+
+    /// A list to its end.
+    async fn all<T: DeserializeOwned>(&self, mut url: Url) -> Result<Vec<T>, Refusal> {
         url.query_pairs_mut().append_pair("per_page", PER_PAGE);
         let mut all = Vec::new();
         for _ in 0..MOST_PAGES {
-            let page: Page<CommentPayload> = self.ask_short_page(url).await?;
-            all.extend(page.entries.into_iter().map(Comment::from));
+            let page: Page<T> = self.ask_short_page(url).await?;
+            all.extend(page.entries);
             let Some(next) = page.next else { return Ok(all) };
             url = next;
         }
@@ -419,6 +450,15 @@ impl GitHubRest {
         url: Url,
         etag: Option<&str>,
     ) -> Result<Answer, Refusal> {
+        let mut request = self.request(method, url)?;
+        if let Some(etag) = etag {
+            request = request.header(header::IF_NONE_MATCH, etag);
+        }
+        self.answered(request).await
+    }
+
+    /// A request with all that each one has.
+    fn request(&self, method: Method, url: Url) -> Result<reqwest::RequestBuilder, Refusal> {
         let http = if let Some(http) = self.inner.http.get() {
             http
         } else {
@@ -430,14 +470,14 @@ impl GitHubRest {
         let token = format!("Bearer {}", token.expose_secret());
         let mut token = HeaderValue::from_str(&token).map_err(|_| unsent())?;
         token.set_sensitive(true);
-        let mut request = http
+        Ok(http
             .request(method, url)
             .header(header::AUTHORIZATION, token)
             .header(header::ACCEPT, "application/vnd.github+json")
-            .header("X-GitHub-Api-Version", API_VERSION);
-        if let Some(etag) = etag {
-            request = request.header(header::IF_NONE_MATCH, etag);
-        }
+            .header("X-GitHub-Api-Version", API_VERSION))
+    }
+
+    async fn answered(&self, request: reqwest::RequestBuilder) -> Result<Answer, Refusal> {
         let answer = request.send().await.map_err(|e| {
             self.tally.unanswered();
             unavailable(&e)
@@ -453,16 +493,9 @@ impl GitHubRest {
     /// What an answer tells of the token's limit, and of GitHub.
     fn heard(&self, answer: &Answer) -> Heard {
         let Answer { status, headers, body } = answer;
-        let number = |name| text(headers, name).and_then(|v| v.parse().ok());
-        let reset = text(headers, "x-ratelimit-reset").and_then(|v| v.parse().ok());
         // Searches and GraphQL have limits of their own.
         let is_ours = text(headers, "x-ratelimit-resource").is_none_or(|name| name == "core");
-        let said = Said {
-            remaining: number("x-ratelimit-remaining"),
-            most: number("x-ratelimit-limit"),
-            resets_at: reset.and_then(|seconds| Timestamp::from_timestamp(seconds, 0)),
-        };
-        let said = if is_ours { said } else { Said::default() };
+        let said = if is_ours { said(headers) } else { Said::default() };
         let signs = self.signs(headers, body);
         let is_said = signs.wait.is_some();
         let came = match (status.as_u16(), Refusal::of(status.as_u16(), signs)) {
@@ -483,6 +516,17 @@ impl GitHubRest {
         let message = words.map_or_else(|_| "no words".to_owned(), |words| words.message);
         let needs = text(headers, "x-accepted-github-permissions").map(str::to_owned);
         Signs { message, wait: wait(headers, self.inner.clock.now()), needs }
+    }
+}
+
+/// What an answer says of the limit that it counts for.
+fn said(headers: &HeaderMap) -> Said {
+    let number = |name| text(headers, name).and_then(|v| v.parse().ok());
+    let reset = text(headers, "x-ratelimit-reset").and_then(|v| v.parse().ok());
+    Said {
+        remaining: number("x-ratelimit-remaining"),
+        most: number("x-ratelimit-limit"),
+        resets_at: reset.and_then(|seconds| Timestamp::from_timestamp(seconds, 0)),
     }
 }
 

@@ -305,7 +305,7 @@ fn distinct(names: Vec<String>) -> Vec<String> {
 /// The issue's own label of that name, or a new one.
 fn label(issue: &Issue, name: &str) -> IssueLabel {
     let known = issue.labels.iter().find(|label| label.name == name).cloned();
-    known.unwrap_or_else(|| IssueLabel { name: name.to_owned(), color: None })
+    known.unwrap_or_else(|| IssueLabel { id: None, name: name.to_owned(), color: None })
 }
 
 /// The issue's own account of that login, or one of whom nothing else is known.

@@ -224,9 +224,8 @@ impl Store {
             sqlite: "SELECT 1 FROM work_items WHERE work_item_ref = $1 AND ingested_at = $2",
         };
         let row = to_json(&[item_row(item)])?;
-        let revised = to_json(&[&item.item])?;
         macro_rules! improve {
-            ($transaction:expr, $dialect:ident, $moved:ident) => {{
+            ($transaction:expr, $dialect:ident, $closings:ident, $moved:ident) => {{
                 let mut transaction = $transaction;
                 let unchanged: Option<i64> = sqlx::query_scalar(UNCHANGED.$dialect)
                     .bind(item.item.as_str())
@@ -243,17 +242,23 @@ impl Store {
                     .await?;
                 refresh::$moved(&mut transaction, &[item]).await?;
                 sqlx::query(UPSERT_ITEMS.$dialect).bind(row).execute(&mut *transaction).await?;
+                let keys = refresh::$closings(&mut transaction, &[item]).await?;
                 let shown = vec![item.item.as_str().to_owned()];
-                refresh::$dialect(&mut transaction, shown, Vec::new()).await?;
+                let mut revised = refresh::$dialect(&mut transaction, shown, keys).await?;
+                revised.push(item.item.as_str().to_owned());
+                let revised = to_json(&revised)?;
                 sqlx::query(REVISE.$dialect).bind(revised).execute(&mut *transaction).await?;
                 transaction.commit().await?;
             }};
         }
         let _turn = self.turn().await;
         match &self.database {
-            Database::Postgres(pool) => improve!(pool.begin().await?, postgres, moved_postgres),
+            Database::Postgres(pool) => {
+                improve!(pool.begin().await?, postgres, closings_postgres, moved_postgres);
+            }
             Database::Sqlite { writer, .. } => {
-                improve!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite, moved_sqlite);
+                let transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                improve!(transaction, sqlite, closings_sqlite, moved_sqlite);
             }
         }
         self.tell_changed();

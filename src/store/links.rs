@@ -511,7 +511,7 @@ fn github_ref(issue: u64) -> WorkItemRef {
     WorkItemRef::new(format!("github:{issue}"))
 }
 
-fn database_id(id: u64) -> StoreResult<i64> {
+pub(super) fn database_id(id: u64) -> StoreResult<i64> {
     i64::try_from(id).map_err(|e| unreadable("GitHub id", e))
 }
 

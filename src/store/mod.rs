@@ -37,6 +37,7 @@ mod ignored;
 pub mod inbox;
 pub mod intents;
 pub mod jobs;
+pub mod label_links;
 pub mod links;
 pub mod links_many;
 mod needless_links;

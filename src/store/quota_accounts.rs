@@ -134,8 +134,10 @@ impl Store {
     /// The account of each remote that changed last; those of GitHub Apps are not among them, with
     /// which no job is done.
     pub async fn kept_accounts(&self) -> StoreResult<Vec<KeptAccount>> {
+        // GraphQL's budget and an App's are others than that of everything else.
         const LIST: &str = "SELECT client, state, updated_at FROM quota_accounts
-            WHERE name NOT LIKE 'app-%' ORDER BY updated_at DESC, name";
+            WHERE name NOT LIKE 'app-%' AND name NOT LIKE '%-graphql-%'
+            ORDER BY updated_at DESC, name";
         let rows: Vec<Row> = on_reader!(self, pool => sqlx::query_as(LIST).fetch_all(pool).await?);
         let newest = |remote: Remote| {
             let row = rows.iter().find(|row| row.client == remote.as_str())?;

@@ -115,6 +115,10 @@ impl IssueState {
 /// A label of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssueLabel {
+    /// GitHub's numeric id, which survives a rename; `None` where it was not told, and for one that a
+    /// rule made up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u64>,
     /// Its name; GitHub takes no notice of case.
     pub name: String,
     /// Six hexadecimal digits without `#`, where told.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::github::{Account, IssueLabel, IssueState};
 use super::plan::Finding;
-use super::plane::{Member, Priority, Project, ProjectState, UnknownPriority};
+use super::plane::{Member, Priority, Project, ProjectLabel, ProjectState, UnknownPriority};
 use crate::config::RepositorySettings;
 use crate::work_items::{PullStanding, StateGroup};
 
@@ -68,6 +68,11 @@ impl From<&RepositorySettings> for Mapping {
 }
 
 impl Mapping {
+    /// What is said of a label of GitHub's: by its whole name, or by the longest beginning.
+    pub fn label_value(&self, name: &str) -> Option<&str> {
+        value_of(&self.labels, name).or_else(|| value_of_beginning(&self.labels, name))
+    }
+
     /// Whether pull requests move work items.
     pub fn follows_pulls(&self) -> bool {
         let of_all =
@@ -112,6 +117,10 @@ pub struct NewLabel {
     pub name: String,
     /// GitHub's color as `#rrggbb`, where told.
     pub color: Option<String>,
+    /// GitHub's numeric id of the label that it is to stand for, which becomes its mark. `None` for one
+    /// that goes by another name there: it is never renamed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub github: Option<u64>,
 }
 
 /// A mapping held against a project as it is now.
@@ -186,9 +195,12 @@ impl<'a> Resolved<'a> {
     }
 
     /// The label for a GitHub label: by the map, by the same name, or one to be made.
+    ///
+    /// A label that goes by no map is found by its mark, too: Plane's may still have the name from
+    /// before, or one that a person gave it. One of the very name that nobody made for another label
+    /// counts before that.
     pub fn label(&self, label: &IssueLabel) -> LabelTarget {
-        let mapped = value_of(&self.mapping.labels, &label.name);
-        let mapped = mapped.or_else(|| value_of_beginning(&self.mapping.labels, &label.name));
+        let mapped = self.mapping.label_value(&label.name);
         let name = match mapped {
             Some("") => return LabelTarget::Ignored,
             // A wrong word can only come from an older version's database: a label, as it was then.
@@ -199,14 +211,26 @@ impl<'a> Resolved<'a> {
             None => &label.name,
         };
         let labels = &self.project.labels;
-        let exact = labels.iter().find(|l| l.name == name);
-        match exact.or_else(|| labels.iter().find(|l| same(&l.name, name))) {
+        let mark = label.id.filter(|_| mapped.is_none());
+        let is_free = |l: &ProjectLabel| mark.is_none() || l.github.is_none() || l.github == mark;
+        let exact = labels.iter().find(|l| l.name == name && is_free(l));
+        let marked = || labels.iter().find(|l| mark.is_some() && l.github == mark);
+        let named = || labels.iter().find(|l| l.name == name);
+        let alike = || labels.iter().find(|l| same(&l.name, name));
+        match exact.or_else(marked).or_else(named).or_else(alike) {
             Some(known) => LabelTarget::Known(known.id.clone()),
             None => LabelTarget::Missing(NewLabel {
                 name: name.to_owned(),
                 color: label.color.as_ref().map(|c| format!("#{}", c.trim_start_matches('#'))),
+                github: mark,
             }),
         }
+    }
+
+    /// Whether `known` bears the mark of another label of GitHub's than the one whose mark `id` bears.
+    pub fn belongs_to_another(&self, known: &str, id: &str) -> bool {
+        let mark = |id: &str| self.project.labels.iter().find(|label| label.id == id)?.github;
+        matches!((mark(known), mark(id)), (Some(other), Some(own)) if other != own)
     }
 
     /// The most urgent of the priorities that these labels mean.

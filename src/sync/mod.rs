@@ -6,6 +6,7 @@
 pub mod compare;
 pub mod github;
 pub mod home;
+pub mod labels;
 pub mod mapping;
 pub mod markdown;
 pub mod merge;

@@ -177,6 +177,12 @@ pub struct ProjectLabel {
     pub id: String,
     /// Its name; Plane takes notice of case.
     pub name: String,
+    /// `#rrggbb`, where it has one.
+    #[serde(default)]
+    pub color: Option<String>,
+    /// The mark of one that Jetbridge made: GitHub's numeric id of the label that it stands for.
+    #[serde(default)]
+    pub github: Option<u64>,
 }
 
 /// Somebody who may be assigned.

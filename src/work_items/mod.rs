@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 use crate::ids::WorkItemRef;
-pub use pulls::{Course, PullFacts, PullStanding, Review, Verdict};
+pub use pulls::{Closes, Course, PullFacts, PullStanding, Review, Verdict};
 pub use words::{Kind, StateGroup, System, TextFormat, UnknownWord};
 
 /// `status` of an item whose source says that it is gone.

@@ -9,6 +9,8 @@
 //! A review is dismissed under its own time, so a dismissal outranks it. One that asks a reviewer
 //! again takes back what they said before. Remarks without a verdict say nothing here.
 //!
+//! Which issues it closes by GitHub's own account is told to those who ask: the newest answer counts.
+//!
 //! Deliberately absent: what follows from it for a work item (`sync/pulls`).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +31,19 @@ pub struct PullFacts {
     /// The newest verdict of each reviewer, by their id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reviews: BTreeMap<String, Review>,
+    /// The issues that it closes by the source's own account, as it was last told when asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closes: Option<Closes>,
+}
+
+/// The issues that a pull request closes by the source's own account: those that its text names, and
+/// those that a person linked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Closes {
+    /// When it was asked.
+    pub at: Timestamp,
+    /// Each as `owner/name#12`, lower case.
+    pub issues: BTreeSet<String>,
 }
 
 /// How far it has come on its way to be reviewed, at one time.
@@ -149,7 +164,8 @@ impl PullFacts {
             let known = reviews.entry(reviewer.clone()).or_insert(*review);
             *known = (*known).max(*review);
         }
-        Self { course: self.course.clone().max(other.course.clone()), reviews }
+        let course = self.course.clone().max(other.course.clone());
+        Self { course, reviews, closes: self.closes.clone().max(other.closes.clone()) }
     }
 
     /// How a pull request of this group stands. `readiness` is for one of which no event of its
@@ -252,6 +268,10 @@ mod tests {
         prop_oneof![
             (0..5_i64, prop::collection::vec(names(), 0..3)).prop_map(|(s, who)| course(s, &who)),
             (names(), 0..5_i64, verdict).prop_map(|(who, s, verdict)| review(who, s, verdict)),
+            (0..5_i64, prop::collection::btree_set("[ab]#[12]", 0..3)).prop_map(|(s, issues)| {
+                let closes = Some(Closes { at: at(s), issues });
+                PullFacts { closes, ..PullFacts::default() }
+            }),
         ]
     }
 

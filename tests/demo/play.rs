@@ -9,6 +9,7 @@ use jetbridge::demo::cast::{PLACES, PLAYERS};
 use jetbridge::demo::{Demo, Remembering, Setup, Voice};
 use jetbridge::ids::WorkItemRef;
 use jetbridge::sim::plane::Item;
+use jetbridge::sources::github::EVENTS;
 use jetbridge::store::cards::read::CardFilter;
 use jetbridge::store::deliveries::{DeliveryFilter, DeliveryStatus};
 use jetbridge::sync::github::Issue;
@@ -179,8 +180,7 @@ async fn assert_no_delivery_is_lost(demo: &Demo) {
     assert_eq!(done.len(), stored.len(), "every delivery is worked off");
     for (at, place) in PLACES.iter().enumerate() {
         for sent in demo.github.deliveries(place.repository, demo.hook(at).unwrap()).unwrap() {
-            let handled = jetbridge::sources::github::EVENTS;
-            if handled.contains(&sent.event.as_str()) {
+            if EVENTS.contains(&sent.event.as_str()) {
                 assert!(done.contains(sent.guid.as_str()), "{} is lost: {}", sent.event, sent.guid);
             }
         }

@@ -4,6 +4,7 @@
 mod child;
 mod combined;
 mod contract;
+mod linked;
 mod mcp_answers;
 mod mcp_http;
 mod mcp_upkeep;
@@ -37,7 +38,11 @@ fn clock() -> Clock {
 
 /// A fake GitHub with `octo/app` in it.
 async fn github(listen: &str, clock: &Clock) -> std::io::Result<SimGitHub> {
-    let powerless = SimToken { issues: Access::None, ..SimToken::full(POWERLESS, "nobody") };
+    let powerless = SimToken {
+        issues: Access::None,
+        pull_requests: Access::None,
+        ..SimToken::full(POWERLESS, "nobody")
+    };
     let sim = SimGitHub::start(SimGitHubConfig {
         listen: listen.parse().unwrap(),
         clock: clock.clone(),

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jetbridge::sources::github::normalize::normalize;
+use jetbridge::sources::github::normalize::{normalize, sync_label};
 use jetbridge::sources::github::payload::parse;
 use jetbridge::sources::github::{ENDPOINT, EVENTS, verify};
+use jetbridge::sync::labels::Happened;
 use jetbridge::work_items::Change;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -56,6 +57,10 @@ fn sample(event: &str) -> Value {
                 "id": 80, "user": person(4), "state": "approved", "submitted_at": "2026-11-22T01:00:00Z"
             });
         }
+        "label" => {
+            payload["label"] = json!({"id": 90, "name": "bug", "color": "d73a4a"});
+            payload["changes"] = json!({"name": {"from": "b"}, "color": {"from": "cb1f00"}});
+        }
         "issue_comment" => {
             // What it says of the issue is what `issues` says.
             payload["issue"] = thing;
@@ -77,7 +82,17 @@ fn sample(event: &str) -> Value {
 
 /// Every column that the payload fills.
 fn columns(event: &str, payload: &Value) -> BTreeMap<&'static str, Value> {
-    let told = normalize(&parse(event, payload.to_string().as_bytes()).unwrap()).unwrap();
+    let parsed = parse(event, payload.to_string().as_bytes()).unwrap();
+    if let Some(step) = sync_label(&parsed) {
+        return BTreeMap::from([
+            ("step.id", json!(step.id)),
+            ("step.name", json!(step.face.name)),
+            ("step.color", json!(step.face.color)),
+            ("step.name_from", json!(step.name_from)),
+            ("step.color_from", json!(step.color_from)),
+        ]);
+    }
+    let told = normalize(&parsed).unwrap();
     let s = match &told.item {
         Change::State(s) => s,
         Change::Nothing { .. } => return BTreeMap::new(),
@@ -203,14 +218,24 @@ fn every_action_does_what_the_contract_says() {
         for action in actions {
             let mut payload = sample(&event);
             payload["action"] = json!(action);
-            let told = normalize(&parse(&event, payload.to_string().as_bytes()).unwrap()).unwrap();
+            let parsed = parse(&event, payload.to_string().as_bytes()).unwrap();
+            let expected = listed.actions.get(action).unwrap_or(&listed.actions["*"]);
+            if let Some(step) = sync_label(&parsed) {
+                let word = match step.happened {
+                    Happened::Created => "create",
+                    Happened::Edited => "edit",
+                    Happened::Deleted => "delete",
+                };
+                assert_eq!(expected, word, "{event} {action}");
+                continue;
+            }
+            let told = normalize(&parsed).unwrap();
             let does = match (&told.item, &told.comment) {
                 (_, Some(comment)) if comment.gone_at.is_some() => "delete",
                 (Change::Gone(..), None) => "delete",
                 (Change::Nothing { .. }, None) => "beside",
                 _ => "upsert",
             };
-            let expected = listed.actions.get(action).unwrap_or(&listed.actions["*"]);
             assert_eq!(expected, does, "{event} {action}");
         }
     }

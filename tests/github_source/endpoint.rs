@@ -310,9 +310,10 @@ async fn a_ping_is_answered_whatever_repository_it_names() {
 #[tokio::test]
 async fn an_event_that_nothing_is_done_with_is_answered_and_counted_not_stored() {
     let app = app().await;
-    let answer = app.post_github(&GithubDelivery::new("label", "{\"action\":\"created\"}")).await;
+    let answer =
+        app.post_github(&GithubDelivery::new("milestone", "{\"action\":\"created\"}")).await;
     assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.json, json!({"ok": true, "ignored": true, "event": "label"}));
+    assert_eq!(answer.json, json!({"ok": true, "ignored": true, "event": "milestone"}));
     assert_eq!(app.store.deliveries(&DeliveryFilter::default(), None, 10).await.unwrap().len(), 0);
     let figures = app.metrics.to_text();
     let line = r#"jetbridge_webhook_requests_total{source="github",outcome="ignored"} 1"#;

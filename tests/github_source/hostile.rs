@@ -2,6 +2,7 @@
 
 use jetbridge::failure::Failure;
 use jetbridge::sources::Told;
+use jetbridge::sources::github::EVENTS;
 use jetbridge::sources::github::normalize::normalize;
 use jetbridge::sources::github::payload::parse;
 use jetbridge::work_items::Change;
@@ -25,7 +26,9 @@ fn permanent(read: Result<Told, Failure>) -> String {
 fn whole() -> Value {
     json!({
         "action": "created", "issue": issue(7, "t", "open", "2026-11-22T01:00:00Z"),
-        "comment": comment(1, "c", "2026-11-22T01:00:00Z"), "repository": repository()
+        "comment": comment(1, "c", "2026-11-22T01:00:00Z"), "repository": repository(),
+        "label": {"id": 9, "name": "bug", "color": "d73a4a"},
+        "changes": {"name": {"from": "b"}, "color": {"from": "cb1f00"}}
     })
 }
 
@@ -117,7 +120,7 @@ fn a_wrong_type_anywhere_is_an_item_or_a_permanent_failure() {
         for value in &wrong {
             let mut body = whole();
             *body.pointer_mut(place).unwrap() = value.clone();
-            for event in jetbridge::sources::github::EVENTS {
+            for event in EVENTS {
                 if let Err(failure) = read(event, &body.to_string()) {
                     let Failure::Permanent { reason } = failure else { panic!("{failure:?}") };
                     assert!(reason.len() < 200, "{reason}");

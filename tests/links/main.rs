@@ -236,7 +236,7 @@ on_both_databases! {
         let store = Store::open(&database.url).await.unwrap();
         let ours = lease();
         let link = hold(&store, 1, ours, start()).await;
-        let label = NewLabel { name: "bug".to_owned(), color: Some("#d73a4a".to_owned()) };
+        let label = NewLabel { name: "bug".to_owned(), color: Some("#d73a4a".to_owned()), github: None };
         let writes = [Write::CreateLabel { label }, creation()];
         let open = record(&store, &link, ours, &writes).await;
         assert_eq!(open.iter().map(|intent| &intent.write).collect::<Vec<_>>(), writes.iter().collect::<Vec<_>>());

@@ -1,6 +1,7 @@
 //! Writing, and what Plane makes of it.
 
-use jetbridge::clients::plane::{Creation, PlaneClient};
+use jetbridge::clients::plane::{Creation, PlaneClient, Refusal};
+use jetbridge::sync::mapping::NewLabel;
 use jetbridge::sync::plane::{Item, ItemChange};
 
 use crate::scene::{Scene, id, new_item, set};
@@ -106,10 +107,32 @@ async fn a_link_that_is_there_is_no_refusal() {
 #[tokio::test]
 async fn a_label_is_made_once_and_case_makes_another() {
     let scene = Scene::new().await;
-    let create = |name, color| scene.client.create_label(&scene.project, name, color);
-    let bug = create("bug", Some("#d73a4a")).await.unwrap();
-    assert_eq!(create("bug", None).await.unwrap(), bug);
-    assert_ne!(create("Bug", None).await.unwrap(), bug);
+    let create = |name: &str, color: Option<&str>, github| {
+        let label = NewLabel { name: name.to_owned(), color: color.map(str::to_owned), github };
+        let (client, project) = (scene.client.clone(), scene.project.clone());
+        async move { client.create_label(&project, &label).await.unwrap() }
+    };
+    let Creation::Created(bug) = create("bug", Some("#d73a4a"), Some(7)).await else { panic!() };
+    assert_eq!((bug.color.as_deref(), bug.github), (Some("#d73a4a"), Some(7)));
+    let again = Creation::AlreadyThere(bug.id.clone());
+    assert_eq!(create("bug", None, None).await, again, "the name is there");
+    assert_eq!(create("fault", None, Some(7)).await, again, "the mark is there");
+    let Creation::Created(other) = create("Bug", None, None).await else { panic!() };
+    assert_eq!((other.color, other.github), (None, None));
     let labels = scene.plane.labels();
     assert_eq!(labels.iter().map(|l| l.color.as_str()).collect::<Vec<_>>(), ["#d73a4a", ""]);
+}
+
+#[tokio::test]
+async fn a_label_gets_another_name_unless_that_is_taken() {
+    let scene = Scene::new().await;
+    let bug = scene.plane.add_label(scene.project.parse().unwrap(), "bug").to_string();
+    scene.plane.add_label(scene.project.parse().unwrap(), "docs");
+    let change = |name, color| scene.client.update_label(&scene.project, &bug, name, color);
+    let changed = change(Some("defect"), Some("#00ff00")).await.unwrap().unwrap();
+    assert_eq!((changed.name.as_str(), changed.color.as_deref()), ("defect", Some("#00ff00")));
+    assert!(matches!(change(Some("docs"), None).await, Err(Refusal::Conflict { .. })));
+    let gone = uuid::Uuid::new_v4().to_string();
+    let none = scene.client.update_label(&scene.project, &gone, Some("x"), None).await;
+    assert_eq!(none.unwrap(), None);
 }

@@ -43,7 +43,7 @@ fn event(line: &str) -> (Facts, Issue) {
             "title" => issue.title = owned,
             "state" if value == "closed" => issue.state = IssueState::Completed,
             "labels" => {
-                let label = |name| IssueLabel { name, color: None };
+                let label = |name| IssueLabel { id: None, name, color: None };
                 issue.labels = list(value).into_iter().map(label).collect();
             }
             "assignees" => {

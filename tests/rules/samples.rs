@@ -20,7 +20,11 @@ pub fn facts() -> Facts {
 
 pub fn issue() -> Issue {
     let at = "2026-11-22T01:00:00Z".parse().unwrap();
-    let label = |name: &str| IssueLabel { name: name.to_owned(), color: Some("d73a4a".to_owned()) };
+    let label = |name: &str| IssueLabel {
+        id: None,
+        name: name.to_owned(),
+        color: Some("d73a4a".to_owned()),
+    };
     Issue {
         id: 1001,
         number: 42,

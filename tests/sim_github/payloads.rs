@@ -68,6 +68,8 @@ async fn a_day() -> Vec<Arrived> {
     ada.edit_comment("octo/app", comment, "d").unwrap();
     ada.delete_comment("octo/app", comment).unwrap();
     ada.unlabel("octo/app", number, "bug").unwrap();
+    ada.recolor_label("octo/app", "bug", "00ff00").unwrap();
+    ada.delete_label("octo/app", "bug").unwrap();
     ada.unassign("octo/app", number, "ada").unwrap();
     ada.close("octo/app", number, jetbridge::sim::github::CloseReason::Completed).unwrap();
     ada.reopen("octo/app", number).unwrap();
@@ -89,6 +91,8 @@ async fn payloads_have_every_key_that_recorded_ones_have() {
     let names = [
         "ping",
         "label.created",
+        "label.edited",
+        "label.deleted",
         "issues.opened",
         "issues.labeled",
         "issues.assigned",

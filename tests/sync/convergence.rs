@@ -14,6 +14,9 @@ use crate::support::databases::Kind;
 use crate::world::{Asking, REPOSITORY, World};
 
 const LABELS: [&str; 3] = ["bug", "good first issue", "ünïcode"];
+/// Those that labels have at first, and others that they may get.
+const NAMES: [&str; 5] = [LABELS[0], LABELS[1], LABELS[2], "defect", "second"];
+const COLORS: [&str; 2] = ["d73a4a", "00ff00"];
 const LOGINS: [&str; 3] = ["ada", "grace", "stranger"];
 const TEXTS: [&str; 4] =
     ["", "One\r\ntwo", "- [x] a\n\n| a | b |\n|:-:|--|\n| 1 | <b>2</b> |", "Vec<T> & 🚀"];
@@ -26,6 +29,8 @@ enum Step {
     Rewrite { issue: u8, text: usize },
     Label { issue: u8, label: usize },
     Unlabel { issue: u8, label: usize },
+    RenameLabel { label: usize, to: usize },
+    RecolorLabel { label: usize, color: usize },
     Assign { issue: u8, login: usize },
     Unassign { issue: u8, login: usize },
     Close { issue: u8, why: CloseReason },
@@ -74,6 +79,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (issue.clone(), text.clone()).prop_map(|(issue, text)| Step::Rewrite { issue, text }),
         2 => (issue.clone(), label.clone()).prop_map(|(issue, label)| Step::Label { issue, label }),
         1 => (issue.clone(), label).prop_map(|(issue, label)| Step::Unlabel { issue, label }),
+        2 => (0..NAMES.len(), 0..NAMES.len())
+            .prop_map(|(label, to)| Step::RenameLabel { label, to }),
+        1 => (0..NAMES.len(), 0..COLORS.len())
+            .prop_map(|(label, color)| Step::RecolorLabel { label, color }),
         1 => (issue.clone(), login.clone()).prop_map(|(issue, login)| Step::Assign { issue, login }),
         1 => (issue.clone(), login).prop_map(|(issue, login)| Step::Unassign { issue, login }),
         1 => (issue.clone(), reason).prop_map(|(issue, why)| Step::Close { issue, why }),
@@ -116,6 +125,10 @@ async fn happen(world: &mut World, step: &Step) {
         Step::Rewrite { issue, text: body } => ada.rewrite(REPOSITORY, number(issue), text(body)),
         Step::Label { issue, label } => ada.label(REPOSITORY, number(issue), LABELS[label]),
         Step::Unlabel { issue, label } => ada.unlabel(REPOSITORY, number(issue), LABELS[label]),
+        Step::RenameLabel { label, to } => ada.rename_label(REPOSITORY, NAMES[label], NAMES[to]),
+        Step::RecolorLabel { label, color } => {
+            ada.recolor_label(REPOSITORY, NAMES[label], COLORS[color])
+        }
         Step::Assign { issue, login } => ada.assign(REPOSITORY, number(issue), LOGINS[login]),
         Step::Unassign { issue, login } => ada.unassign(REPOSITORY, number(issue), LOGINS[login]),
         Step::Close { issue, why } => ada.close(REPOSITORY, number(issue), why),

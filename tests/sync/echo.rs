@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jetbridge::clock::Clock;
-use jetbridge::sim::github::NewIssue;
+use jetbridge::sim::github::{NewIssue, WebhookFault as WebhookFaultOfGithub};
 use jetbridge::sim::plane::WebhookFault;
 use jetbridge::sources::Source;
 use jetbridge::store::deliveries::{Delivery, DeliveryFilter};
@@ -29,6 +29,8 @@ fn result(delivery: &Delivery) -> &str {
 async fn linked(kind: Kind) -> World {
     let world = World::new(kind, Asking::Rest).await;
     let ada = world.github.acting_as("ada");
+    // Nobody tells of the label, so that the issue brings it.
+    world.github.add_webhook_faults([WebhookFaultOfGithub::Lose]);
     ada.add_label(REPOSITORY, "bug", "d73a4a").unwrap();
     let issue = NewIssue::titled("Crash").with_body("It *crashes*").with_labels(["bug"]);
     ada.open_issue(REPOSITORY, &issue).unwrap();

@@ -12,6 +12,7 @@ mod comments;
 mod convergence;
 mod echo;
 mod kills;
+mod labels;
 mod many;
 mod milestones;
 mod order;

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jetbridge::ids::WorkItemRef;
-use jetbridge::sim::github::{CloseReason, NewIssue, ReviewVerdict};
+use jetbridge::sim::github::{CloseReason, NewIssue, ReviewVerdict, Switched};
 use jetbridge::sim::plane::{Item, On, RequestFault};
+use jetbridge::store::deliveries::DeliveryFilter;
 use uuid::Uuid;
 
 use crate::support::databases::Kind;
-use crate::world::{Asking, REPOSITORY, World};
+use crate::support::process::eventually;
+use crate::world::{Asking, REPOSITORY, TOKEN, World};
 
 async fn with_states(kind: Kind, asking: Asking, states: &[(&str, &str)]) -> World {
     let mut world = World::with_slow_github(kind, asking).await;
@@ -201,4 +203,116 @@ async fn without_states_for_them_pull_requests_move_nothing() {
     ada.merge(REPOSITORY, 2).unwrap();
     assert_eq!(place(&world).await, "Backlog");
     assert_eq!((world.writes(), world.plane.requests().len()), (writes, asked));
+}
+
+/// What the newest delivery about a pull request came to.
+async fn result(world: &World) -> String {
+    let event = Some("pull_request".to_owned());
+    let filter = DeliveryFilter { event, ..DeliveryFilter::default() };
+    let newest = world.store.deliveries(&filter, None, 1).await.unwrap().remove(0);
+    newest.result.unwrap_or_default()
+}
+
+async fn what_is_linked_by_hand_moves_as_well(kind: Kind) {
+    let world = with_states(kind, Asking::Rest, &STATES).await;
+    let ada = world.github.acting_as("ada");
+    for title in ["A bug", "Another"] {
+        ada.open_issue(REPOSITORY, &NewIssue::titled(title)).unwrap();
+    }
+    settle(&world).await;
+    let pull = NewIssue::titled("Mend both").with_body("Fixes #2");
+    ada.open_pull_request(REPOSITORY, &pull, "mend").unwrap();
+    assert_eq!(place(&world).await, "Backlog");
+    let second = || world.state_of(&world.twin(&world.issue(2)));
+    assert_eq!(second(), "In Progress");
+    ada.link_issue(REPOSITORY, 3, 1).unwrap();
+    assert_eq!(place(&world).await, "Backlog", "no webhook tells it");
+    ada.retitle(REPOSITORY, 3, "Mend both at once").unwrap();
+    assert_eq!(place(&world).await, "In Progress", "its next one has it asked for");
+    assert_eq!(second(), "In Progress", "what its text names counts beside it");
+    let issue = WorkItemRef::new(format!("github:{}", world.issue(1).id));
+    let card = world.store.cards_of(&[&issue]).await.unwrap().remove(&issue).unwrap();
+    assert_eq!(card.pulls.iter().map(|pull| pull.number.as_str()).collect::<Vec<_>>(), ["#3"]);
+    ada.convert_to_draft(REPOSITORY, 3).unwrap();
+    assert_eq!(place(&world).await, "Todo");
+    ada.unlink_issue(REPOSITORY, 3, 1).unwrap();
+    ada.mark_ready(REPOSITORY, 3).unwrap();
+    assert_eq!((place(&world).await.as_str(), second().as_str()), ("Todo", "In Progress"));
+    let mut asked = world.github.requests();
+    asked.retain(|request| request.target == "/graphql");
+    assert_eq!(asked.len(), 4, "once for each: {asked:#?}");
+}
+
+#[tokio::test]
+async fn what_is_linked_by_hand_moves_as_well_on_sqlite() {
+    what_is_linked_by_hand_moves_as_well(Kind::Sqlite).await;
+}
+
+#[tokio::test]
+async fn what_is_linked_by_hand_moves_as_well_on_postgresql() {
+    what_is_linked_by_hand_moves_as_well(Kind::Postgres).await;
+}
+
+#[tokio::test]
+async fn where_github_does_not_tell_the_links_the_text_counts_and_nothing_fails() {
+    let world = with_states(Kind::Sqlite, Asking::Rest, &STATES).await;
+    let ada = world.github.acting_as("ada");
+    ada.open_issue(REPOSITORY, &NewIssue::titled("A bug")).unwrap();
+    settle(&world).await;
+    world.github.switch_graphql(Switched::Off);
+    ada.open_pull_request(REPOSITORY, &NewIssue::titled("Mend").with_body("Fixes #1"), "m")
+        .unwrap();
+    assert_eq!(place(&world).await, "In Progress");
+    let said = result(&world).await;
+    assert!(said.contains("(its GraphQL answered 404): what its text names counts"), "{said}");
+    world.github.switch_graphql(Switched::On);
+    ada.convert_to_draft(REPOSITORY, 2).unwrap();
+    assert_eq!(place(&world).await, "Todo");
+    assert!(!result(&world).await.contains("did not tell"), "it does now");
+}
+
+#[tokio::test]
+async fn while_the_budget_of_graphql_is_used_up_the_text_counts_and_the_rest_waits() {
+    let world = with_states(Kind::Sqlite, Asking::Rest, &STATES).await;
+    let ada = world.github.acting_as("ada");
+    for title in ["A bug", "Another"] {
+        ada.open_issue(REPOSITORY, &NewIssue::titled(title)).unwrap();
+    }
+    settle(&world).await;
+    world.github.exhaust_graphql(TOKEN, Duration::from_secs(2));
+    world.github.hold_webhooks();
+    let pull = NewIssue::titled("Mend").with_body("Fixes #1");
+    ada.open_pull_request(REPOSITORY, &pull, "mend").unwrap();
+    ada.link_issue(REPOSITORY, 3, 2).unwrap();
+    world.github.release_webhooks(|order| order);
+    world.github.settled().await;
+    eventually("the item that its text names", || async {
+        world.state_of(&world.twin(&world.issue(1))) == "In Progress"
+    })
+    .await;
+    assert_eq!(world.state_of(&world.twin(&world.issue(2))), "Backlog");
+    // GitHub's hour is over, by its clock, and what waits is asked for once ours says so, too.
+    world.github_clock.advance(Duration::from_secs(5));
+    settle(&world).await;
+    assert_eq!(world.state_of(&world.twin(&world.issue(2))), "In Progress");
+}
+
+#[tokio::test]
+async fn of_more_issues_than_are_read_the_first_count_and_it_is_said() {
+    let world = with_states(Kind::Sqlite, Asking::Rest, &STATES).await;
+    let ada = world.github.acting_as("ada");
+    world.github.hold_webhooks();
+    for at in 0..52 {
+        ada.open_issue(REPOSITORY, &NewIssue::titled(format!("Bug {at}"))).unwrap();
+    }
+    world.github.release_webhooks(|_| Vec::new());
+    world.github.hold_webhooks();
+    ada.open_pull_request(REPOSITORY, &NewIssue::titled("Mend all"), "mend").unwrap();
+    for number in 1..=52 {
+        ada.link_issue(REPOSITORY, 53, number).unwrap();
+    }
+    world.github.release_webhooks(|order| order);
+    settle(&world).await;
+    let said = result(&world).await;
+    assert!(said.contains("52 issues are linked with it on GitHub: the first 50 count"), "{said}");
 }

@@ -45,7 +45,8 @@ async fn what_does_not_pass_is_not_carried_over_and_says_so(kind: Kind, asking: 
     ada.open_issue(REPOSITORY, &NewIssue::titled("A wish")).unwrap();
     world.settle().await;
     assert_eq!(world.twins().len(), 0);
-    assert_eq!(results(&world).await, [LEFT_OUT]);
+    let made = "written to Plane: make the label “bug”";
+    assert_eq!(results(&world).await, [made, LEFT_OUT], "a filter is about issues");
     let known = WorkItemRef::new(format!("github:{}", world.issue(1).id));
     let known = world.store.work_item(&known).await.unwrap().unwrap();
     assert_eq!(known.state.unwrap().title, "A wish", "the board shows it all the same");

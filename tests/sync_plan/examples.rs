@@ -25,7 +25,12 @@ fn project() -> Project {
         group: Some(group),
         default: name == "Backlog",
     };
-    let label = |name: &str| ProjectLabel { id: name.to_owned(), name: name.to_owned() };
+    let label = |name: &str| ProjectLabel {
+        id: name.to_owned(),
+        name: name.to_owned(),
+        color: None,
+        github: None,
+    };
     let member = |display: &str, full: &str, email: Option<&str>| Member {
         id: full.to_owned(),
         display_name: display.to_owned(),
@@ -58,14 +63,16 @@ fn outcome(what: &str, said: &str, mapping: Resolved<'_>) -> String {
             };
             mapping.state(state).unwrap().name.clone()
         }
-        "label" => match mapping.label(&IssueLabel { name: said.to_owned(), color: None }) {
-            LabelTarget::Known(id) => id,
-            LabelTarget::Missing(label) => label.name,
-            LabelTarget::Priority(priority) => format!("priority {priority}"),
-            LabelTarget::Ignored => "ignored".to_owned(),
-        },
+        "label" => {
+            match mapping.label(&IssueLabel { id: None, name: said.to_owned(), color: None }) {
+                LabelTarget::Known(id) => id,
+                LabelTarget::Missing(label) => label.name,
+                LabelTarget::Priority(priority) => format!("priority {priority}"),
+                LabelTarget::Ignored => "ignored".to_owned(),
+            }
+        }
         "labels" => {
-            let label = |name: &str| IssueLabel { name: name.to_owned(), color: None };
+            let label = |name: &str| IssueLabel { id: None, name: name.to_owned(), color: None };
             let labels: Vec<_> = said.split(", ").map(label).collect();
             let priority = mapping.priority(&labels);
             named(priority.map(|priority| format!("priority {priority}")), "no priority")

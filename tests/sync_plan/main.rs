@@ -4,6 +4,7 @@
 
 mod comments;
 mod examples;
+mod labels;
 mod mapping;
 mod model;
 mod priorities;

@@ -67,7 +67,12 @@ fn a_project_without_a_fitting_state_is_told() {
 fn labels_go_by_the_map_then_by_the_same_name_then_by_case() {
     let mut project = project();
     let mut mapping = Mapping::default();
-    project.labels.push(ProjectLabel { id: "l-Bug".to_owned(), name: "Bug".to_owned() });
+    project.labels.push(ProjectLabel {
+        id: "l-Bug".to_owned(),
+        name: "Bug".to_owned(),
+        color: None,
+        github: None,
+    });
     mapping.labels.insert("Kind/Error".to_owned(), "bug".to_owned());
     mapping.labels.insert("docs".to_owned(), "Documentation".to_owned());
     let resolved = Resolved::new(&mapping, &project);
@@ -77,10 +82,10 @@ fn labels_go_by_the_map_then_by_the_same_name_then_by_case() {
     assert_eq!(resolved.label(&label("BUG")), known("l-bug"), "the first of the same letters");
     assert_eq!(resolved.label(&label("kind/error")), known("l-bug"));
     let color = Some("#d73a4a".to_owned());
-    let missing = NewLabel { name: "Documentation".to_owned(), color };
+    let missing = NewLabel { name: "Documentation".to_owned(), color, github: None };
     assert_eq!(resolved.label(&label("docs")), LabelTarget::Missing(missing));
-    let plain = IssueLabel { name: "x".to_owned(), color: None };
-    let missing = NewLabel { name: "x".to_owned(), color: None };
+    let plain = IssueLabel { id: None, name: "x".to_owned(), color: None };
+    let missing = NewLabel { name: "x".to_owned(), color: None, github: None };
     assert_eq!(resolved.label(&plain), LabelTarget::Missing(missing));
 }
 

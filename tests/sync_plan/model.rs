@@ -20,7 +20,7 @@ pub fn set(ids: &[&str]) -> BTreeSet<String> {
 }
 
 pub fn label(name: &str) -> IssueLabel {
-    IssueLabel { name: name.to_owned(), color: Some("d73a4a".to_owned()) }
+    IssueLabel { id: None, name: name.to_owned(), color: Some("d73a4a".to_owned()) }
 }
 
 pub fn account(login: &str) -> Account {
@@ -74,7 +74,12 @@ pub fn project() -> Project {
             state("shipped", "Shipped", StateGroup::Completed),
             state("cancelled", "Cancelled", StateGroup::Cancelled),
         ],
-        labels: vec![ProjectLabel { id: "l-bug".to_owned(), name: "bug".to_owned() }],
+        labels: vec![ProjectLabel {
+            id: "l-bug".to_owned(),
+            name: "bug".to_owned(),
+            color: None,
+            github: None,
+        }],
         members: vec![
             member("u-ada", "ada", "Ada Lovelace", "ada@example.com"),
             member("u-grace", "Grace", "Grace Hopper", "grace@example.com"),
@@ -244,7 +249,12 @@ impl World {
             "Plane answers 409: {} is there",
             label.name
         );
-        self.project.labels.push(ProjectLabel { id: id.clone(), name: label.name.clone() });
+        self.project.labels.push(ProjectLabel {
+            id: id.clone(),
+            name: label.name.clone(),
+            color: None,
+            github: None,
+        });
         Some((label.name.clone(), id))
     }
 

@@ -89,7 +89,12 @@ fn what_a_rule_wants_counts_before_what_labels_mean() {
 #[test]
 fn a_label_that_comes_to_mean_a_priority_leaves_its_item_unless_people_put_it_there() {
     let mut world = World::new();
-    world.project.labels.push(ProjectLabel { id: "l-P1".to_owned(), name: "P1".to_owned() });
+    world.project.labels.push(ProjectLabel {
+        id: "l-P1".to_owned(),
+        name: "P1".to_owned(),
+        color: None,
+        github: None,
+    });
     world.issue.labels = vec![label("bug"), label("P1")];
     world.sync();
     assert_eq!(world.item().labels, set(&["l-bug", "l-P1"]));

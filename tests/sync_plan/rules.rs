@@ -121,7 +121,12 @@ fn a_state_that_is_not_there_is_told_and_written_once_it_is() {
 #[test]
 fn labels_of_plane_people_stay_and_githubs_come_and_go() {
     let mut world = World::synced();
-    world.project.labels.push(ProjectLabel { id: "l-own".to_owned(), name: "own".to_owned() });
+    world.project.labels.push(ProjectLabel {
+        id: "l-own".to_owned(),
+        name: "own".to_owned(),
+        color: None,
+        github: None,
+    });
     world.item().labels.insert("l-own".to_owned());
     world.issue.labels = vec![label("crash")];
     world.sync();
@@ -131,7 +136,12 @@ fn labels_of_plane_people_stay_and_githubs_come_and_go() {
 #[test]
 fn a_label_that_a_person_put_there_first_is_not_taken_away() {
     let mut world = World::synced();
-    world.project.labels.push(ProjectLabel { id: "l-own".to_owned(), name: "own".to_owned() });
+    world.project.labels.push(ProjectLabel {
+        id: "l-own".to_owned(),
+        name: "own".to_owned(),
+        color: None,
+        github: None,
+    });
     world.item().labels.insert("l-own".to_owned());
     world.issue.labels.push(label("own"));
     world.sync();

@@ -20,10 +20,18 @@ impl From<AccountPayload> for Account {
     }
 }
 
+/// A label.
 #[derive(Debug, Deserialize)]
-struct LabelPayload {
+pub(in crate::clients) struct LabelPayload {
+    id: Option<u64>,
     name: String,
     color: Option<String>,
+}
+
+impl From<LabelPayload> for IssueLabel {
+    fn from(label: LabelPayload) -> Self {
+        Self { id: label.id, name: label.name, color: label.color }
+    }
 }
 
 /// An issue.
@@ -100,7 +108,6 @@ impl IssuePayload {
 
     /// The issue, in `repository` as GitHub writes its name.
     pub(in crate::clients) fn into_issue(self, repository: &RepositoryName) -> Issue {
-        let label = |l: LabelPayload| IssueLabel { name: l.name, color: l.color };
         Issue {
             id: self.id,
             number: self.number,
@@ -109,7 +116,7 @@ impl IssuePayload {
             title: self.title,
             body: self.body,
             state: IssueState::of(&self.state, self.state_reason.as_deref()),
-            labels: self.labels.into_iter().map(label).collect(),
+            labels: self.labels.into_iter().map(IssueLabel::from).collect(),
             assignees: self.assignees.into_iter().map(Account::from).collect(),
             author: self.user.map(Account::from),
             html_url: self.html_url,

@@ -8,7 +8,7 @@ use super::shapes::{
     CommentAnswer, ItemAnswer, LabelAnswer, LinkAnswer, MemberAnswer, StateAnswer, TwinAnswer,
 };
 use super::{Found, PlaneClient};
-use crate::sync::plane::{EXTERNAL_SOURCE, Item, ItemComment, ItemLink, Project};
+use crate::sync::plane::{EXTERNAL_SOURCE, Item, ItemComment, ItemLink, Project, ProjectLabel};
 
 /// What a user may do in a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,16 +28,22 @@ impl PlaneClient {
         let mut states: Vec<StateAnswer> =
             self.ask_all(self.project_url(project, &["states"])?).await?;
         states.sort_by(|a, b| a.sequence.total_cmp(&b.sequence));
-        let labels: Vec<LabelAnswer> =
-            self.ask_all(self.project_url(project, &["labels"])?).await?;
+        let labels = self.fetch_project_labels(project).await?;
         let members: Vec<MemberAnswer> =
             self.ask_all(self.project_url(project, &["members"])?).await?;
         Ok(Project {
             id: id(project)?,
             states: states.into_iter().map(Into::into).collect(),
-            labels: labels.into_iter().map(Into::into).collect(),
+            labels,
             members: members.into_iter().map(Into::into).collect(),
         })
+    }
+
+    /// A project's labels as they are now.
+    pub async fn fetch_project_labels(&self, project: &str) -> Result<Vec<ProjectLabel>, Refusal> {
+        let labels: Vec<LabelAnswer> =
+            self.ask_all(self.project_url(project, &["labels"])?).await?;
+        Ok(labels.into_iter().map(Into::into).collect())
     }
 
     /// What the key's user may do in a project.

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 
-use crate::sync::plane::{Item, ItemComment, ItemLink, Member, ProjectLabel, ProjectState};
+use crate::sync::plane::{
+    EXTERNAL_SOURCE, Item, ItemComment, ItemLink, Member, ProjectLabel, ProjectState,
+};
 use crate::work_items::StateGroup;
 
 #[derive(Deserialize)]
@@ -98,13 +100,22 @@ impl From<StateAnswer> for ProjectState {
 
 #[derive(Deserialize)]
 pub(super) struct LabelAnswer {
-    pub id: String,
+    id: String,
     name: String,
+    color: Option<String>,
+    external_id: Option<String>,
+    external_source: Option<String>,
 }
 
 impl From<LabelAnswer> for ProjectLabel {
     fn from(answer: LabelAnswer) -> Self {
-        Self { id: answer.id, name: answer.name }
+        let is_ours = answer.external_source.as_deref() == Some(EXTERNAL_SOURCE);
+        Self {
+            id: answer.id,
+            name: answer.name,
+            color: answer.color.filter(|color| !color.is_empty()),
+            github: answer.external_id.filter(|_| is_ours).and_then(|id| id.parse().ok()),
+        }
     }
 }
 

@@ -12,7 +12,8 @@ use super::exchange::id;
 use super::refusal::Refusal;
 use super::shapes::{CommentAnswer, ItemAnswer, LabelAnswer, LinkAnswer};
 use super::{Creation, PlaneClient};
-use crate::sync::plane::{EXTERNAL_SOURCE, Item, ItemChange, ItemComment, NewItem};
+use crate::sync::mapping::NewLabel;
+use crate::sync::plane::{EXTERNAL_SOURCE, Item, ItemChange, ItemComment, NewItem, ProjectLabel};
 
 /// How Plane says that an item has the link.
 const LINK_IS_THERE: &str = "already exists";
@@ -144,23 +145,40 @@ impl PlaneClient {
         }
     }
 
-    /// Makes a label (`#rrggbb`) and gives its id, or that of the one with this very name.
+    /// Makes a label (`#rrggbb`) with the mark of the one that it is to stand for; one of this very
+    /// name, or with this mark, may be there already.
     pub async fn create_label(
         &self,
         project: &str,
-        name: &str,
-        color: Option<&str>,
-    ) -> Result<String, Refusal> {
+        label: &NewLabel,
+    ) -> Result<Creation<ProjectLabel>, Refusal> {
         let url = self.project_url(project, &["labels"])?;
-        let mut body = json!({ "name": name });
-        if let Some(color) = color {
+        let mut body = json!({ "name": label.name });
+        if let Some(color) = &label.color {
             body["color"] = json!(color);
         }
+        if let Some(id) = label.github {
+            body["external_id"] = json!(id.to_string());
+            body["external_source"] = json!(EXTERNAL_SOURCE);
+        }
         let answer = self.exchange(Method::POST, url, Some(body)).await?;
-        Ok(match answer.creation::<LabelAnswer>()? {
-            Creation::Created(label) => label.id,
-            Creation::AlreadyThere(id) => id,
-        })
+        Ok(answer.creation::<LabelAnswer>()?.map(Into::into))
+    }
+
+    /// Gives a label another name or color; all items keep it. `None` where it is gone.
+    pub async fn update_label(
+        &self,
+        project: &str,
+        label: &str,
+        name: Option<&str>,
+        color: Option<&str>,
+    ) -> Result<Option<ProjectLabel>, Refusal> {
+        let url = self.project_url(project, &["labels", &id(label)?])?;
+        let mut body = Map::new();
+        body.extend(name.map(|name| ("name".to_owned(), json!(name))));
+        body.extend(color.map(|color| ("color".to_owned(), json!(color))));
+        let answer = self.exchange(Method::PATCH, url, Some(Value::Object(body))).await?;
+        Ok(answer.object_if_there::<LabelAnswer>()?.map(Into::into))
     }
 
     fn comment_url(

@@ -4,13 +4,16 @@
 //! The reading stage may change the item at the same time; then nothing is written here, since the
 //! delivery behind that change asks again.
 
+use std::collections::BTreeSet;
+
 use tracing::warn;
 
 use super::Processor;
+use crate::ids::WorkItemRef;
 use crate::jobs::sync_issue::Report;
 use crate::sources::github::normalize::asked;
 use crate::store::StoreResult;
-use crate::work_items::{Change, Decision, FieldChange, decide};
+use crate::work_items::{Change, Closes, Decision, FieldChange, PullFacts, Snapshot, decide};
 
 impl Processor {
     /// What that changed on the board.
@@ -19,6 +22,30 @@ impl Processor {
             warn!(error = %error, "what GitHub was asked for can't be shown; the next sync of the issue tries again");
             Vec::new()
         })
+    }
+
+    /// Keeps which issues a pull request closes by GitHub's own account, with its other facts.
+    pub(super) async fn keep_links(
+        &self,
+        pull: &WorkItemRef,
+        issues: BTreeSet<String>,
+    ) -> StoreResult<()> {
+        let now = self.clock.now();
+        let known = self.store.work_items_by_ref(&[pull]).await?.pop();
+        let known = known.filter(|known| known.deleted_at.is_none());
+        let Some((known, state)) = known.as_ref().and_then(|k| Some((k, k.state.as_ref()?))) else {
+            return Ok(());
+        };
+        if state.pull.closes.as_ref().is_some_and(|closes| closes.issues == issues) {
+            return Ok(());
+        }
+        let closes = Some(Closes { at: now, issues });
+        let pull = PullFacts { closes, ..state.pull.clone() };
+        let told = Change::State(Box::new(Snapshot { pull, ..state.clone() }));
+        if let Decision::Apply { item, .. } = decide(Some(known), &told, now) {
+            self.store.improve_item(&item, known.ingested_at).await?;
+        }
+        Ok(())
     }
 
     async fn improve(&self, report: &Report) -> StoreResult<Vec<FieldChange>> {

@@ -1,14 +1,12 @@
 //! The second stage of a milestone's delivery: the module or cycle that it has in Plane says what
 //! it says now. Which items are in it their issues' own deliveries tell.
 
-use super::carry_over::repository_of;
 use super::{Processor, guarded, with_json};
 use crate::failure::Failure;
 use crate::ids::{JobId, Lane};
-use crate::jobs::sync_issue::{Report, of_database};
+use crate::jobs::sync_issue::Report;
 use crate::sources::github::normalize::sync_milestone;
 use crate::sources::github::payload::{MilestoneAction, parse};
-use crate::store::StoreError;
 use crate::store::jobs::ClaimedJob;
 use crate::sync::github::Milestone;
 
@@ -35,8 +33,7 @@ impl Processor {
         let Some((milestone, action)) = said(jobs)? else {
             return Err(Failure::permanent("a bug: its deliveries tell of no milestone"));
         };
-        let unread = |e: &StoreError| of_database(format!("the repository can't be read: {e}"), e);
-        let repository = repository_of(&self.store, jobs, unread).await?;
+        let repository = self.repository_of(jobs).await?;
         let cause = jobs.last().map(|job| (job.source, job.delivery_id.clone()));
         let class = jobs.iter().map(|job| job.class).min().unwrap_or_default();
         let sync = self.sync.clone().in_class(class);

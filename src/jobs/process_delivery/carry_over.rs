@@ -10,6 +10,7 @@ use std::task::Poll;
 
 use tracing::{error, warn};
 
+use super::carry_labels::{LABEL, is_of_labels, lane_of_labels};
 use super::filter::{Judged, judged, left_out};
 use super::{
     Known, Processor, Reading, Worked, carry_milestone, ended, ends, entry, guarded, unstored,
@@ -44,6 +45,10 @@ pub(super) struct Followed {
     pulls: BTreeSet<String>,
     /// Those of milestones: where there is a project, and they become something in it.
     milestones: BTreeSet<String>,
+    /// Those of labels: where there is a project.
+    labels: BTreeSet<String>,
+    /// Whether GitHub can be asked which issues are linked with a pull request.
+    asks_links: bool,
 }
 
 /// How often a job may be begun without an end. More than a failure gets: a sync makes many writes,
@@ -59,6 +64,10 @@ pub(super) fn hand_on(
 ) {
     let End::Done { result } = &finished.end else { return };
     let Some(name) = job.repository.as_ref().map(|name| name.to_lowercase()) else { return };
+    if job.event_type == LABEL && followed.labels.contains(&name) {
+        finished.end = End::Handed { result: result.clone(), lane: lane_of_labels(job, &name) };
+        return;
+    }
     if job.event_type == carry_milestone::EVENT {
         match carry_milestone::lane(job).filter(|_| followed.milestones.contains(&name)) {
             Some(lane) => finished.end = End::Handed { result: result.clone(), lane },
@@ -74,7 +83,10 @@ pub(super) fn hand_on(
         Kind::Issue if followed.issues.contains(&name) => {
             Lane::new(format!("sync:github:issue:{}", item.external_id))
         }
-        Kind::PullRequest if followed.pulls.contains(&name) && !named(state).is_empty() => {
+        Kind::PullRequest
+            if followed.pulls.contains(&name)
+                && (followed.asks_links || !named(state).is_empty()) =>
+        {
             Lane::new(format!("sync:{}", item.item))
         }
         Kind::Issue | Kind::PullRequest => return,
@@ -107,7 +119,8 @@ impl Processor {
         let of_pulls: BTreeSet<String> = of_pulls.map(str::to_lowercase).collect();
         let tells_of_milestone = |r: &Reading| r.job.event_type == carry_milestone::EVENT;
         let any_milestone = readings.iter().any(tells_of_milestone);
-        let mut followed = Followed::default();
+        let asks_links = self.sync.github.as_ref().is_some_and(|github| github.rest().is_some());
+        let mut followed = Followed { asks_links, ..Followed::default() };
         let rulebooks = self.sync.settings.rulebooks().await?;
         let placing = rulebooks.into_iter().filter(|(_, rulebook)| rulebook.places());
         let placing: BTreeSet<_> = placing.map(|(name, _)| name.as_str().to_lowercase()).collect();
@@ -122,6 +135,9 @@ impl Processor {
                 if followed_as.settings.milestones.is_some() {
                     followed.milestones.insert(name.clone());
                 }
+            }
+            if writes && has_project {
+                followed.labels.insert(name.clone());
             }
             if asks || has_project {
                 followed.issues.insert(name);
@@ -153,6 +169,7 @@ impl Processor {
             }
             Some(item) => unpanicked(self.carry_over(item, &jobs)).await,
             None if is_of_milestone => unpanicked(self.carry_milestone(&jobs)).await,
+            None if is_of_labels(&jobs) => unpanicked(self.carry_labels(&jobs)).await,
             None => Err(Failure::permanent("a bug: its lane names no issue")),
         };
         let now = self.clock.now();
@@ -270,7 +287,7 @@ impl Processor {
         let Some(number) = number_of(&known, issue.as_ref().map(|(issue, _)| issue)) else {
             return Err(Failure::permanent("the issue's number was never told"));
         };
-        let repository = repository_of(&self.store, jobs, unread).await?;
+        let repository = self.repository_of(jobs).await?;
         let target = Target { repository, issue: id_of(item).unwrap_or_default(), number };
         let gone = known.deleted_at.map(|_| match &known.moved_to {
             Some(to) => Gone::Transferred { to: Some(to.to_string()) },
@@ -311,22 +328,6 @@ impl Processor {
         }
         Ok((written.into_values().collect(), gone))
     }
-}
-
-/// Where the jobs come from, all of them from one repository.
-pub(super) async fn repository_of(
-    store: &Store,
-    jobs: &[ClaimedJob],
-    unread: impl Fn(&StoreError) -> Failure,
-) -> Result<Repository, Failure> {
-    let configured = jobs.iter().rev().find_map(|job| job.repository.as_deref());
-    let name: Option<RepositoryName> = configured.and_then(|name| name.parse().ok());
-    let name = name.ok_or_else(|| Failure::permanent("its repository is no longer configured"))?;
-    store.find_repository(&name, None).await.map_err(|e| unread(&e))?.ok_or_else(|| {
-        Failure::permanent(format!(
-            "{name} is no longer configured: jetbridge repo add {name}, then replay"
-        ))
-    })
 }
 
 /// Whether more attempts were begun than may come to nothing.

@@ -3,19 +3,24 @@
 //!
 //! The pull request's own item is read and stored by then, with its reviews, so what is asked is
 //! how all pull requests of each work item stand now: one delivery or ten, late or not, come to
-//! the same. Each work item is told on its own timeline which pull request moved it.
+//! the same. Which issues people linked with it at GitHub no webhook tells, so GitHub is asked for that
+//! first, where it can be. Each work item is told on its own timeline which pull request moved it.
 
 use std::collections::BTreeSet;
 
 use super::Processor;
+use crate::clients::github::GitHub;
+use crate::clients::github_rest::graphql::Linked;
+use crate::config::RepositoryName;
 use crate::failure::Failure;
 use crate::ids::WorkItemRef;
-use crate::jobs::sync_issue::{OwnItem, Report, of_database, projects_named};
+use crate::jobs::sync_issue::{IssueSync, OwnItem, Report, of_database, projects_named};
 use crate::rules::Rulebook;
 use crate::store::jobs::ClaimedJob;
 use crate::store::links::IssueLink;
 use crate::store::repositories::Repository;
 use crate::store::{StoreError, StoreResult};
+use crate::sync::plan::Finding;
 use crate::work_items::{System, WorkItem};
 
 impl Processor {
@@ -31,6 +36,7 @@ impl Processor {
         let attempt = jobs.iter().map(|job| job.attempt).max().unwrap_or(1);
         let class = jobs.iter().map(|job| job.class).min().unwrap_or_default();
         let sync = self.sync.clone().in_class(class);
+        let asked = self.ask_links(&sync, pull, attempt).await?;
         let mut seen = BTreeSet::new();
         let mut reports = Vec::new();
         let repositories = self.with_projects().await.map_err(|e| unread(&e))?;
@@ -53,8 +59,67 @@ impl Processor {
                 reports.push(report);
             }
         }
-        Ok(Report::of_pull(reports))
+        let report = Report::of_pull(reports);
+        match asked {
+            Asked::Told => Ok(report),
+            Asked::Said(finding) => Ok(report.also(finding)),
+            // What is known has been carried over; what GitHub will say is, once it does.
+            Asked::Later(failure) => Err(failure),
+        }
     }
+
+    /// Asks GitHub which issues the pull request closes, which nothing else tells, and remembers it. A
+    /// delivery never fails of it: what can't be told now is worth the retries that a failure gets.
+    async fn ask_links(
+        &self,
+        sync: &IssueSync,
+        pull: &WorkItemRef,
+        attempt: u32,
+    ) -> Result<Asked, Failure> {
+        let Some(rest) = sync.github.as_ref().and_then(GitHub::rest) else {
+            return Ok(Asked::Told);
+        };
+        let unread = |e: &StoreError| of_database(format!("the item can't be read: {e}"), e);
+        let item = self.store.work_item(pull).await.map_err(|e| unread(&e))?;
+        let place =
+            item.as_ref().and_then(|item| item.state.as_ref()?.key.as_ref()?.rsplit_once('#'));
+        let place = place.and_then(|(name, number)| {
+            Some((name.parse::<RepositoryName>().ok()?, number.parse().ok()?))
+        });
+        let Some((repository, number)) = place else { return Ok(Asked::Told) };
+        match rest.fetch_linked_issues(&repository, number).await {
+            Ok(Linked::Told { issues, read, total }) => {
+                self.keep_links(pull, issues).await.map_err(|e| unread(&e))?;
+                let is_cut = total > read;
+                Ok(if is_cut {
+                    Asked::Said(Finding::LinksCut { total, read })
+                } else {
+                    Asked::Told
+                })
+            }
+            Ok(Linked::NotTold { why }) => Ok(Asked::Said(Finding::LinksNotTold { why })),
+            Err(failure) => {
+                let is_worth_it =
+                    matches!(failure, Failure::Quota { .. }) || attempt <= self.policy.max_retries;
+                let why = failure.to_string();
+                Ok(if is_worth_it {
+                    Asked::Later(failure)
+                } else {
+                    Asked::Said(Finding::LinksNotTold { why })
+                })
+            }
+        }
+    }
+}
+
+/// What came of asking GitHub for a pull request's issues.
+enum Asked {
+    /// It is known now, or there is nobody to ask.
+    Told,
+    /// Something is to be said of it.
+    Said(Finding),
+    /// It is to be asked again.
+    Later(Failure),
 }
 
 /// A repository with all of its projects.

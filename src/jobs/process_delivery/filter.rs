@@ -4,6 +4,7 @@
 //! the issue over as it is now. Those that don't pass end as processed with the reason. What was
 //! carried over before stays as it is in Plane; the board shows what GitHub says all the same.
 
+use super::carry_labels::LABEL;
 use super::{Processor, carry_milestone, ended, entry, guarded, with_json};
 use crate::clock::Timestamp;
 use crate::config::RepositoryName;
@@ -38,7 +39,7 @@ pub(super) fn judged(jobs: &[ClaimedJob], of: Option<&(RepositoryName, Followed)
 
 fn one(job: &ClaimedJob, name: &RepositoryName, rulebook: &Rulebook) -> Judged {
     // A filter speaks of issues.
-    if job.source != Source::Github || job.event_type == carry_milestone::EVENT {
+    if job.source != Source::Github || [LABEL, carry_milestone::EVENT].contains(&job.event_type.as_str()) {
         return Judged::Admitted;
     }
     match admission(job, name, rulebook) {

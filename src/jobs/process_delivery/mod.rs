@@ -9,6 +9,7 @@
 //! which is decided and written the same way.
 
 mod asked_state;
+mod carry_labels;
 mod carry_milestone;
 mod carry_over;
 mod carry_pull;

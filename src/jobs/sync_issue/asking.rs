@@ -4,16 +4,48 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::FORBIDDEN;
 use super::hand::Hand;
-use crate::clients::plane::{Found, Refusal};
+use super::{FORBIDDEN, IssueSync, stored};
+use crate::clients::plane::{Found, PlaneClient, Refusal};
 use crate::failure::Failure;
 use crate::sync::plane::{Item, ItemComment, Project};
+
+impl IssueSync {
+    /// A project as it was at most ten minutes ago, without the marks of labels that were left to
+    /// others.
+    pub(super) async fn project_of(
+        &self,
+        plane: &PlaneClient,
+        project: &str,
+    ) -> Result<Arc<Project>, Failure> {
+        self.asked_project(plane, project).await?.map_err(|refusal| refused(&refusal))
+    }
+
+    /// The same, with what Plane refused for whoever knows more of the project.
+    pub(super) async fn asked_project(
+        &self,
+        plane: &PlaneClient,
+        project: &str,
+    ) -> Result<Result<Arc<Project>, Refusal>, Failure> {
+        if let Some(known) = self.projects.known(project) {
+            return Ok(Ok(known));
+        }
+        let left = self.store.left_labels(project).await.map_err(|e| stored(&e))?;
+        let asked = match self.projects.project(plane, project).await {
+            Ok(asked) if !left.is_empty() => asked,
+            asked => return Ok(asked),
+        };
+        for label in &left {
+            self.projects.leave_label(project, label);
+        }
+        Ok(Ok(self.projects.known(project).unwrap_or(asked)))
+    }
+}
 
 impl Hand<'_> {
     pub(super) async fn project(&self) -> Result<Arc<Project>, Failure> {
         let project = &self.link.key.plane_project;
-        let known = self.sync.projects.project(self.plane, project).await;
+        let known = self.sync.asked_project(self.plane, project).await?;
         known.map_err(|refusal| self.place_refused(&refusal))
     }
 

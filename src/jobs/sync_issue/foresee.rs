@@ -131,6 +131,7 @@ fn issue_of(state: &Snapshot, link: &IssueLink) -> Issue {
             .labels
             .iter()
             .map(|label| IssueLabel {
+                id: None,
                 name: label.name.clone(),
                 color: label.color.as_ref().map(|c| c.trim_start_matches('#').to_owned()),
             })

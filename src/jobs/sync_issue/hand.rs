@@ -7,26 +7,25 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::comments::planned_from_memory;
+use super::memory::{merged, remembered_item, rendered};
 use super::placing::GoesOn;
 use super::sides::{GithubNow, Present};
 use super::{HOLD, IssueSync, Report, Target, Told, overtaken, stored};
 use crate::clients::plane::PlaneClient;
 use crate::failure::Failure;
-use crate::ids::{DeliveryId, Lease};
+use crate::ids::{DeliveryId, Lease, RepositorySyncId};
 use crate::rules::{Broken, Placing, Rulebook, Verdict};
 use crate::sources::Source;
 use crate::store::intents::{IntentEnd, IntentId, NewIntent, Recorded};
 use crate::store::links::{IssueLink, LinkUpdate, Save};
 use crate::sync::github::Issue;
 use crate::sync::mapping::{Mapping, Resolved};
-use crate::sync::markdown;
-use crate::sync::merge::{Merge, merge};
 use crate::sync::milestones::BundleKind;
 use crate::sync::plan::{
-    Base, CommentLink, Expected, Gone, Link, LinkStatus, Plan, Rendered, Ruled, Sides, TextMerge,
-    WhenGone, Write, plan, plan_gone, resume, resume_comment,
+    CommentLink, Expected, Gone, Link, LinkStatus, Plan, Rendered, Ruled, Sides, WhenGone, Write,
+    plan, plan_gone, resume, resume_comment,
 };
-use crate::sync::plane::{EXTERNAL_SOURCE, Item, Project};
+use crate::sync::plane::{Item, Project};
 use crate::sync::pulls::PullsNow;
 
 /// Works on one link that is ours.
@@ -45,6 +44,10 @@ pub(super) struct Hand<'a> {
     pub(super) rulebook: Arc<Rulebook>,
     /// What milestones become.
     pub(super) bundles: Option<BundleKind>,
+    /// The repository's row, where the issue itself is brought in step.
+    pub(super) repository: Option<RepositorySyncId>,
+    /// Whether its rules say which labels an item has.
+    pub(super) sets_labels: bool,
     /// What rules add to the issue that they made.
     ruled: Ruled,
     /// The project that the repository is kept in step with.
@@ -64,6 +67,7 @@ impl<'a> Hand<'a> {
     ) -> Self {
         let (pulls, cause, report, ruled) = (None, None, Report::default(), Ruled::default());
         let (rulebook, bundles, own_project, placing) = (Arc::default(), None, None, None);
+        let (repository, sets_labels) = (None, false);
         Self {
             sync,
             plane,
@@ -76,6 +80,8 @@ impl<'a> Hand<'a> {
             report,
             rulebook,
             bundles,
+            repository,
+            sets_labels,
             ruled,
             own_project,
             placing,
@@ -236,7 +242,10 @@ impl<'a> Hand<'a> {
         let Present { issue, .. } = present;
         let comment_links =
             self.sync.store.comment_links(self.link.id).await.map_err(|e| stored(&e))?;
-        let project = self.project().await?;
+        let mut project = self.project().await?;
+        if self.follow_renamed(present, &project).await? {
+            project = self.project().await?;
+        }
         self.note_unmapped(issue, &project).await?;
         let rendered = rendered(issue);
         self.look_at_pulls().await?;
@@ -429,39 +438,4 @@ impl<'a> Hand<'a> {
 /// A rule that comes to nothing is mended by a person, who then replays.
 pub(in crate::jobs) fn broken(broken: &Broken, repository: &str) -> Failure {
     Failure::permanent(format!("{broken} (of {repository}); mend it, then replay"))
-}
-
-pub(super) fn rendered(issue: &Issue) -> Rendered {
-    let title = markdown::title(&issue.title);
-    Rendered {
-        title: title.text,
-        title_cut: title.cut,
-        description_html: markdown::issue_description(issue),
-    }
-}
-
-/// The item as Plane last answered it.
-pub(super) fn remembered_item(link: &Link, issue: &Issue) -> Item {
-    let Base { plane, .. } = &link.base;
-    Item {
-        id: link.item.clone(),
-        name: plane.name.clone(),
-        description_html: plane.description_html.clone(),
-        state: plane.state.clone(),
-        labels: plane.labels.clone(),
-        assignees: plane.assignees.clone(),
-        priority: plane.priority,
-        external_id: Some(issue.id.to_string()),
-        external_source: Some(EXTERNAL_SOURCE.to_owned()),
-    }
-}
-
-pub(super) fn merged(base: &str, ours: &str, theirs: &str) -> TextMerge {
-    match merge(base, ours, theirs) {
-        Merge::Merged { html } => TextMerge::Merged(html),
-        Merge::Conflict { places } => {
-            let blocks: Vec<_> = places.iter().map(|place| (place.block + 1).to_string()).collect();
-            TextMerge::Conflict(format!("in block {}", blocks.join(", ")))
-        }
-    }
 }

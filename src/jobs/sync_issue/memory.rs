@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::asking::refused;
-use super::hand::{broken, merged, remembered_item, rendered};
+use super::hand::broken;
 use super::placing::{placed_by, projects_named};
 use super::{IssueSync, stored};
 use crate::clients::plane::{PlaneClient, Refusal};
@@ -19,9 +19,11 @@ use crate::store::repositories::Repository;
 use crate::sync::github::{Issue, Milestone, Milestoned};
 use crate::sync::home::{Place, Placed, home, place};
 use crate::sync::mapping::{Mapping, Resolved};
+use crate::sync::markdown;
+use crate::sync::merge::{Merge, merge};
 use crate::sync::milestones::BundleKind;
-use crate::sync::plan::{Sides, WhenGone, plan};
-use crate::sync::plane::Project;
+use crate::sync::plan::{Base, Link, Rendered, Sides, TextMerge, WhenGone, plan};
+use crate::sync::plane::{EXTERNAL_SOURCE, Item, Project};
 
 /// What an issue's twin is reckoned with: one for a repository.
 #[derive(Debug, Clone)]
@@ -71,7 +73,7 @@ impl IssueSync {
         let is_alone = named.len() == 1;
         let mut known = Vec::with_capacity(named.len());
         for id in named {
-            let parts = match self.projects.project(plane, &id).await {
+            let parts = match self.asked_project(plane, &id).await? {
                 Ok(parts) => Ok(parts),
                 // The others are compared all the same.
                 Err(refusal @ (Refusal::NoAccess | Refusal::NotFound)) if !is_alone => {
@@ -197,5 +199,40 @@ impl Memory {
             }
         });
         Ok(planned.writes.iter().map(ToString::to_string).chain(moved).collect())
+    }
+}
+
+pub(super) fn rendered(issue: &Issue) -> Rendered {
+    let title = markdown::title(&issue.title);
+    Rendered {
+        title: title.text,
+        title_cut: title.cut,
+        description_html: markdown::issue_description(issue),
+    }
+}
+
+/// The item as Plane last answered it.
+pub(super) fn remembered_item(link: &Link, issue: &Issue) -> Item {
+    let Base { plane, .. } = &link.base;
+    Item {
+        id: link.item.clone(),
+        name: plane.name.clone(),
+        description_html: plane.description_html.clone(),
+        state: plane.state.clone(),
+        labels: plane.labels.clone(),
+        assignees: plane.assignees.clone(),
+        priority: plane.priority,
+        external_id: Some(issue.id.to_string()),
+        external_source: Some(EXTERNAL_SOURCE.to_owned()),
+    }
+}
+
+pub(super) fn merged(base: &str, ours: &str, theirs: &str) -> TextMerge {
+    match merge(base, ours, theirs) {
+        Merge::Merged { html } => TextMerge::Merged(html),
+        Merge::Conflict { places } => {
+            let blocks: Vec<_> = places.iter().map(|place| (place.block + 1).to_string()).collect();
+            TextMerge::Conflict(format!("in block {}", blocks.join(", ")))
+        }
     }
 }

@@ -30,6 +30,8 @@ mod bundles;
 mod comments;
 mod foresee;
 mod hand;
+mod issue_labels;
+mod labels;
 mod memory;
 mod milestone;
 mod own_items;
@@ -147,6 +149,8 @@ impl IssueSync {
         let mut hand = Hand::new(self, plane, mapping, link, lease, attempt);
         (hand.rulebook, hand.own_project) = (rulebook, own);
         hand.bundles = settings.milestones;
+        hand.repository = Some(target.repository.id);
+        hand.sets_labels = settings.rules.iter().any(|rule| rule.set.labels.is_some());
         let done = Box::pin(hand.bring_in_step(target, told, when_gone)).await;
         if let Err(failure) = &done {
             hand.note_failure(failure).await;

@@ -104,8 +104,7 @@ impl IssueSync {
         now: &PullsNow,
         item: &Item,
     ) -> Result<Report, Failure> {
-        let project = self.projects.project(held.plane, &held.item.project).await;
-        let project = project.map_err(|r| refused(&r))?;
+        let project = self.project_of(held.plane, &held.item.project).await?;
         let mapping = Resolved::new(&held.mapping, &project);
         let place = Place { state: item.state.as_deref(), issue: IssueSays::Nothing };
         let mut report = Report::default();

@@ -1,6 +1,7 @@
 //! What bringing one issue in step came to, in words for the timeline.
 
 use crate::sync::github::Issue;
+use crate::sync::labels::LabelWrite;
 use crate::sync::plan::{Finding, Write};
 use crate::timeline::EntryOutcome;
 
@@ -46,6 +47,37 @@ impl Report {
     pub(super) fn wrote(&mut self, write: &Write) {
         self.writes.push(write.to_string());
         self.kinds.push(write.kind());
+    }
+
+    pub(super) fn wrote_label(&mut self, write: &LabelWrite) {
+        self.writes.push(write.to_string());
+        self.kinds.push(write.kind());
+    }
+
+    /// What came of labels on the way.
+    pub(super) fn add(&mut self, other: Self) {
+        self.writes.extend(other.writes);
+        self.kinds.extend(other.kinds);
+        self.findings.extend(other.findings);
+    }
+
+    /// The same; where nothing was written, what there is to say is the reason.
+    pub(super) fn or_why_not(mut self) -> Self {
+        if self.writes.is_empty() && !self.findings.is_empty() {
+            let why: Vec<_> = self.findings.drain(..).map(|finding| finding.to_string()).collect();
+            self.idle = Some(why.join("; "));
+        }
+        self
+    }
+
+    /// With something more to say.
+    #[must_use]
+    pub fn also(mut self, finding: Finding) -> Self {
+        match &mut self.idle {
+            Some(idle) => *idle = format!("{idle}; {finding}"),
+            None => self.findings.push(finding),
+        }
+        self
     }
 
     /// Whether Plane was not to be written to at all.

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::store::intents::{IntentEnd, IntentId};
 use crate::sync::mapping::Resolved;
 use crate::sync::plan::{Answered, Expected, LinkStatus, Plan, Write, settle};
-use crate::sync::plane::{Item, Project, ProjectLabel};
+use crate::sync::plane::{Item, Project};
 
 impl Hand<'_> {
     /// Makes the writes of a plan in their order; each is settled before the next is made.
@@ -83,12 +83,8 @@ impl Hand<'_> {
         for write in &plan.writes {
             let Write::CreateLabel { label } = write else { continue };
             let intent = self.intend(write, None).await?;
-            let project = &self.link.key.plane_project;
-            let asked = self.plane.create_label(project, &label.name, label.color.as_deref());
-            match asked.await {
+            match self.make_label(label).await {
                 Ok(id) => {
-                    let known = ProjectLabel { id: id.clone(), name: label.name.clone() };
-                    self.sync.projects.add_label(project, known);
                     made.insert(label.name.clone(), id.clone());
                     self.report.wrote(write);
                     self.save(&[], &[IntentEnd::Settled { id: intent, answer: Some(id) }]).await?;

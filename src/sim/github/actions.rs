@@ -1,8 +1,8 @@
 //! What people do at GitHub, by name. Each action sends the webhooks that it sends there.
 
 use super::changes::{
-    Change, CloseReason, DraftState, IssueEdit, MilestoneEdit, MilestoneState, NewIssue,
-    NewMilestone, NewState, ReviewVerdict,
+    Change, CloseReason, DraftState, IssueEdit, LabelEdit, Link, MilestoneEdit, MilestoneState,
+    NewIssue, NewMilestone, NewState, ReviewVerdict,
 };
 use super::{Inner, SimError};
 
@@ -82,7 +82,34 @@ impl<'a> Person<'a> {
 
     /// Makes a label with a color of six hexadecimal digits.
     pub fn add_label(&self, repository: &str, name: &str, color: &str) -> Result<(), SimError> {
-        self.act(repository, |change, r| change.state.add_label(r, name, color, None).map(drop))
+        self.act(repository, |change, r| change.create_label(r, name, color, None).map(drop))
+    }
+
+    /// Changes a label's name, color or description; the issues that carry it keep it.
+    pub fn edit_label(
+        &self,
+        repository: &str,
+        name: &str,
+        edit: &LabelEdit,
+    ) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.edit_label(r, name, edit).map(drop))
+    }
+
+    /// Gives a label another name.
+    pub fn rename_label(&self, repository: &str, name: &str, to: &str) -> Result<(), SimError> {
+        let edit = LabelEdit { name: Some(to.to_owned()), ..LabelEdit::default() };
+        self.edit_label(repository, name, &edit)
+    }
+
+    /// Gives a label another color.
+    pub fn recolor_label(&self, repository: &str, name: &str, to: &str) -> Result<(), SimError> {
+        let edit = LabelEdit { color: Some(to.to_owned()), ..LabelEdit::default() };
+        self.edit_label(repository, name, &edit)
+    }
+
+    /// Deletes a label, which its issues lose.
+    pub fn delete_label(&self, repository: &str, name: &str) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.delete_label(r, name))
     }
 
     /// Assigns somebody.
@@ -177,6 +204,16 @@ impl<'a> Person<'a> {
         head: &str,
     ) -> Result<u64, SimError> {
         self.act(repository, |change, r| change.open_pull_request(r, pull, head))
+    }
+
+    /// Links an issue with a pull request in the sidebar, of which no hook is told.
+    pub fn link_issue(&self, repository: &str, number: u64, issue: u64) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.link_issue(r, number, (r, issue), Link::There))
+    }
+
+    /// Takes such a link away, of which no hook is told either.
+    pub fn unlink_issue(&self, repository: &str, number: u64, issue: u64) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.link_issue(r, number, (r, issue), Link::Gone))
     }
 
     /// Takes a pull request back to work on it.

@@ -6,7 +6,7 @@
 //! unless asked. [`SimGitHub::acting_as`] is a person at work, the REST API under `/` and
 //! `/api/v3` is a program at work, [`RequestFault`] and [`WebhookFault`] are bad days.
 //!
-//! Deliberately absent: GraphQL, code, texts of reviews, members and teams of organizations,
+//! Deliberately absent: GraphQL but for one question, code, texts of reviews, members and teams of organizations,
 //! private repositories, and GitHub's refusal to post to local addresses.
 
 mod actions;
@@ -34,7 +34,9 @@ use tokio::task::JoinHandle;
 
 pub use actions::Person;
 pub use app::SimApp;
-pub use changes::{CloseReason, IssueEdit, MilestoneEdit, NewIssue, NewMilestone, ReviewVerdict};
+pub use changes::{
+    CloseReason, IssueEdit, LabelEdit, MilestoneEdit, NewIssue, NewMilestone, ReviewVerdict,
+};
 pub use faults::{RequestFault, WebhookFault};
 pub use hooks::{Delivery, DeliveryEnd, NewHook, Redelivery};
 pub use rest::SeenRequest;

@@ -60,14 +60,19 @@ impl Quota {
         self.secondary_until = Some(until);
     }
 
-    /// GitHub's headers.
+    /// GitHub's headers, of REST's budget.
     pub(super) fn headers(&self) -> [(&'static str, String); 5] {
+        self.headers_of("core")
+    }
+
+    /// GitHub's headers of a budget.
+    pub(super) fn headers_of(&self, resource: &str) -> [(&'static str, String); 5] {
         [
             ("x-ratelimit-limit", self.limit.to_string()),
             ("x-ratelimit-remaining", (self.limit.saturating_sub(self.used)).to_string()),
             ("x-ratelimit-used", self.used.to_string()),
             ("x-ratelimit-reset", self.resets_at.map_or(0, |at| at.timestamp()).to_string()),
-            ("x-ratelimit-resource", "core".to_owned()),
+            ("x-ratelimit-resource", resource.to_owned()),
         ]
     }
 }

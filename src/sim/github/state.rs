@@ -136,6 +136,8 @@ pub(super) struct Pull {
     pub(super) reviews: Vec<Review>,
     pub(super) merged_at: Option<Timestamp>,
     pub(super) merged_by: Option<User>,
+    /// Issues that somebody linked with it by hand: repository and number.
+    pub(super) linked: Vec<(u64, u64)>,
 }
 
 /// A review of a pull request.
@@ -365,6 +367,16 @@ impl State {
 pub(super) enum Made {
     Before,
     Now,
+}
+
+impl Slot {
+    /// The issue, where one stands there.
+    pub(super) fn issue_mut(&mut self) -> Option<&mut Issue> {
+        match self {
+            Self::Here(issue) => Some(issue),
+            Self::Deleted | Self::Moved { .. } => None,
+        }
+    }
 }
 
 impl Repository {

@@ -29,6 +29,8 @@ pub struct SimToken {
     pub login: String,
     /// Issues, comments, labels.
     pub issues: Access,
+    /// Pull requests.
+    pub pull_requests: Access,
     /// Hooks and their deliveries.
     pub webhooks: Access,
     /// Hooks of organizations and their deliveries.
@@ -46,6 +48,7 @@ impl SimToken {
             token: token.to_owned(),
             login: login.to_owned(),
             issues: Access::Write,
+            pull_requests: Access::Write,
             webhooks: Access::Write,
             organization_hooks: Access::Write,
             push: PushAccess::Yes,

@@ -141,6 +141,17 @@ impl SimGitHub {
         Ok(())
     }
 
+    /// Switches GraphQL off or on again: a server of one's own may have none.
+    pub fn switch_graphql(&self, to: Switched) {
+        self.inner.desk().graphql_is_off = to == Switched::Off;
+    }
+
+    /// Uses up a token's budget of GraphQL for so long.
+    pub fn exhaust_graphql(&self, token: &str, resets_in: Duration) {
+        let at = self.inner.now() + resets_in;
+        self.inner.desk().quota(&super::rest::graphql_budget(token)).exhaust(at);
+    }
+
     /// Uses up a token's requests for so long.
     pub fn exhaust_quota(&self, token: &str, resets_in: Duration) {
         let at = self.inner.now() + resets_in;
@@ -173,8 +184,11 @@ fn account(user: &state::User) -> Account {
 }
 
 fn issue_of(state: &state::State, here: &state::Repository, issue: &state::Issue) -> Issue {
-    let label =
-        |l: &state::Label| IssueLabel { name: l.name.clone(), color: Some(l.color.clone()) };
+    let label = |l: &state::Label| IssueLabel {
+        id: Some(l.id),
+        name: l.name.clone(),
+        color: Some(l.color.clone()),
+    };
     Issue {
         id: issue.id,
         number: issue.number,

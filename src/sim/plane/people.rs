@@ -94,6 +94,27 @@ impl Person {
         })
     }
 
+    /// Gives a label another name and color, of which nobody is told.
+    pub fn edit_label(&self, label: Uuid, name: &str, color: &str) -> Result<(), NotDone> {
+        self.act(|world| {
+            let found = world.labels.iter_mut().find(|known| known.id == label);
+            let found = found.ok_or(NotDone::NotThere)?;
+            (found.name, found.color) = (name.to_owned(), color.to_owned());
+            Ok(())
+        })
+    }
+
+    /// Deletes a label, which all items lose without a word.
+    pub fn delete_label(&self, label: Uuid) -> Result<(), NotDone> {
+        self.act(|world| {
+            world.labels.retain(|known| known.id != label);
+            for item in &mut world.items {
+                item.labels.retain(|known| *known != label);
+            }
+            Ok(())
+        })
+    }
+
     /// Puts the item away, of which nobody is told.
     pub fn archive_item(&self, item: Uuid) -> Result<(), NotDone> {
         self.act(|world| {

@@ -99,9 +99,10 @@ pub struct Label {
     pub name: String,
     /// `#rrggbb`, or empty.
     pub color: String,
+    /// Whose twin it is.
+    pub external: External,
     pub(super) description: String,
     pub(super) sort_order: f64,
-    pub(super) external: External,
     pub(super) created_by: Uuid,
     pub(super) stamps: Stamps,
 }

@@ -21,12 +21,14 @@ const LONGEST_PROJECT: usize = 12;
 const WORDS: [&str; 9] =
     ["close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved"];
 
-/// Everything that a pull request is about: issues as `owner/name#12`, work items as `sync-12`.
+/// Everything that a pull request is about, by its text and by GitHub's own account: issues as
+/// `owner/name#12`, work items as `sync-12`.
 pub fn named(pull: &Snapshot) -> BTreeSet<String> {
     let body = pull.description.as_ref().map_or("", |text| text.text.as_str());
     let branch = pull.pull.course.as_ref().and_then(|course| course.branch.as_deref());
     let mut named = issues(&pull.project_ref, &pull.title, body);
     named.extend(keys(&pull.title, body, branch.unwrap_or_default()));
+    named.extend(pull.pull.closes.iter().flat_map(|closes| closes.issues.iter().cloned()));
     named
 }
 

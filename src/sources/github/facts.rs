@@ -40,7 +40,9 @@ fn issue(event: &Event) -> IssueFacts {
         Event::Issue(event) => &event.issue,
         Event::Comment(event) => &event.issue,
         Event::PullRequest(event) => &event.pull_request,
-        Event::Milestone(_) | Event::Other { .. } => return IssueFacts::default(),
+        Event::Label(_) | Event::Milestone(_) | Event::Other { .. } => {
+            return IssueFacts::default();
+        }
     };
     let login = |account: &Account| account.login.clone();
     IssueFacts {

@@ -1,5 +1,6 @@
-//! GitHub: `issues`, `issue_comment`, `pull_request` and `pull_request_review` webhooks in; items
-//! and comments out. `milestone` tells of no item, but of what items are put into.
+//! GitHub: `issues`, `issue_comment`, `pull_request`, `pull_request_review`, `label` and `milestone`
+//! webhooks in; items, comments and steps of labels out. `milestone` tells of no item, but of what
+//! items are put into.
 //!
 //! An item is known by numbers that survive a rename. An issue has its numeric id. A pull request
 //! has two, its own and its issue half's, and no webhook tells both; what all of them tell is the
@@ -16,5 +17,5 @@ pub mod verify;
 pub const ENDPOINT: &str = "/api/webhooks/github-mcp/";
 
 /// The events that are kept and worked off; the others are answered and forgotten.
-pub const EVENTS: [&str; 5] =
-    ["issues", "issue_comment", "pull_request", "pull_request_review", "milestone"];
+pub const EVENTS: [&str; 6] =
+    ["issues", "issue_comment", "pull_request", "pull_request_review", "label", "milestone"];

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::payload::{
-    self, Account, CommentAction, CommentEvent, Event, IssueAction, IssueEvent, Merge,
-    MilestoneAction, Nature, PullRequestAction, PullRequestEvent, Repository, Thing,
+    self, Account, CommentAction, CommentEvent, Event, IssueAction, IssueEvent, LabelAction,
+    LabelEvent, Merge, MilestoneAction, Nature, PullRequestAction, PullRequestEvent, Repository, Thing,
 };
 use crate::clock::Timestamp;
 use crate::comments::{CommentChange, Saying};
@@ -16,6 +16,7 @@ use crate::ids::{CommentRef, WorkItemRef};
 use crate::sources::Told;
 use crate::sources::fields::missing;
 use crate::sync::github::{self, IssueState};
+use crate::sync::labels::{Happened, LabelFace, LabelStep};
 use crate::work_items::{
     Change, Course, Extent, Kind, Label, Person, PullFacts, Readiness, Review, Snapshot, Stage,
     StateGroup, System, Text, TextFormat, Tombstone, Verdict,
@@ -35,9 +36,24 @@ pub fn normalize(event: &Event) -> Result<Told, Failure> {
             let reason = format!("read: the milestone “{}”", event.milestone.title);
             Ok(Change::Nothing { reason }.into())
         }
+        Event::Label(event) => Ok(Change::Nothing { reason: what_happened(event) }.into()),
         Event::Other { name } => {
             Ok(Change::Nothing { reason: format!("ignored: nothing is done with {name}") }.into())
         }
+    }
+}
+
+fn what_happened(event: &LabelEvent) -> String {
+    let name = &event.label.name;
+    match (event.action, &event.name_from) {
+        (LabelAction::Created, _) => {
+            format!("the label “{name}” was made, of which the board shows nothing")
+        }
+        (LabelAction::Deleted, _) => {
+            format!("the label “{name}” was deleted, of which the board shows nothing")
+        }
+        (LabelAction::Changed, Some(from)) => format!("the label “{from}” was renamed to “{name}”"),
+        (LabelAction::Changed, None) => format!("the label “{name}” was changed"),
     }
 }
 
@@ -84,7 +100,7 @@ fn pull_facts(event: &PullRequestEvent) -> PullFacts {
         branch: branch.clone().filter(|branch| !branch.is_empty()),
     };
     let reviews: BTreeMap<_, _> = review.iter().filter_map(verdict).collect();
-    PullFacts { course: Some(course), reviews }
+    PullFacts { course: Some(course), reviews, closes: None }
 }
 
 /// Who said what of the whole; `None` for remarks, and for a review that is not submitted yet.
@@ -275,9 +291,13 @@ pub fn sync_issue(event: &Event) -> Option<github::Issue> {
     let (repository, issue) = match event {
         Event::Issue(event) => (&event.repository, &event.issue),
         Event::Comment(event) => (&event.repository, &event.issue),
-        Event::PullRequest(_) | Event::Milestone(_) | Event::Other { .. } => return None,
+        Event::PullRequest(_)
+        | Event::Label(_)
+        | Event::Milestone(_)
+        | Event::Other { .. } => return None,
     };
     let label = |label: &super::payload::Label| github::IssueLabel {
+        id: label.id,
         name: label.name.clone(),
         color: label.color.clone(),
     };
@@ -305,6 +325,25 @@ pub fn sync_issue(event: &Event) -> Option<github::Issue> {
 pub fn sync_milestone(event: &Event) -> Option<(MilestoneAction, github::Milestone)> {
     let Event::Milestone(event) = event else { return None };
     Some((event.action, event.milestone.clone()))
+}
+
+/// What a `label` event says, as the sync sees it.
+pub fn sync_label(event: &Event) -> Option<LabelStep> {
+    let Event::Label(event) = event else { return None };
+    Some(LabelStep {
+        id: event.id,
+        happened: match event.action {
+            LabelAction::Created => Happened::Created,
+            LabelAction::Deleted => Happened::Deleted,
+            LabelAction::Changed => Happened::Edited,
+        },
+        face: LabelFace::new(&event.label.name, event.label.color.as_deref()),
+        name_from: event.name_from.clone(),
+        color_from: event
+            .color_from
+            .as_deref()
+            .and_then(|from| LabelFace::new("", Some(from)).color),
+    })
 }
 
 /// The comment as the sync sees it, with what happened to it.

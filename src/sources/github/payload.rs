@@ -4,12 +4,16 @@
 //! can't be read is a permanent failure that names its path, and an action that is not known here
 //! is "something changed". Nothing is decided; that is `normalize`.
 
+mod labels;
+
 use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::sources::fields::{Object, missing, text_of, unexpected};
 use crate::sync::github::{Milestone, Milestoned};
+
+pub use labels::{Label, LabelAction, LabelEvent};
 
 /// One delivery's payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub enum Event {
     Comment(Box<CommentEvent>),
     /// `pull_request`, and `pull_request_review` with what was said.
     PullRequest(Box<PullRequestEvent>),
+    /// `label`: of the repository, not of an issue.
+    Label(Box<LabelEvent>),
     /// `milestone`.
     Milestone(Box<MilestoneEvent>),
     /// Anything else.
@@ -159,15 +165,6 @@ pub struct Account {
     pub login: String,
 }
 
-/// A label.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Label {
-    /// Its name.
-    pub name: String,
-    /// Six hexadecimal digits.
-    pub color: Option<String>,
-}
-
 /// An issue, a pull request, or a pull request's issue half.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thing {
@@ -248,6 +245,7 @@ const TOP: &[&str] = &[
     "pull_request",
     "review",
     "comment",
+    "label",
     "milestone",
     "repository",
     "changes",
@@ -322,6 +320,7 @@ pub fn parse(event: &str, json: &[u8]) -> Result<Event, Failure> {
                 found_at,
             }))
         }
+        "label" => Event::Label(Box::new(labels::event(&top, &action, repository)?)),
         "milestone" => Event::Milestone(Box::new(MilestoneEvent {
             action: match action.as_str() {
                 "deleted" => MilestoneAction::Deleted,
@@ -439,7 +438,7 @@ fn thing_of(fields: &Object<'_>, nature: Nature) -> Result<Thing, Failure> {
         body: if fields.has("body") { Some(fields.text("body")?) } else { None },
         state: fields.word("state")?,
         state_reason: fields.word("state_reason")?,
-        labels: entries(fields, "labels", label_of)?,
+        labels: entries(fields, "labels", labels::label)?,
         assignees: entries(fields, "assignees", account_of)?,
         author: author_of(fields)?,
         html_url: fields.word("html_url")?,
@@ -514,16 +513,6 @@ fn account_of(path: &str, value: &RawValue) -> Result<Account, Failure> {
         (Some(id), Some(login)) => Ok(Account { id, login }),
         _ => Err(unexpected(path, "an account with id and login", value)),
     }
-}
-
-fn label_of(path: &str, value: &RawValue) -> Result<Label, Failure> {
-    if let Some(name) = text_of(value) {
-        return Ok(Label { name: name.into_owned(), color: None });
-    }
-    let fields = Object::at(path.to_owned(), value, &["name", "color"])?;
-    let name = fields.text("name")?.ok_or_else(|| unexpected(path, "a label's name", value))?;
-    let is_color = |c: &String| c.len() == 6 && c.bytes().all(|b| b.is_ascii_hexdigit());
-    Ok(Label { name, color: fields.word("color")?.filter(is_color) })
 }
 
 fn entries<T>(

@@ -138,13 +138,16 @@ fn repository(top: &Object<'_>) -> Option<RepositoryRef> {
     Some(RepositoryRef { name, id })
 }
 
-/// One lane for an issue and its comments, one for a pull request and its comments, and one for a
-/// milestone.
+/// One lane for an issue and its comments, one for a pull request and its comments, one for a
+/// milestone, and one for all labels of a repository, whose names are not independent of one another.
 fn lane(top: &Object<'_>, event: &str, repository: Option<&RepositoryRef>) -> Option<Lane> {
     let pull_request = |number: String| {
         let repository = repository?.id?;
         Some(Lane::new(format!("github:pull_request:{repository}:{number}")))
     };
+    if event == "label" {
+        return Some(Lane::new(format!("github:labels:{}", repository?.id?)));
+    }
     let id = |value| id_of(value).filter(|id| !id.is_empty());
     if matches!(event, "pull_request" | "pull_request_review") {
         return first(top.value("pull_request")?, "number").and_then(id).and_then(pull_request);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::link::text_hash;
-use super::sets::{SetBase, Target, Wanted, merge_sets};
+use super::sets::{Before, SetBase, Target, Wanted, merge_sets};
 use super::{Base, Expected, Finding, LinkStatus, Plan, SentText, Sides, TextMerge, Write};
 use crate::sync::github::{Issue, IssueState};
 use crate::sync::mapping::{LabelTarget, NewLabel, Resolved, ends_work};
@@ -198,16 +198,28 @@ impl<'a> Draft<'a> {
     }
 
     fn labels(&mut self, sides: &Sides<'_>) {
-        let (mut wanted, mut apart) = (Vec::new(), BTreeSet::new());
+        let (mut wanted, mut apart, mut ids) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
         for label in &sides.issue.labels {
             let key = label.name.to_lowercase();
-            match sides.mapping.label(label) {
-                LabelTarget::Known(id) => wanted.push(Wanted { key, target: Target::Known(id) }),
-                LabelTarget::Missing(new) => wanted.push(Wanted { key, target: Target::New(new) }),
+            let id = label.id.or_else(|| self.base.github.label_ids.get(&key).copied());
+            ids.extend(id.map(|id| (key.clone(), id)));
+            let mut before = Before::of(&self.base.github.label_ids, &key, label.id);
+            let target = match sides.mapping.label(label) {
+                LabelTarget::Known(id) => {
+                    // What stood for it was another label's that had its name then.
+                    let known = self.base.github.labels.get(&key).and_then(Option::as_deref);
+                    if known.is_some_and(|known| sides.mapping.belongs_to_another(known, &id)) {
+                        before = Before::Renamed(key.clone());
+                    }
+                    Target::Known(id)
+                }
+                LabelTarget::Missing(new) => Target::New(new),
                 LabelTarget::Priority(_) | LabelTarget::Ignored => {
                     apart.insert(key);
+                    continue;
                 }
-            }
+            };
+            wanted.push(Wanted { key, target, before });
         }
         let none = BTreeSet::new();
         let present = self.item.map_or(&none, |item| &item.labels);
@@ -218,6 +230,7 @@ impl<'a> Draft<'a> {
             self.base.plane.labels = merged.set;
         }
         self.base.github.labels = merged.told;
+        self.base.github.label_ids = ids;
         self.base.github.labels_apart = apart;
         self.base.our_labels = merged.ours;
         self.new_labels = merged.new;
@@ -234,7 +247,8 @@ impl<'a> Draft<'a> {
                     Target::Nobody
                 }
             };
-            wanted.push(Wanted { key: account.login.to_lowercase(), target });
+            let key = account.login.to_lowercase();
+            wanted.push(Wanted { key, target, before: Before::Same });
         }
         let none = BTreeSet::new();
         let present = self.item.map_or(&none, |item| &item.assignees);

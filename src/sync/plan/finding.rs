@@ -148,6 +148,68 @@ pub enum Finding {
         "the label “{name}” could not be made in Plane; it is tried again with the next change"
     )]
     LabelNotMade { name: String },
+    /// A label's name was changed on both sides.
+    #[error(
+        "the label “{plane}” was named so in Plane and stays, though GitHub's is “{github}” now"
+    )]
+    LabelNameKept { plane: String, github: String },
+    /// A label's color was changed on both sides.
+    #[error("the color of the label “{name}” was chosen in Plane and stays")]
+    LabelColorKept { name: String },
+    /// Plane has another label of the new name.
+    #[error(
+        "Plane has another label “{name}”: the one that Jetbridge made stays as it is, and the issues go over with their next change"
+    )]
+    LabelNameTaken { name: String },
+    /// Another label of the repository has the new name in Plane.
+    #[error(
+        "“{name}” is another label's name in Plane, which has to be told of first: it is looked at again then"
+    )]
+    LabelWaits { name: String },
+    /// Another repository of the same project uses the label, too.
+    #[error(
+        "{repository} uses Plane's label “{name}”, too: it stays as it is, and the issues here get another one with their next change"
+    )]
+    LabelShared { name: String, repository: String },
+    /// The mapping names the label as the counterpart of another one.
+    #[error(
+        "labels of the repository name Plane's label “{name}”: it stays as it is, and the issues get another one with their next change"
+    )]
+    LabelNamed { name: String },
+    /// It was left to others before.
+    #[error("Plane's label for “{name}” is others' as well and stays as it is")]
+    LabelLeft { name: String },
+    /// The mapping says something else of it.
+    #[error("labels of the repository say what “{name}” is in Plane: no label is made or renamed")]
+    LabelMapped { name: String },
+    /// A person made the label in Plane, or it is another repository's.
+    #[error("Plane's label for “{name}” was not made for it: it stays as it is named and colored")]
+    LabelNotOurs { name: String },
+    /// Plane has no such label, and nothing says that it should.
+    #[error("Plane has no label for “{name}”: the first issue that carries it brings one")]
+    LabelUnused { name: String },
+    /// A person deleted it in Plane.
+    #[error("Plane's label for “{name}” was deleted there and is not made again by itself")]
+    LabelGone { name: String },
+    /// Plane does not take it.
+    #[error("Plane does not take the label “{name}”: {words}")]
+    LabelRefused { name: String, words: String },
+    /// It was deleted on GitHub.
+    #[error(
+        "the label “{name}” was deleted on GitHub: the items lose it issue by issue, and what Plane has of it stays, since other items may have it"
+    )]
+    LabelDeleted { name: String },
+    /// Rules say which labels an item has.
+    #[error("rules of the repository set the labels: they are made and given issue by issue")]
+    LabelsRuled,
+    /// GitHub did not tell which issues are linked with a pull request.
+    #[error(
+        "GitHub did not tell which issues are linked with it ({why}): what its text names counts"
+    )]
+    LinksNotTold { why: String },
+    /// More issues are linked than are read.
+    #[error("{total} issues are linked with it on GitHub: the first {read} count")]
+    LinksCut { total: u64, read: u64 },
     /// GitHub's new text replaced a person's edit of a mirrored comment.
     #[error("GitHub's new text of comment {comment} replaced an edit that was made in Plane")]
     CommentOverridden { comment: u64 },

@@ -119,6 +119,9 @@ pub struct GithubSide {
     pub gone: bool,
     /// Each label by its lower-case name, with the Plane label that it stood for.
     pub labels: BTreeMap<String, Option<String>>,
+    /// GitHub's ids of these, as far as they were told: a label that is renamed is still the same.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub label_ids: BTreeMap<String, u64>,
     /// Labels, by lower-case name, that are none in Plane: they stay on GitHub or mean a priority.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub labels_apart: BTreeSet<String>,

@@ -199,7 +199,7 @@ impl Change<'_> {
         for name in names {
             let (label, made) = self.state.label(repository, name)?;
             if made == Made::Now {
-                self.tell_of_label(repository, &label)?;
+                self.tell_of_label(repository, "created", &label, json!({}))?;
             }
             let issue = self.state.issue_mut(repository, number)?;
             if issue.labels.iter().all(|l| l.id != label.id) {
@@ -226,12 +226,6 @@ impl Change<'_> {
             }
         }
         Ok(added)
-    }
-
-    fn tell_of_label(&mut self, repository: u64, label: &Label) -> Result<(), SimError> {
-        let at = &self.state.instance;
-        let label = json::label(at, self.state.repository(repository)?, label);
-        self.tell(repository, "label", "created", json!({"label": label}))
     }
 
     fn tell_of_labels(

@@ -8,6 +8,7 @@
 
 mod comments;
 mod issues;
+mod labels;
 mod milestones;
 mod pull_requests;
 mod repositories;
@@ -21,10 +22,12 @@ use crate::clock::Timestamp;
 
 pub(super) use issues::NewState;
 pub use issues::{CloseReason, IssueEdit, NewIssue};
+pub use labels::LabelEdit;
 pub(super) use milestones::MilestoneState;
 pub use milestones::{MilestoneEdit, NewMilestone};
 pub(super) use pull_requests::DraftState;
 pub use pull_requests::ReviewVerdict;
+pub(super) use pull_requests::{DraftState, Link};
 
 /// Something that hooks are told.
 #[derive(Debug)]

@@ -29,6 +29,13 @@ pub(in super::super) enum DraftState {
     Ready,
 }
 
+/// Whether an issue is to be linked with a pull request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Link {
+    There,
+    Gone,
+}
+
 /// What a reviewer says of a pull request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReviewVerdict {
@@ -60,6 +67,7 @@ impl Change<'_> {
             reviews: Vec::new(),
             merged_at: None,
             merged_by: None,
+            linked: Vec::new(),
         };
         let issue = Issue {
             id,
@@ -88,6 +96,24 @@ impl Change<'_> {
     fn pull_mut(&mut self, repository: u64, number: u64) -> Result<&mut Pull, SimError> {
         let pull = self.touch(repository, number)?.pull.as_mut();
         pull.ok_or_else(|| SimError::invalid("PullRequest", "number", "invalid"))
+    }
+
+    /// Links an issue in the sidebar, or takes the link away. Neither moves a time, and no hook is told.
+    pub(in super::super) fn link_issue(
+        &mut self,
+        repository: u64,
+        number: u64,
+        issue: (u64, u64),
+        wanted: Link,
+    ) -> Result<(), SimError> {
+        self.state.issue(issue.0, issue.1)?;
+        let pull = self.state.issue_mut(repository, number)?.pull.as_mut();
+        let pull = pull.ok_or_else(|| SimError::invalid("PullRequest", "number", "invalid"))?;
+        pull.linked.retain(|known| *known != issue);
+        if wanted == Link::There {
+            pull.linked.push(issue);
+        }
+        Ok(())
     }
 
     pub(in super::super) fn set_draft(

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::super::changes::Change;
-use super::super::state::Issue;
+use super::super::changes::{Change, LabelEdit};
+use super::super::state::{Issue, Label};
 use super::super::{SimError, json};
 use super::answer::{Answer, page};
 use super::issues::{named, replace_labels};
@@ -27,10 +27,25 @@ pub(super) fn route(
         ("POST", []) => {
             let name = request.text("name").unwrap_or_default();
             let color = request.text("color").unwrap_or("ededed");
-            let mut state = request.sim.lock();
-            let label = state.add_label(repository, name, color, request.text("description"))?;
-            let here = state.repository(repository)?;
-            Ok(Answer::new(201, json::label(&state.instance, here, &label)))
+            let description = request.text("description");
+            let make = |c: &mut Change<'_>| c.create_label(repository, name, color, description);
+            let label = request.sim.change(request.login(), make)?;
+            shown(request, 201, &label)
+        }
+        ("PATCH", [name]) => {
+            let text = |key| request.text(key).map(str::to_owned);
+            let edit = LabelEdit {
+                name: text("new_name"),
+                color: text("color"),
+                description: text("description"),
+            };
+            let edit = |c: &mut Change<'_>| c.edit_label(repository, name, &edit);
+            let label = request.sim.change(request.login(), edit)?;
+            shown(request, 200, &label)
+        }
+        ("DELETE", [name]) => {
+            request.sim.change(request.login(), |c| c.delete_label(repository, name))?;
+            Ok(Answer::nothing(204))
         }
         ("GET", [name]) => {
             let state = request.sim.lock();
@@ -40,6 +55,12 @@ pub(super) fn route(
         }
         _ => Err(SimError::NoIssue),
     }
+}
+
+fn shown(request: &Request<'_>, status: u16, label: &Label) -> Result<Answer, SimError> {
+    let state = request.sim.lock();
+    let here = state.repository(request.repository()?)?;
+    Ok(Answer::new(status, json::label(&state.instance, here, label)))
 }
 
 pub(super) fn route_of_issue(

@@ -7,6 +7,7 @@
 mod answer;
 mod apps;
 mod comments;
+mod graphql;
 mod hooks;
 mod issues;
 mod labels;
@@ -34,6 +35,7 @@ use super::tokens::{Access, SimToken};
 use super::{Inner, SimError};
 use crate::sim::log::Log;
 use answer::Answer;
+pub(super) use graphql::budget as graphql_budget;
 
 /// Longest request that is read.
 const LONGEST_REQUEST: usize = 1024 * 1024;
@@ -60,6 +62,7 @@ pub(super) struct Desk {
     hourly_requests: u64,
     quotas: BTreeMap<String, Quota>,
     pub(super) faults: RequestFaults,
+    pub(super) graphql_is_off: bool,
     pub(super) seen: Log<SeenRequest>,
 }
 
@@ -67,7 +70,7 @@ impl Desk {
     pub(super) fn new(tokens: Vec<SimToken>, hourly_requests: u64, remembered: usize) -> Self {
         let (quotas, faults) = (BTreeMap::new(), RequestFaults::default());
         let seen = Log::keeping(remembered);
-        Self { tokens, hourly_requests, quotas, faults, seen }
+        Self { tokens, hourly_requests, quotas, faults, graphql_is_off: false, seen }
     }
 
     pub(super) fn quota(&mut self, token: &str) -> &mut Quota {
@@ -233,6 +236,9 @@ fn decide(sim: &Inner, method: &Method, uri: &Uri, headers: &HeaderMap, body: &B
         Caller::Known(token) => token.expires.clone(),
         Caller::Anonymous | Caller::App => None,
     };
+    if graphql::is_asked(uri) {
+        return graphql::answer(sim, &caller, token, method, body);
+    }
     let expires = expires.map(|at| ("github-authentication-token-expiration", at));
     let (verdict, limits) = {
         let mut desk = sim.desk();
