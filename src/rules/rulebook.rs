@@ -159,8 +159,8 @@ impl Rulebook {
     /// When a rule comes to nothing for it.
     pub fn applied(&self, repository: &str, issue: &Issue) -> Result<Verdict, Broken> {
         self.usable()?;
-        let (ruled, placing, rules) = (Ruled::default(), None, Vec::new());
-        let mut carried = Carried { issue: issue.clone(), ruled, placing, rules };
+        let (issue_now, ruled) = (issue.clone(), Ruled::default());
+        let mut carried = Carried { issue: issue_now, ruled, placing: None, rules: Vec::new() };
         if self.rules.is_empty() {
             return Ok(Verdict::Carried(Box::new(carried)));
         }

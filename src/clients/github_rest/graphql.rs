@@ -116,7 +116,9 @@ impl GitHubRest {
                 refusal @ (Refusal::Limited { .. } | Refusal::Unavailable { .. }) => {
                     Err(refusal.failure())
                 }
-                Refusal::BadToken => Ok(not_told("it refused the token (401): check github.token")),
+                Refusal::BadToken { .. } => {
+                    Ok(not_told("it refused the token (401): check github.token"))
+                }
                 _ => Ok(not_told(&format!("its GraphQL answered {status}"))),
             };
         }

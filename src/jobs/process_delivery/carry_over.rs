@@ -17,7 +17,6 @@ use super::{
     with_json,
 };
 use crate::clock::Timestamp;
-use crate::config::RepositoryName;
 use crate::failure::Failure;
 use crate::ids::{CommentRef, JobId, Lane, Lease, WorkItemRef};
 use crate::jobs::sync_issue::{Report, Target, Told, of_database};
@@ -28,8 +27,7 @@ use crate::sources::github::normalize::{sync_comment, sync_issue};
 use crate::sources::github::payload::{CommentAction, Event, IssueAction, parse};
 use crate::store::finish::Changed;
 use crate::store::jobs::{ClaimedJob, End, Finish, Finished};
-use crate::store::repositories::Repository;
-use crate::store::{Store, StoreError, StoreResult};
+use crate::store::{StoreError, StoreResult};
 use crate::sync::github::{Comment, Issue};
 use crate::sync::plan::{Gone, WhenGone};
 use crate::timeline::{EntryOutcome, TimelineEntry};

@@ -39,7 +39,9 @@ pub(super) fn judged(jobs: &[ClaimedJob], of: Option<&(RepositoryName, Followed)
 
 fn one(job: &ClaimedJob, name: &RepositoryName, rulebook: &Rulebook) -> Judged {
     // A filter speaks of issues.
-    if job.source != Source::Github || [LABEL, carry_milestone::EVENT].contains(&job.event_type.as_str()) {
+    if job.source != Source::Github
+        || [LABEL, carry_milestone::EVENT].contains(&job.event_type.as_str())
+    {
         return Judged::Admitted;
     }
     match admission(job, name, rulebook) {

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use super::payload::{
     self, Account, CommentAction, CommentEvent, Event, IssueAction, IssueEvent, LabelAction,
-    LabelEvent, Merge, MilestoneAction, Nature, PullRequestAction, PullRequestEvent, Repository, Thing,
+    LabelEvent, Merge, MilestoneAction, Nature, PullRequestAction, PullRequestEvent, Repository,
+    Thing,
 };
 use crate::clock::Timestamp;
 use crate::comments::{CommentChange, Saying};
@@ -291,10 +292,9 @@ pub fn sync_issue(event: &Event) -> Option<github::Issue> {
     let (repository, issue) = match event {
         Event::Issue(event) => (&event.repository, &event.issue),
         Event::Comment(event) => (&event.repository, &event.issue),
-        Event::PullRequest(_)
-        | Event::Label(_)
-        | Event::Milestone(_)
-        | Event::Other { .. } => return None,
+        Event::PullRequest(_) | Event::Label(_) | Event::Milestone(_) | Event::Other { .. } => {
+            return None;
+        }
     };
     let label = |label: &super::payload::Label| github::IssueLabel {
         id: label.id,

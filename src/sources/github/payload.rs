@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
 use crate::failure::Failure;
-use crate::sources::fields::{Object, missing, text_of, unexpected};
+use crate::sources::fields::{Object, missing, unexpected};
 use crate::sync::github::{Milestone, Milestoned};
 
 pub use labels::{Label, LabelAction, LabelEvent};

@@ -25,7 +25,6 @@ pub use issues::{CloseReason, IssueEdit, NewIssue};
 pub use labels::LabelEdit;
 pub(super) use milestones::MilestoneState;
 pub use milestones::{MilestoneEdit, NewMilestone};
-pub(super) use pull_requests::DraftState;
 pub use pull_requests::ReviewVerdict;
 pub(super) use pull_requests::{DraftState, Link};
 
