@@ -84,10 +84,10 @@ impl Walker<'_> {
         Ok(())
     }
 
-    async fn page(&self, order: Order, place: u32) -> Result<Page, Failure> {
+    async fn page(&self, order: Order, from: u32) -> Result<Page, Failure> {
         let (plane, project) = self.plane_side()?;
         let ask = || async {
-            let page = plane.list_items(project, order, place).await;
+            let page = plane.list_items(project, order, from).await;
             page.map_err(|refusal| refusal.failure())
         };
         self.job.patiently(ask).await
