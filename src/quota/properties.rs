@@ -232,6 +232,47 @@ fn other_peoples_use_of_the_key_is_counted() {
 }
 
 #[test]
+fn what_others_used_is_forgotten_where_the_clock_was_set_back() {
+    let (mut account, mut plane, now) = (Account::new(Remote::Plane), Plane::of(60), start());
+    for _ in 0..2 {
+        let pass = account.ask(Class::Live, Kind::Read, now).unwrap();
+        account.heard(pass, &plane.arrives(now), Pauses::default(), now);
+        for _ in 0..40 {
+            plane.arrives(now);
+        }
+    }
+    assert_eq!(account.left(now), Some(18), "others used 40");
+    let before = now - Duration::from_hours(5);
+    let left = account.left(before).unwrap();
+    assert!(
+        left >= 58,
+        "{left} are left: what others used is over long before it ends by this clock"
+    );
+}
+
+#[test]
+fn one_answer_without_a_word_on_the_limit_takes_no_limit_away() {
+    let (mut account, mut plane, now) = (Account::new(Remote::Plane), Plane::of(60), start());
+    let wordless = |account: &mut Account| {
+        let pass = account.ask(Class::Live, Kind::Read, now).unwrap();
+        let heard = Heard { came: Came::Answer, said: Said::default() };
+        account.heard(pass, &heard, Pauses::default(), now);
+        account.left(now)
+    };
+    // Some proxy's own, twice, with one of Plane's between.
+    assert!(wordless(&mut account).is_some());
+    assert!(wordless(&mut account).is_some());
+    let pass = account.ask(Class::Live, Kind::Read, now).unwrap();
+    account.heard(pass, &plane.arrives(now), Pauses::default(), now);
+    for _ in 0..5 {
+        assert!(wordless(&mut account).is_some(), "what it said lately holds");
+    }
+    let mut silent = Account::new(Remote::Plane);
+    let lefts: Vec<_> = (0..3).map(|_| wordless(&mut silent).is_some()).collect();
+    assert_eq!(lefts, [true, true, false], "three in a row are its own");
+}
+
+#[test]
 fn after_a_restart_in_the_midst_of_work_the_whole_limit_is_found_out() {
     let (mut account, mut plane, mut now) = (Account::new(Remote::Plane), Plane::of(60), start());
     // What the process asked before it was started again, a second apart.

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use jetbridge::clock::Clock;
+use jetbridge::jobs::duty::Duty;
 use jetbridge::jobs::recover::schedule::Schedule;
 use jetbridge::spool::{Admission, Spool};
 
 use crate::on_both_databases;
+use crate::support::databases::by_hand;
 use crate::world::{World, counts};
 
 const EVERY: Duration = Duration::from_mins(10);
+/// Longer than it takes to find out.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn schedule(world: &World, spool: Option<Spool>) -> Schedule {
     Schedule::new(world.recover(), EVERY, spool)
@@ -36,6 +41,28 @@ on_both_databases! {
         world.clock.advance(EVERY);
         assert!(other.turn().await.unwrap().is_some());
         assert!(one.turn().await.unwrap().is_none());
+    }
+
+    async fn whoever_loses_the_duty_leaves_what_it_was_at(database: TestDatabase) {
+        let world = World::new(database).await;
+        let store = &world.app.store;
+        let duty = |held| Duty::new(store, &Clock::System, "a duty", held);
+        let one = duty(Duration::from_millis(600));
+        assert!(one.hold().await.unwrap());
+        assert_eq!(one.keep(async { 7 }).await.unwrap(), Some(7));
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let endless = async {
+            begun.send(()).unwrap();
+            std::future::pending::<()>().await;
+        };
+        // It fell silent for as long as it takes, and another process took over.
+        let taken = async {
+            begins.await.unwrap();
+            by_hand(&world.database, "UPDATE duties SET holder = 'another', held_until = '2999-01-01T00:00:00.000000Z'").await;
+        };
+        let (kept, ()) = tokio::join!(tokio::time::timeout(PATIENCE, one.keep(endless)), taken);
+        assert_eq!(kept.expect("it ends by itself").unwrap(), None);
+        assert!(!one.hold().await.unwrap());
     }
 
     async fn while_anything_lies_in_the_spool_nothing_is_missing_for_certain(database: TestDatabase) {

@@ -214,6 +214,26 @@ async fn pages_that_are_too_long_are_put_in_by_smaller_ones_and_none_is_passed_b
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_repository_under_the_old_name_is_not_fetched() {
+    let world = World::with_slow_github(Kind::Sqlite, Asking::Rest).await;
+    // A webhook tells which repository it is.
+    world.github.acting_as("ada").open_issue(REPOSITORY, &NewIssue::titled("Known")).unwrap();
+    world.settle().await;
+    let counts = to_the_end(begin(&world, Begin::WhereItWas).await).await;
+    assert_eq!(counts.issues, 1);
+    world.github.acting_as("ada").rename_repository(REPOSITORY, "moved-away").unwrap();
+    world.github.add_repository(REPOSITORY).unwrap();
+    let stranger = NewIssue::titled("Of somebody else's project");
+    world.github.acting_as("ada").open_issue(REPOSITORY, &stranger).unwrap();
+    world.settle().await;
+    let mut anew = begin(&world, Begin::TheBeginning).await;
+    let refused = anew.step().await.unwrap_err().to_string();
+    assert!(refused.contains("octo/hello is another repository at GitHub"), "{refused}");
+    assert!(refused.contains("jetbridge repo remove octo/hello"), "{refused}");
+    assert_eq!(anew.counts().await.unwrap(), counts, "nothing of it was put in");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_is_put_in_than_may_wait() {
     let mut world = World::with_slow_github(Kind::Sqlite, Asking::Rest).await;
     live_for_years(&world, 450).await;

@@ -114,8 +114,9 @@ impl App {
         let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| unreadable());
         let header: Header = serde_json::from_slice(&decoded(header)?).map_err(|_| unreadable())?;
         let claims: Claims = serde_json::from_slice(&decoded(claims)?).map_err(|_| unreadable())?;
+        let id_in_words = self.about.id.to_string();
         let is_ours = claims.iss == self.about.id
-            || claims.iss == self.about.id.to_string()
+            || claims.iss == id_in_words.as_str()
             || claims.iss == self.about.client_id.as_str();
         if !is_ours {
             return Err((404, "Integration not found"));
