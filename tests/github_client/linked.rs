@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jetbridge::clients::github_rest::GitHubRest;
 use jetbridge::clients::github_rest::graphql::Linked;
 use jetbridge::failure::Failure;
 use jetbridge::sim::github::{NewIssue, RequestFault, SimGitHub, Switched};
 
 use crate::contract::PATIENT;
-use crate::{POWERLESS, TOKEN, any_github, clock, repository, rest};
+use crate::{POWERLESS, TOKEN, any_github, clock, repository, rest, secret};
 
 /// Two issues and a pull request, which names the first one and is linked with the second.
 fn a_pull_request(sim: &SimGitHub) -> u64 {
@@ -90,4 +91,15 @@ async fn an_answer_that_does_not_come_is_worth_another_try() {
         let failed = client.fetch_linked_issues(&repository("octo/app"), number).await;
         assert!(matches!(failed, Err(Failure::Retry { after: None, .. })), "{failed:?}");
     }
+}
+
+#[tokio::test]
+async fn on_a_server_of_ones_own_it_is_asked_beside_the_api() {
+    let clock = clock();
+    let sim = any_github(&clock).await;
+    let number = a_pull_request(&sim);
+    let api = format!("{}/api/v3", sim.api_url());
+    let client = GitHubRest::new(&api, &secret(TOKEN), clock.clone(), PATIENT).unwrap().unwrap();
+    client.fetch_linked_issues(&repository("octo/app"), number).await.unwrap();
+    assert_eq!(sim.requests().last().unwrap().target, "/api/graphql");
 }

@@ -30,6 +30,7 @@ async fn linked(kind: Kind) -> World {
     let world = World::new(kind, Asking::Rest).await;
     let ada = world.github.acting_as("ada");
     // Nobody tells of the label, so that the issue brings it.
+    world.github.settled().await;
     world.github.add_webhook_faults([WebhookFaultOfGithub::Lose]);
     ada.add_label(REPOSITORY, "bug", "d73a4a").unwrap();
     let issue = NewIssue::titled("Crash").with_body("It *crashes*").with_labels(["bug"]);

@@ -356,3 +356,61 @@ proptest! {
         }
     }
 }
+
+/// An issue that carries labels of GitHub's, each with its id.
+fn carrying(labels: &[(u64, &str)]) -> crate::model::World {
+    let mut world = crate::model::World::new();
+    world.project.labels.clear();
+    show(&mut world, labels);
+    world
+}
+
+/// The issue shows these labels, and Plane's are called so by now.
+fn show(world: &mut crate::model::World, labels: &[(u64, &str)]) {
+    let of = |(id, name): &(u64, &str)| IssueLabel {
+        id: Some(*id),
+        name: (*name).to_owned(),
+        color: None,
+    };
+    world.issue.labels = labels.iter().map(of).collect();
+    for (id, name) in labels {
+        match world.project.labels.iter_mut().find(|label| label.github == Some(*id)) {
+            Some(label) => (*name).clone_into(&mut label.name),
+            None => world.project.labels.push(ProjectLabel {
+                id: format!("l{id}"),
+                name: (*name).to_owned(),
+                color: None,
+                github: Some(*id),
+            }),
+        }
+    }
+}
+
+#[test]
+fn a_label_that_is_renamed_with_its_counterpart_is_the_same_one_on_an_item() {
+    let mut world = carrying(&[(1, "a"), (2, "b")]);
+    world.sync();
+    assert_eq!(world.item().labels, crate::model::set(&["l1", "l2"]));
+    show(&mut world, &[(1, "b"), (2, "c")]);
+    assert_eq!(world.sync().0.writes, [], "names that move change nothing");
+    world.item().labels.remove("l1");
+    show(&mut world, &[(1, "d"), (2, "c")]);
+    assert_eq!(world.sync().0.writes, [], "what a person took away is not put back");
+    show(&mut world, &[(3, "c")]);
+    world.project.labels.iter_mut().find(|label| label.id == "l2").unwrap().name.push('!');
+    world.sync();
+    assert_eq!(world.item().labels, crate::model::set(&["l3"]), "another one of the same name");
+}
+
+#[test]
+fn what_stood_for_a_label_by_its_name_gives_way_to_the_one_with_its_mark() {
+    let mut world = carrying(&[(1, "bug")]);
+    show(&mut world, &[(1, "bug")]);
+    world.issue.labels[0].id = Some(2);
+    world.sync();
+    assert_eq!(world.item().labels, crate::model::set(&["l1"]), "there is no other one");
+    world.project.labels[0].name.push('!');
+    show(&mut world, &[(2, "bug")]);
+    world.sync();
+    assert_eq!(world.item().labels, crate::model::set(&["l2"]));
+}

@@ -78,9 +78,8 @@ fn asked(sim: &Inner, may: Access, question: &Value) -> Answer {
     let found = state.find_repository(owner.unwrap_or_default(), name.unwrap_or_default());
     let number = variables["number"].as_u64().unwrap_or_default();
     // A former name is followed without a word.
-    let id = match found {
-        Ok(id) | Err(SimError::RepositoryMoved { repository: id }) => id,
-        Err(_) => return complaint("NOT_FOUND", "Could not resolve to a Repository."),
+    let (Ok(id) | Err(SimError::RepositoryMoved { repository: id })) = found else {
+        return complaint("NOT_FOUND", "Could not resolve to a Repository.");
     };
     let pull = state.repository(id).and_then(|here| Ok((here, here.shown(number)?)));
     let Some((here, pull)) = pull.ok().filter(|(_, issue)| issue.pull.is_some()) else {
