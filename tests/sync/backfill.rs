@@ -203,7 +203,7 @@ async fn pages_that_are_too_long_are_put_in_by_smaller_ones_and_none_is_passed_b
     // Twenty are short enough together, forty are not.
     let rest = rest(&world).reading_at_most(400_000);
     let begin = || {
-        Backfill::begin(&world.store, &Clock::System, &rest, repository.clone(), Begin::WhereItWas)
+        Backfill::begin(&world.store, &world.clock, &rest, repository.clone(), Begin::WhereItWas)
     };
     // As if it were killed after every page.
     while matches!(begin().await.unwrap().step().await.unwrap(), Step::Moved | Step::Waits) {
