@@ -3,7 +3,7 @@
 //!
 //! Deliberately absent: how things change (`changes`) and how they look (`json`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::hooks::Hook;
 use super::{Instance, SimError};
@@ -54,6 +54,8 @@ pub(super) struct Repository {
     pub(super) former_names: Vec<String>,
     /// Whether its issues are switched off.
     pub(super) issues_off: bool,
+    /// Logins, in lower case, that can't be assigned.
+    pub(super) outsiders: BTreeSet<String>,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) labels: Vec<Label>,
@@ -235,6 +237,7 @@ impl State {
             name: name.to_owned(),
             former_names: Vec::new(),
             issues_off: false,
+            outsiders: BTreeSet::new(),
             created_at: now,
             updated_at: now,
             labels: Vec::new(),
