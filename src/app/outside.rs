@@ -42,7 +42,7 @@ pub(super) fn plane(config: &Config, store: &Store, clock: &Clock) -> Option<Pla
 }
 
 /// `None` where neither a token nor an MCP server is configured.
-fn github(config: &Config, store: &Store, clock: &Clock) -> Option<GitHub> {
+pub(super) fn github(config: &Config, store: &Store, clock: &Clock) -> Option<GitHub> {
     let share = |rest: GitHubRest| {
         let account = store.account(Remote::Github, &rest.account_name(), clock);
         rest.pausing(pauses(config)).sharing(account)

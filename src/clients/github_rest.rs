@@ -5,6 +5,7 @@
 //! Lists are read to their end by `Link`.
 
 pub mod listing;
+mod writing;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -267,7 +268,8 @@ impl GitHubRest {
     ) -> Result<Option<(T, HeaderMap)>, Refusal> {
         let mut url = url;
         for _ in 0..MOST_REDIRECTS {
-            let Answer { status, headers, body } = self.exchange(Method::GET, url, etag).await?;
+            let Answer { status, headers, body } =
+                self.exchange(Method::GET, url, etag, None).await?;
             if status == StatusCode::NOT_MODIFIED && etag.is_some() {
                 return Ok(None);
             }
@@ -290,7 +292,7 @@ impl GitHubRest {
 
     /// Asks for something to be done, which takes no words; a redirect is no success.
     pub(super) async fn post(&self, url: Url) -> Result<(), Refusal> {
-        let Answer { status, headers, body } = self.exchange(Method::POST, url, None).await?;
+        let Answer { status, headers, body } = self.exchange(Method::POST, url, None, None).await?;
         if status.is_success() {
             return Ok(());
         }
@@ -303,15 +305,16 @@ impl GitHubRest {
         method: Method,
         url: Url,
         etag: Option<&str>,
+        body: Option<Vec<u8>>,
     ) -> Result<Answer, Refusal> {
         let kind = if method == Method::GET { Kind::Read } else { Kind::Write };
         let mut pass = self.pass(kind).await?;
         if pass.is_probe {
             // Harmless and free, and never the fault of the one thing that is asked for next.
-            self.send(pass, Method::GET, self.url(&["rate_limit"]), None).await?;
+            self.send(pass, Method::GET, self.url(&["rate_limit"]), None, None).await?;
             pass = self.pass(kind).await?;
         }
-        self.send(pass, method, url, etag).await
+        self.send(pass, method, url, etag, body).await
     }
 
     async fn pass(&self, kind: Kind) -> Result<Pass, Refusal> {
@@ -325,9 +328,10 @@ impl GitHubRest {
         method: Method,
         url: Url,
         etag: Option<&str>,
+        body: Option<Vec<u8>>,
     ) -> Result<Answer, Refusal> {
         self.tally.asked(self.class);
-        let answer = self.answer(method, url, etag).await;
+        let answer = self.answer(method, url, etag, body).await;
         let heard = match &answer {
             Ok(answer) => self.heard(answer),
             Err(Refusal::Unavailable { what }) => {
@@ -347,6 +351,7 @@ impl GitHubRest {
         method: Method,
         url: Url,
         etag: Option<&str>,
+        body: Option<Vec<u8>>,
     ) -> Result<Answer, Refusal> {
         let http = if let Some(http) = self.inner.http.get() {
             http
@@ -364,6 +369,9 @@ impl GitHubRest {
             .header("X-GitHub-Api-Version", API_VERSION);
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag);
+        }
+        if let Some(body) = body {
+            request = request.header(header::CONTENT_TYPE, "application/json").body(body);
         }
         let answer = request.send().await.map_err(|e| {
             self.tally.unanswered();

@@ -38,6 +38,7 @@ pub mod intents;
 pub mod jobs;
 pub mod links;
 pub mod links_many;
+pub mod members;
 mod needless_links;
 pub mod people;
 pub mod plane_names;

@@ -61,6 +61,11 @@ impl World {
         Self::with_both(kind, asking, SimPlaneConfig::default(), clock).await
     }
 
+    /// Assignees go both ways.
+    pub async fn both_ways(kind: Kind, plane: SimPlaneConfig) -> Self {
+        Self::made(kind, Asking::Rest, plane, Clock::System, Direction::Both).await
+    }
+
     pub async fn with_plane(kind: Kind, asking: Asking, plane: SimPlaneConfig) -> Self {
         Self::with_both(kind, asking, plane, Clock::System).await
     }
@@ -71,10 +76,21 @@ impl World {
         plane: SimPlaneConfig,
         github_clock: Clock,
     ) -> Self {
+        Self::made(kind, asking, plane, github_clock, Direction::GithubToPlane).await
+    }
+
+    async fn made(
+        kind: Kind,
+        asking: Asking,
+        plane: SimPlaneConfig,
+        github_clock: Clock,
+        direction: Direction,
+    ) -> Self {
         let database = TestDatabase::new(kind).await;
         let (github, plane) = both_sides(plane, github_clock.clone()).await;
         let project = plane.project("SYNC").unwrap().id;
-        let config = config(&database, &github, &plane, project, asking);
+        let mut config = config(&database, &github, &plane, project, asking);
+        config.repositories[0].direction = direction;
         let store = Store::open(&database.url).await.unwrap();
         let mut world = Self {
             github,
@@ -239,6 +255,13 @@ impl World {
     /// What Plane was asked to write so far.
     pub fn writes(&self) -> usize {
         self.plane.writes().len()
+    }
+
+    /// How often GitHub was asked to change assignees so far.
+    pub fn assignments(&self) -> usize {
+        let requests = self.github.requests();
+        let writes = requests.iter().filter(|seen| seen.method != "GET");
+        writes.filter(|seen| seen.target.ends_with("/assignees")).count()
     }
 
     pub fn folder(&self) -> &std::path::Path {

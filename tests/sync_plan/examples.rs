@@ -103,7 +103,8 @@ fn every_example_of_the_mapping_ends_as_it_says() {
         if let Some(written) = block.strip_prefix("toml\n") {
             let all: BTreeMap<String, BTreeMap<String, String>> = toml::from_str(written).unwrap();
             let of = |key: &str| all.get(key).cloned().unwrap_or_default();
-            mapping = Mapping { states: of("states"), labels: of("labels"), users: of("users") };
+            let (states, labels, users) = (of("states"), of("labels"), of("users"));
+            mapping = Mapping { states, labels, users, ..Mapping::default() };
             let problems = Resolved::new(&mapping, &project).problems();
             assert!(problems.is_empty(), "{written}: {problems:?}");
             continue;

@@ -6,6 +6,7 @@ mod comments;
 mod examples;
 mod mapping;
 mod model;
+mod people;
 mod priorities;
 mod properties;
 mod ruled;

@@ -110,7 +110,7 @@ impl<'a> Walker<'a> {
         let project = repository.plane_project.map(|id| id.to_string());
         let project = project.filter(|_| job.sync.plane.is_some());
         let memory = match &project {
-            Some(id) => job.patiently(|| job.sync.memory_of(&repository.name, id)).await?,
+            Some(id) => job.patiently(|| job.sync.memory_of(repository, id)).await?,
             None => None,
         };
         let position = store.drift_position(repository.id).await.map_err(|e| stored(&e))?;

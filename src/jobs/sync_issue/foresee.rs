@@ -10,7 +10,7 @@ use super::IssueSync;
 use super::asking::refused;
 use super::memory::Memory;
 use super::stored;
-use crate::config::{RepositoryName, RepositorySettings};
+use crate::config::{Direction, RepositoryName, RepositorySettings};
 use crate::failure::Failure;
 use crate::store::links::IssueLink;
 use crate::sync::github::{Account, Issue, IssueLabel, IssueState};
@@ -32,6 +32,15 @@ pub struct Foreseen {
     pub samples: Vec<(String, Vec<String>)>,
 }
 
+/// How a repository is kept in step, or would be.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner<'a> {
+    /// Who may change whom.
+    pub direction: Direction,
+    /// The rest.
+    pub settings: &'a RepositorySettings,
+}
+
 impl IssueSync {
     /// What `after` would write that `before` would not, for issues linked with a project; `None`
     /// where nothing is written to Plane.
@@ -42,29 +51,35 @@ impl IssueSync {
         &self,
         repository: &RepositoryName,
         project: &str,
-        before: &RepositorySettings,
-        after: &RepositorySettings,
+        before: Manner<'_>,
+        after: Manner<'_>,
     ) -> Result<Option<Foreseen>, Failure> {
         let Some(plane) = &self.plane else { return Ok(None) };
         let project_now = self.projects.project(plane, project).await.map_err(|r| refused(&r))?;
         let mut memories = Vec::with_capacity(2);
-        for settings in [before, after] {
+        for Manner { direction, settings } in [before, after] {
             let followed = self.settings.with(settings).await.map_err(|e| stored(&e))?;
-            memories.push(Memory::new(followed, Arc::clone(&project_now)));
+            let write_back = self.write_back(direction);
+            memories.push(Memory::new(followed, Arc::clone(&project_now), write_back));
         }
         let [before, after] = &memories[..] else { return Ok(None) };
         let links = self.store.links_of_repository(repository, project, MOST).await;
+        let goes_back = before.writes_back() || after.writes_back();
         let mut foreseen = Foreseen::default();
         for link in links.map_err(|e| stored(&e))? {
             foreseen.links += 1;
             let item = self.store.work_item(&link.issue_ref()).await.map_err(|e| stored(&e))?;
+            let twin = match link.twin_of(&link.issue_ref()).filter(|_| goes_back) {
+                Some(twin) => self.store.work_item(&twin).await.map_err(|e| stored(&e))?,
+                None => None,
+            };
             let Some(state) = item.filter(|item| item.deleted_at.is_none()).and_then(|i| i.state)
             else {
                 continue;
             };
             let issue = issue_of(&state, &link);
-            let known = before.outstanding(&issue, &link);
-            let new: Vec<_> = after.outstanding(&issue, &link);
+            let known = before.outstanding(&issue, &link, twin.as_ref());
+            let new: Vec<_> = after.outstanding(&issue, &link, twin.as_ref());
             let new: Vec<_> = new.into_iter().filter(|write| !known.contains(write)).collect();
             if new.is_empty() {
                 continue;
@@ -81,7 +96,7 @@ impl IssueSync {
 
 /// The issue as the board knows it. What differs from GitHub's own words (the exact reason of a
 /// close) weighs the same before and after.
-fn issue_of(state: &Snapshot, link: &IssueLink) -> Issue {
+pub fn issue_of(state: &Snapshot, link: &IssueLink) -> Issue {
     Issue {
         id: link.key.github_issue,
         number: link.key.number,

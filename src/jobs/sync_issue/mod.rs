@@ -23,18 +23,22 @@
 //! - *A linked item that Plane does not show by its id* may be archived, or made again by an attempt
 //!   whose answer was lost. Where it is to be made again it is looked for by its external id first.
 //!
-//! When nothing changed on GitHub since the last time, Plane is not even asked.
+//! When nothing changed on GitHub since the last time, Plane is not even asked; where assignees go
+//! both ways, as long as its webhooks told of none of that either.
 
 mod asking;
 mod comments;
 mod foresee;
+mod github_writes;
 mod hand;
 mod memory;
 mod own_items;
+mod planning;
 mod projects;
 mod pulls;
 mod report;
 mod sides;
+mod taking_up;
 mod writes;
 
 use std::time::Duration;
@@ -55,14 +59,14 @@ use crate::store::{Store, StoreError};
 use crate::sync::plan::WhenGone;
 
 use asking::refused;
-pub use foresee::Foreseen;
+pub use foresee::{Foreseen, Manner, issue_of};
 use hand::Hand;
 pub(super) use hand::broken;
 pub use memory::{Memory, Way};
 pub use own_items::OwnItem;
 pub use projects::Projects;
 pub use report::Report;
-pub use sides::{Target, Told};
+pub use sides::{Occasion, Target, Told};
 
 /// How long a link is ours without a sign of life: longer than any one request may take, and no
 /// longer than people would wait after a crash.
@@ -139,6 +143,7 @@ impl IssueSync {
             self.settings.of(&target.repository.name).await.map_err(|e| stored(&e))?;
         let mut hand = Hand::new(self, plane, mapping, link, lease, attempt);
         hand.rulebook = rulebook;
+        hand.write_back = self.write_back(target.repository.direction);
         let done = Box::pin(hand.bring_in_step(target, told, when_gone)).await;
         if let Err(failure) = &done {
             hand.note_failure(failure).await;

@@ -228,6 +228,7 @@ pub fn resume_comment(write: &Write, plane: &[ItemComment]) -> Option<CommentLin
         | Write::CreateItem { .. }
         | Write::UpdateItem { .. }
         | Write::RestoreItem { .. }
-        | Write::CreateLink { .. } => None,
+        | Write::CreateLink { .. }
+        | Write::ChangeAssignees { .. } => None,
     }
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::people::Standing;
 use crate::sync::github::{Issue, IssueState};
 use crate::sync::plane::{Item, Priority};
 use crate::sync::pulls::PullBase;
@@ -95,6 +96,10 @@ pub struct Base {
     /// What was last made of the pull requests about it.
     #[serde(skip_serializing_if = "PullBase::is_empty")]
     pub pulls: PullBase,
+    /// How each of Plane's users stood on both sides, by id; `None` while assignees are carried over
+    /// one way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub people: Option<BTreeMap<String, Standing>>,
 }
 
 /// GitHub's half of a base.

@@ -79,7 +79,7 @@ impl Card {
             project: repository.plane_project.map(|project| projects.name_of(project)),
             direction: match repository.direction {
                 Direction::GithubToPlane => "GitHub leads, Plane follows",
-                Direction::Both => "either side’s changes reach the other",
+                Direction::Both => "GitHub leads, Plane follows; assignees go both ways",
             },
             icon,
             tone,
