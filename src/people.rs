@@ -1,4 +1,5 @@
-//! Deciding who a GitHub account is in Plane: for the page, the API and the command line alike.
+//! Deciding who a GitHub account is in Plane, and so who a user of Plane is on GitHub: for the page, the
+//! API and the command line alike.
 //!
 //! The rule: a decision counts for what is synced from then on, and the issues that waited for it
 //! are brought in step at once. Nobody is taken off an item by it. Deliberately absent: whom an
@@ -8,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::clock::Clock;
+use crate::ids::DeliveryId;
 use crate::sources::Source;
 use crate::store::people::Counterpart;
 use crate::store::{Store, StoreResult};
@@ -67,8 +69,35 @@ pub async fn decide(
     by: &str,
 ) -> StoreResult<u64> {
     // The issues are found before the first of them is synced and stops waiting.
-    let waiting = store.deliveries_waiting_for(login.as_str()).await?;
+    let mut waiting = store.deliveries_waiting_for(login.as_str()).await?;
+    if let Counterpart::Member { id, .. } = counterpart {
+        waiting.extend(store.deliveries_waiting_for_member(id).await?);
+        // Somebody with a login is somebody.
+        store.forget_member_apart(id).await?;
+    }
     store.decide_person(login.as_str(), counterpart, by, clock.now()).await?;
+    queue(store, clock, waiting).await
+}
+
+/// Decides that one of Plane's users is nobody on GitHub, and queues the issues that waited to know.
+/// How many these are.
+///
+/// # Errors
+/// As [`decide`].
+pub async fn decide_apart(
+    store: &Store,
+    clock: &Clock,
+    member: (&str, &str),
+    by: &str,
+) -> StoreResult<u64> {
+    let waiting = store.deliveries_waiting_for_member(member.0).await?;
+    store.set_member_apart(member, by, clock.now()).await?;
+    queue(store, clock, waiting).await
+}
+
+async fn queue(store: &Store, clock: &Clock, mut waiting: Vec<DeliveryId>) -> StoreResult<u64> {
+    waiting.sort_unstable();
+    waiting.dedup();
     let mut queued = 0;
     for part in waiting.chunks(BATCH) {
         let which: Vec<_> = part.iter().map(|id| (Source::Github, id)).collect();

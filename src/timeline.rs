@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, WorkItemRef};
 use crate::sources::Source;
-use crate::work_items::FieldChange;
+use crate::work_items::{FieldChange, System};
 
 /// What stands before the reason why an issue is not carried over, on purpose; the timeline is where
 /// that is kept.
@@ -87,11 +87,13 @@ pub struct TimelineEntry {
     pub changes: Vec<FieldChange>,
 }
 
-/// A write to Plane that was meant to be made, and what came of it.
+/// A write to either side that was meant to be made, and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WriteEntry {
     /// The delivery that it was for; `None` for one that a person asked for.
     pub cause: Option<(Source, DeliveryId)>,
+    /// Which side it is to.
+    pub system: System,
     /// The word under which it is recorded: `update_item`.
     pub kind: String,
     /// What was to be written, one line for people.
@@ -247,6 +249,7 @@ mod tests {
     fn write(delivery: Option<&str>, second: u32) -> WriteEntry {
         WriteEntry {
             cause: delivery.map(|id| (Source::Github, DeliveryId::new(id))),
+            system: System::Plane,
             kind: "update_item".to_owned(),
             what: "change it".to_owned(),
             standing: WriteStanding::Settled,

@@ -314,6 +314,7 @@ fn setup(config: &Config, store: &Store, clock: &Clock) -> Setup {
         github_unsigned: config.github.unsigned,
         configured: Setup::names_of(&config.repositories),
         plane: outside::plane(config, store, clock),
+        github: outside::github(config, store, clock),
         ..Setup::default()
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn plane(config: &Config, store: &Store, clock: &Clock) -> Option<Pla
 }
 
 /// `None` where neither a token nor an MCP server is configured.
-fn github(config: &Config, store: &Store, clock: &Clock) -> Option<GitHub> {
+pub(super) fn github(config: &Config, store: &Store, clock: &Clock) -> Option<GitHub> {
     let share = |rest: GitHubRest| {
         let account = store.account(Remote::Github, &rest.account_name(), clock);
         let graphql = store.account(Remote::Github, &rest.graphql_account_name(), clock);

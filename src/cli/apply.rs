@@ -15,7 +15,7 @@ use crate::apply::{Difference, Plan, Step, plan};
 use crate::clock::Timestamp;
 use crate::config::{Overrides, RepositoryConfig, RepositoryName, RepositorySettings, Settings};
 use crate::ids::RepositorySyncId;
-use crate::jobs::sync_issue::Foreseen;
+use crate::jobs::sync_issue::{Foreseen, Manner};
 use crate::store::Store;
 use crate::store::repositories::{Origin, Repository};
 
@@ -116,12 +116,16 @@ async fn foresee<'a>(
     let sync = issue_sync(&config, store, &context.clock);
     let mut all = Vec::new();
     for step in &planned.steps {
-        let Step::Change { to, from, .. } = step else { continue };
+        let Step::Change { to, from, differences } = step else { continue };
         let settings = to.settings();
         if to.plane_project.is_none() && crate::rules::named_projects(&settings.rules).is_empty() {
             continue;
         }
-        let foreseen = match sync.foresee(&to.name, to.plane_project, from, &settings).await {
+        let was = differences.iter().find(|difference| difference.key == "direction");
+        let was = was.and_then(|difference| difference.from.as_deref()?.parse().ok());
+        let before = Manner { direction: was.unwrap_or(to.direction), settings: from };
+        let after = Manner { direction: to.direction, settings: &settings };
+        let foreseen = match sync.foresee(&to.name, to.plane_project, before, after).await {
             Ok(Some(foreseen)) => Ok(foreseen),
             Ok(None) => Err("nothing is written to Plane: plane.api_url, plane.api_key or plane.workspace is not set".to_owned()),
             Err(failure) => Err(failure.to_string()),

@@ -131,6 +131,12 @@ impl Gate {
         held.map(|held| self.stopped(held))
     }
 
+    /// Why a write of this class can't go now, as far as this process knows.
+    pub fn look_write(&self, class: Class) -> Option<Stopped> {
+        let held = self.seen().look_write(class, self.clock.now());
+        held.map(|held| self.stopped(held))
+    }
+
     /// What was last said of the limit.
     pub fn limit_seen(&self) -> Option<LimitSeen> {
         let account = self.account();

@@ -9,6 +9,7 @@ pub mod graphql;
 pub mod listing;
 mod milestones;
 mod pulls;
+mod writing;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -369,7 +370,8 @@ impl GitHubRest {
     ) -> Result<Option<(T, HeaderMap)>, Refusal> {
         let mut url = url;
         for _ in 0..MOST_REDIRECTS {
-            let Answer { status, headers, body } = self.exchange(Method::GET, url, etag).await?;
+            let Answer { status, headers, body } =
+                self.exchange(Method::GET, url, etag, None).await?;
             if status == StatusCode::NOT_MODIFIED && etag.is_some() {
                 return Ok(None);
             }
@@ -392,7 +394,7 @@ impl GitHubRest {
 
     /// Asks for something to be done, which takes no words; a redirect is no success.
     pub(super) async fn post(&self, url: Url) -> Result<(), Refusal> {
-        let Answer { status, headers, body } = self.exchange(Method::POST, url, None).await?;
+        let Answer { status, headers, body } = self.exchange(Method::POST, url, None, None).await?;
         if status.is_success() {
             return Ok(());
         }
@@ -405,15 +407,16 @@ impl GitHubRest {
         method: Method,
         url: Url,
         etag: Option<&str>,
+        body: Option<Vec<u8>>,
     ) -> Result<Answer, Refusal> {
         let kind = if method == Method::GET { Kind::Read } else { Kind::Write };
         let mut pass = self.pass(kind).await?;
         if pass.is_probe {
             // Harmless and free, and never the fault of the one thing that is asked for next.
-            self.send(pass, Method::GET, self.url(&["rate_limit"]), None).await?;
+            self.send(pass, Method::GET, self.url(&["rate_limit"]), None, None).await?;
             pass = self.pass(kind).await?;
         }
-        self.send(pass, method, url, etag).await
+        self.send(pass, method, url, etag, body).await
     }
 
     async fn pass(&self, kind: Kind) -> Result<Pass, Refusal> {
@@ -427,9 +430,10 @@ impl GitHubRest {
         method: Method,
         url: Url,
         etag: Option<&str>,
+        body: Option<Vec<u8>>,
     ) -> Result<Answer, Refusal> {
         self.tally.asked(self.class);
-        let answer = self.answer(method, url, etag).await;
+        let answer = self.answer(method, url, etag, body).await;
         let heard = match &answer {
             Ok(answer) => self.heard(answer),
             Err(Refusal::Unavailable { what }) => {
@@ -449,10 +453,14 @@ impl GitHubRest {
         method: Method,
         url: Url,
         etag: Option<&str>,
+        body: Option<Vec<u8>>,
     ) -> Result<Answer, Refusal> {
         let mut request = self.request(method, url)?;
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag);
+        }
+        if let Some(body) = body {
+            request = request.header(header::CONTENT_TYPE, "application/json").body(body);
         }
         self.answered(request).await
     }

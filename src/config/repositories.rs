@@ -77,7 +77,7 @@ pub enum Direction {
     #[default]
     #[serde(rename = "github-to-plane")]
     GithubToPlane,
-    /// Either side's changes reach the other.
+    /// The same, and what people change in Plane reaches GitHub, too: by now who is assigned.
     #[serde(rename = "both")]
     Both,
 }

@@ -5,7 +5,7 @@
 //! any process counts for the next sync in all of them, and a burst of syncs asks for one number
 //! each. Deliberately absent: changing it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ struct Known {
     revision: i64,
     repositories: Vec<(RepositoryName, RepositorySettings, Arc<Rulebook>)>,
     people: Vec<KnownPerson>,
+    /// Plane's users who are nobody on GitHub.
+    apart: BTreeSet<String>,
 }
 
 /// One repository's.
@@ -66,7 +68,7 @@ impl CurrentSettings {
         let found = known.repositories.iter().find(|(name, ..)| name == repository);
         let found = found.map(|(_, settings, rulebook)| (settings.clone(), Arc::clone(rulebook)));
         let (settings, rulebook) = found.unwrap_or_default();
-        let mapping = mapping(&settings, &known.people);
+        let mapping = known.mapping(&settings);
         Ok(Followed { settings, mapping, rulebook })
     }
 
@@ -75,7 +77,7 @@ impl CurrentSettings {
     /// # Errors
     /// When the database can't be read.
     pub async fn with(&self, settings: &RepositorySettings) -> StoreResult<Followed> {
-        let mapping = mapping(settings, &self.known().await?.people);
+        let mapping = self.known().await?.mapping(settings);
         let rulebook = Arc::new(rulebook(settings));
         Ok(Followed { settings: settings.clone(), mapping, rulebook })
     }
@@ -115,10 +117,17 @@ impl CurrentSettings {
             revision,
             repositories: with_rulebooks(self.store.repository_settings().await?),
             people: self.store.people().await?,
+            apart: self.store.members_apart().await?.into_iter().map(|apart| apart.id).collect(),
         });
         let kept = Some((now, Arc::clone(&read)));
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = kept;
         Ok(read)
+    }
+}
+
+impl Known {
+    fn mapping(&self, settings: &RepositorySettings) -> Mapping {
+        Mapping { apart: self.apart.clone(), ..mapping(settings, &self.people) }
     }
 }
 

@@ -270,6 +270,13 @@ impl Account {
         present.held(class, Kind::Read, want, now)
     }
 
+    /// Why a write of this class can't go now.
+    pub fn look_write(&self, class: Class, now: Timestamp) -> Option<Held> {
+        let mut present = self.clone();
+        present.settle(now);
+        present.held(class, Kind::Write, 1, now)
+    }
+
     /// Requests that are left by what is known; `None` where there is no limit.
     pub fn left(&self, now: Timestamp) -> Option<u32> {
         let mut present = self.clone();

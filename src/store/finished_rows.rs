@@ -23,6 +23,7 @@ pub(super) struct FinishedRow<'a> {
     finished_at: Option<String>,
     stage: Option<&'static str>,
     lane: Option<&'a str>,
+    place: Option<i64>,
     source: &'static str,
     delivery_id: &'a str,
     work_item_ref: Option<&'a str>,
@@ -110,6 +111,7 @@ pub(super) fn finished_row<'a>(finished: &'a Finished, names: Option<&'a str>) -
         finished_at: None,
         stage: None,
         lane: None,
+        place: None,
         source: finished.entry.source.as_str(),
         delivery_id: finished.entry.delivery_id.as_str(),
         work_item_ref: finished.entry.item.as_ref().map(WorkItemRef::as_str),
@@ -123,11 +125,12 @@ pub(super) fn finished_row<'a>(finished: &'a Finished, names: Option<&'a str>) -
             finished_at: Some(at),
             ..row
         },
-        End::Handed { result, lane } => FinishedRow {
+        End::Handed { result, lane, place } => FinishedRow {
             result: Some(result),
             available_at: Some(at),
             stage: Some("sync"),
             lane: Some(lane.as_str()),
+            place: place.map(|place| place.0),
             ..row
         },
         End::Again { at, error, counted } => FinishedRow {

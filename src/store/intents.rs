@@ -1,4 +1,4 @@
-//! Every write to Plane, recorded before it is made, so that a crash leaves no doubt about what
+//! Every write to Plane or GitHub, recorded before it is made, so that a crash leaves no doubt about what
 //! to look for. An intent is open until it is settled (its answer is in the link's base) or
 //! abandoned (it was not made, or need not be).
 

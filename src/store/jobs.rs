@@ -14,7 +14,7 @@ use super::rows::{Statement, to_json};
 use super::time::At;
 use super::{Database, Store, StoreResult, on_writer};
 use crate::clock::Timestamp;
-use crate::ids::{DeliveryId, JobId, Lane, Lease};
+use crate::ids::{DeliveryId, JobId, Lane, Lease, RepositorySyncId};
 use crate::quota::Class;
 use crate::sources::{Origin, Source};
 use crate::timeline::TimelineEntry;
@@ -80,6 +80,8 @@ pub enum End {
         result: String,
         /// The lane to wait in.
         lane: Lane,
+        /// The repository whose turn it takes; that of the delivery itself without one.
+        place: Option<RepositorySyncId>,
     },
     /// To be tried again from `at` on.
     Again {

@@ -6,7 +6,7 @@ use super::links::{IssueLink, Row, columns, github_id};
 use super::rows::{Statement, to_json};
 use super::{Database, Store, StoreResult, on_reader, unreadable};
 use crate::config::RepositoryName;
-use crate::ids::RepositorySyncId;
+use crate::ids::{RepositorySyncId, WorkItemRef};
 use crate::sync::home::{Placed, Standing};
 use crate::sync::plan::{CommentStanding, LinkStatus};
 
@@ -67,6 +67,32 @@ impl Store {
             }
             Database::Sqlite { reader, .. } => {
                 sqlx::query_as(OF.sqlite).bind(issues).fetch_all(reader).await?
+            }
+        };
+        rows.into_iter().map(IssueLink::try_from).collect()
+    }
+
+    /// The links of work items, by their names here.
+    pub async fn links_of_twins(&self, items: &[&WorkItemRef]) -> StoreResult<Vec<IssueLink>> {
+        const OF: Statement = Statement {
+            postgres: concat!(
+                "SELECT ",
+                columns!(),
+                " FROM issue_links WHERE plane_ref IN (SELECT json_array_elements_text($1::json))"
+            ),
+            sqlite: concat!(
+                "SELECT ",
+                columns!(),
+                " FROM issue_links WHERE plane_ref IN (SELECT value FROM json_each($1))"
+            ),
+        };
+        let items = to_json(items)?;
+        let rows: Vec<Row> = match &self.database {
+            Database::Postgres(pool) => {
+                sqlx::query_as(OF.postgres).bind(items).fetch_all(pool).await?
+            }
+            Database::Sqlite { reader, .. } => {
+                sqlx::query_as(OF.sqlite).bind(items).fetch_all(reader).await?
             }
         };
         rows.into_iter().map(IssueLink::try_from).collect()

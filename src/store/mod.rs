@@ -40,6 +40,7 @@ pub mod jobs;
 pub mod label_links;
 pub mod links;
 pub mod links_many;
+pub mod members;
 mod needless_links;
 pub mod people;
 pub mod placed_links;

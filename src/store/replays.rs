@@ -83,7 +83,10 @@ macro_rules! requeue {
     ($which:literal) => {
         statement!(
             "UPDATE work_queue SET status = 'queued', class = $3, attempts = 0, available_at = $2, requeued_at = $2, finished_at = NULL,
-                lane = CASE WHEN stage = 'sync' THEN substr(lane, length('sync:') + 1) ELSE lane END, stage = 'read'
+                lane = CASE WHEN stage <> 'sync' THEN lane
+                    WHEN work_queue.source = 'plane' THEN (SELECT replace(p.work_item_ref, 'plane:', 'plane:issue:')
+                        FROM plane_webhook_deliveries p WHERE p.delivery_id = work_queue.delivery_id)
+                    ELSE substr(lane, length('sync:') + 1) END, stage = 'read'
              FROM ",
             rows(source "text", delivery_id "text"),
             $which

@@ -3,13 +3,15 @@
 
 use std::collections::HashMap;
 
+use sqlx::FromRow;
 use sqlx::types::Json;
 
 use super::rows::{Statement, to_json};
 use super::time::At;
-use super::{Database, Store, StoreResult};
+use super::{Database, Store, StoreResult, on_reader, unreadable};
 use crate::clock::Timestamp;
-use crate::ids::WorkItemRef;
+use crate::config::{Direction, RepositoryName};
+use crate::ids::{RepositorySyncId, WorkItemRef};
 use crate::sync::plan::{Base, Write};
 
 /// A link with the writes of its item.
@@ -27,15 +29,32 @@ pub struct Tie {
     pub settled: Vec<Write>,
     /// When the last of them was settled.
     pub last_settled: Option<Timestamp>,
+    /// The repository that it is kept in step for; `None` where it no longer is.
+    pub repository: Option<TiedRepository>,
+    /// Until when somebody works on it, if they do.
+    pub held_until: Option<Timestamp>,
+}
+
+/// The repository of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TiedRepository {
+    /// Its row.
+    pub id: RepositorySyncId,
+    /// Who may change whom.
+    pub direction: Direction,
 }
 
 const LINKS: Statement = Statement {
     postgres: "
-        SELECT id, github_ref, plane_item_id, base FROM issue_links
-        WHERE github_ref IN (SELECT json_array_elements_text($1::json)) ORDER BY id DESC",
+        SELECT l.id, l.github_ref, l.plane_item_id, l.base, r.id AS place, r.direction, l.lease_until
+        FROM issue_links l
+        LEFT JOIN repository_syncs r ON r.id = l.repository_sync AND r.plane_project = l.plane_project
+        WHERE l.github_ref IN (SELECT json_array_elements_text($1::json)) ORDER BY l.id DESC",
     sqlite: "
-        SELECT id, github_ref, plane_item_id, base FROM issue_links
-        WHERE github_ref IN (SELECT value FROM json_each($1)) ORDER BY id DESC",
+        SELECT l.id, l.github_ref, l.plane_item_id, l.base, r.id AS place, r.direction, l.lease_until
+        FROM issue_links l
+        LEFT JOIN repository_syncs r ON r.id = l.repository_sync AND r.plane_project = l.plane_project
+        WHERE l.github_ref IN (SELECT value FROM json_each($1)) ORDER BY l.id DESC",
 };
 
 /// More than anybody's webhooks are late by.
@@ -52,7 +71,17 @@ const WRITES: Statement = Statement {
         ORDER BY id DESC LIMIT 1000",
 };
 
-type LinkRow = (i64, String, Option<String>, Option<Json<Base>>);
+#[derive(FromRow)]
+struct LinkRow {
+    id: i64,
+    github_ref: String,
+    plane_item_id: Option<String>,
+    base: Option<Json<Base>>,
+    place: Option<i64>,
+    direction: Option<String>,
+    lease_until: Option<At>,
+}
+
 type WriteRow = (i64, Json<Write>, String, Option<At>);
 
 impl Store {
@@ -75,35 +104,55 @@ impl Store {
         if links.is_empty() {
             return Ok(Vec::new());
         }
-        let ids = to_json(&links.iter().map(|link| link.0).collect::<Vec<_>>())?;
+        let ids = to_json(&links.iter().map(|link| link.id).collect::<Vec<_>>())?;
         let writes: Vec<WriteRow> = all!(WRITES, ids);
         let mut by_link: HashMap<i64, Vec<WriteRow>> = HashMap::new();
         for write in writes {
             by_link.entry(write.0).or_default().push(write);
         }
-        let tie = |(id, issue, item, base): LinkRow| {
-            tie(issue, item, base, by_link.remove(&id).unwrap_or_default())
+        let tie = |link: LinkRow| {
+            let writes = by_link.remove(&link.id).unwrap_or_default();
+            tie(link, writes)
         };
-        Ok(links.into_iter().map(tie).collect())
+        links.into_iter().map(tie).collect()
+    }
+
+    /// The repository that an issue is kept in step for, and its work item's name here; `None` where
+    /// it no longer is.
+    pub async fn tied_repository(
+        &self,
+        issue: &WorkItemRef,
+    ) -> StoreResult<Option<(RepositoryName, WorkItemRef)>> {
+        const OF: &str = "SELECT r.repository, l.plane_ref FROM issue_links l
+            JOIN repository_syncs r ON r.id = l.repository_sync AND r.plane_project = l.plane_project
+            WHERE l.github_ref = $1 AND l.plane_ref IS NOT NULL ORDER BY l.id DESC LIMIT 1";
+        let row: Option<(String, String)> = on_reader!(self, pool => sqlx::query_as(OF)
+            .bind(issue.as_str()).fetch_optional(pool).await?);
+        let read = |(name, item): (String, String)| {
+            let name = name.parse().map_err(|e| unreadable("repository", e))?;
+            Ok((name, WorkItemRef::new(item)))
+        };
+        row.map(read).transpose()
     }
 }
 
-fn tie(
-    issue: String,
-    item: Option<String>,
-    base: Option<Json<Base>>,
-    writes: Vec<WriteRow>,
-) -> Tie {
+fn tie(link: LinkRow, writes: Vec<WriteRow>) -> StoreResult<Tie> {
     let last_settled = writes.iter().filter_map(|write| write.3.map(|At(at)| at)).max();
     let (settled, open): (Vec<_>, Vec<_>) =
         writes.into_iter().partition(|(_, _, status, _)| status == "settled");
     let inner = |writes: Vec<WriteRow>| writes.into_iter().map(|(_, Json(w), ..)| w).collect();
-    Tie {
-        issue: WorkItemRef::new(issue),
-        item,
-        base: base.map(|Json(base)| base).unwrap_or_default(),
+    let repository = |(id, direction): (i64, String)| {
+        let direction = direction.parse().map_err(|e| unreadable("direction", e))?;
+        StoreResult::Ok(TiedRepository { id: RepositorySyncId(id), direction })
+    };
+    Ok(Tie {
+        issue: WorkItemRef::new(link.github_ref),
+        item: link.plane_item_id,
+        base: link.base.map(|Json(base)| base).unwrap_or_default(),
         open: inner(open),
         settled: inner(settled),
         last_settled,
-    }
+        repository: link.place.zip(link.direction).map(repository).transpose()?,
+        held_until: link.lease_until.map(|At(at)| at),
+    })
 }

@@ -1,4 +1,4 @@
-//! The writes to Plane as an item's timeline tells them. They are recorded and ended by
+//! The writes to both sides as an item's timeline tells them. They are recorded and ended by
 //! `store/intents`.
 
 use sqlx::FromRow;
@@ -35,6 +35,7 @@ impl TryFrom<Row> for WriteEntry {
         let source = source.transpose().map_err(|e| unreadable("source", e))?;
         Ok(Self {
             cause: source.zip(row.delivery_id.map(DeliveryId::new)),
+            system: row.write.0.system(),
             kind: row.kind,
             what: row.write.0.to_string(),
             standing: row.status.parse().map_err(|e| unreadable("write", e))?,

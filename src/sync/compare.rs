@@ -3,11 +3,11 @@
 //!
 //! The rule is the plan's: a side that differs from what was last agreed on has changed since.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::mapping::ends_work;
 use super::markdown::title;
-use super::plan::{Base, LinkStatus, text_hash};
+use super::plan::{Base, LinkStatus, Standing, text_hash};
 use crate::sync::github::IssueState;
 use crate::sync::plane::Priority;
 use crate::work_items::{Person, Snapshot, StateGroup};
@@ -136,6 +136,9 @@ fn of_assignees(github: &Snapshot, plane: &Snapshot, base: &Base) -> Agreement {
         let there: BTreeSet<_> = plane.assignees.iter().map(|person| person.id.clone()).collect();
         return ruled(now != own.assignees, there != base.plane.assignees);
     }
+    if let Some(standings) = &base.people {
+        return of_people(github, plane, base, standings);
+    }
     let told = &base.github.assignees;
     let mut wanted = BTreeSet::new();
     for person in &github.assignees {
@@ -148,6 +151,32 @@ fn of_assignees(github: &Snapshot, plane: &Snapshot, base: &Base) -> Agreement {
     }
     let present: BTreeSet<&str> = plane.assignees.iter().map(|person| person.id.as_str()).collect();
     if wanted == present { Agreement::Equal } else { Agreement::PlanesOwn }
+}
+
+/// Assignees that go both ways.
+fn of_people(
+    github: &Snapshot,
+    plane: &Snapshot,
+    base: &Base,
+    standings: &BTreeMap<String, Standing>,
+) -> Agreement {
+    let told = &base.github.assignees;
+    let login = |person: &Person| person.name.as_ref().unwrap_or(&person.id).to_lowercase();
+    let logins: BTreeSet<String> = github.assignees.iter().map(login).collect();
+    let present: BTreeSet<&String> = plane.assignees.iter().map(|person| &person.id).collect();
+    let is_new = logins.iter().ne(told.keys()) || present != base.plane.assignees.iter().collect();
+    if is_new {
+        return Agreement::OnItsWay;
+    }
+    let is_refused = |standing: &Standing| *standing != Standing::Both;
+    if standings.values().any(is_refused) || told.values().any(Option::is_none) {
+        return Agreement::Refused;
+    }
+    if told.values().flatten().collect::<BTreeSet<_>>() == present {
+        return Agreement::Equal;
+    }
+    // Somebody who is nobody on GitHub, or not known there yet.
+    Agreement::PlanesOwn
 }
 
 fn of_labels(github: &Snapshot, plane: &Snapshot, base: &Base) -> Agreement {

@@ -44,6 +44,9 @@ pub struct Mapping {
     /// GitHub logins to display names, full names, addresses or ids in Plane; [`NOBODY`] for those
     /// who are not carried over.
     pub users: BTreeMap<String, String>,
+    /// Ids of Plane's users who are nobody on GitHub, on purpose.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub apart: BTreeSet<String>,
 }
 
 /// The priority that a value of `labels` means; `None` for what is the name of a label.
@@ -54,6 +57,9 @@ pub fn meant_priority(value: &str) -> Option<Result<Priority, UnknownPriority>> 
     value.trim().strip_prefix("priority:").map(str::parse)
 }
 
+/// GitHub has none that are longer.
+const LONGEST_LOGIN: usize = 39;
+
 /// Whom `users` maps an account to that is nobody in Plane, on purpose.
 pub const NOBODY: &str = "";
 
@@ -63,6 +69,7 @@ impl From<&RepositorySettings> for Mapping {
             states: settings.states.clone(),
             labels: settings.labels.clone(),
             users: settings.users.clone(),
+            apart: BTreeSet::new(),
         }
     }
 }
@@ -305,6 +312,38 @@ impl<'a> Resolved<'a> {
         accounts.iter().filter(is_unmapped).map(|account| account.login.to_lowercase()).collect()
     }
 
+    /// Which GitHub login a member goes by, in lower case: the first of `users` that means them, else
+    /// their own name where that is a login and nobody else's; `None` for one who is nobody on GitHub,
+    /// on purpose. The same mapping as [`Resolved::member`], the other way.
+    ///
+    /// # Errors
+    /// When nothing says it.
+    pub fn login(&self, member: &Member) -> Result<Option<String>, Finding> {
+        if self.mapping.apart.contains(&member.id) {
+            return Ok(None);
+        }
+        let is_theirs =
+            |login: &&str| matches!(self.member(login), Ok(Some(found)) if found.id == member.id);
+        let configured = || self.mapping.users.keys().map(String::as_str).find(is_theirs);
+        let names = [member.display_name.trim(), member.full_name.trim()];
+        let own = || names.into_iter().filter(|name| is_login(name)).find(is_theirs);
+        let login = configured().or_else(own).map(str::to_lowercase);
+        login.map(Some).ok_or_else(|| Finding::UnmappedMember { name: member.display_name.clone() })
+    }
+
+    /// Somebody who may be assigned in the project.
+    pub fn member_by_id(&self, id: &str) -> Option<&'a Member> {
+        self.project.members.iter().find(|member| member.id == id)
+    }
+
+    /// Those among these members, by id, of whom nothing says who they are on GitHub, with their
+    /// names. Who is no member of the project could be assigned by nobody.
+    pub fn unmapped_members(&self, ids: &BTreeSet<String>) -> BTreeMap<String, String> {
+        let members = ids.iter().filter_map(|id| self.member_by_id(id));
+        let unmapped = members.filter(|member| self.login(member).is_err());
+        unmapped.map(|member| (member.id.clone(), member.display_name.clone())).collect()
+    }
+
     /// What is wrong with the configuration itself, whether or not an issue needs it now.
     pub fn problems(&self) -> Vec<Finding> {
         let unknown = |key: &&String| !STATE_KEYS.contains(&state_key(key).as_str());
@@ -350,6 +389,12 @@ pub fn ends_work(group: StateGroup) -> bool {
         StateGroup::Completed | StateGroup::Cancelled => true,
         StateGroup::Backlog | StateGroup::Unstarted | StateGroup::Started => false,
     }
+}
+
+/// Whether a text has the form of a GitHub login. Those of managed users end in `_` and a short code.
+fn is_login(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    (1..=LONGEST_LOGIN).contains(&text.len()) && !text.starts_with('-') && text.chars().all(fits)
 }
 
 /// Equal but for case and blanks at the ends.

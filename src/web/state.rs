@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use super::reality::Reality;
 use super::shared_pages::SharedPages;
+use crate::clients::github::GitHub;
 use crate::clients::plane::PlaneClient;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{RepositoryConfig, RepositoryName, Secrets, UnsignedWebhooks};
@@ -58,6 +59,8 @@ pub struct Setup {
     pub configured: Vec<RepositoryName>,
     /// Asked for the projects that a repository can be kept in step with.
     pub plane: Option<PlaneClient>,
+    /// Says whether anything could be written to GitHub; pages ask it for nothing.
+    pub github: Option<GitHub>,
     /// When they were asked for last, and what each is called.
     pub projects: Mutex<Option<(Timestamp, Vec<ProjectName>)>>,
     /// By project: when its members were asked for last, and who they are.

@@ -8,6 +8,7 @@ mod access;
 mod browsing;
 mod health;
 mod paging;
+mod people;
 mod problems;
 mod replay;
 mod repositories;

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
-use jetbridge::sim::github::{Access, SimToken};
+use jetbridge::sim::github::{Access, PushAccess, SimToken};
 use jetbridge::sync::milestones::BundleKind;
 
 use crate::places::{Sides, TOKEN, recorded_server};
@@ -186,7 +186,8 @@ async fn doctor_holds_the_mapping_against_the_project() {
         "octo/hello: states.open is “Nowhere”, which Plane's project does not have",
         "fix: choose one of Backlog, Todo",
         "octo/hello: users maps “octocat” to “nobody”",
-        "warning  direction: octo/hello: both is taken as github-to-plane",
+        "direction: octo/hello: assignees go both ways; title, state, text, labels and comments go from GitHub to Plane alone",
+        "direction: the token may write to the issues of octo/hello",
     ] {
         assert!(ended.out.contains(line), "{line} is missing in {}", ended.out);
     }
@@ -228,6 +229,36 @@ async fn doctor_says_that_milestones_have_no_place_in_the_project() {
     sides.plane.switch_on(project, BundleKind::Module);
     let ended = place.run(&["doctor"]);
     assert!(!ended.out.contains("Modules"), "{}", ended.out);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_says_whether_assignees_can_go_back_to_github() {
+    let full = || SimToken::full(TOKEN, "sync-bot");
+    for (token, line) in [
+        (
+            SimToken { issues: Access::Read, ..full() },
+            "PROBLEM  direction: the token may not write to the issues of octo/hello, which takes issues=write",
+        ),
+        (
+            SimToken { push: PushAccess::No, ..full() },
+            "PROBLEM  direction: the token's user may not push to octo/hello",
+        ),
+    ] {
+        let sides = Sides::with_token(token).await;
+        let ended = sides.place("direction = 'both'\n").run(&["doctor"]);
+        assert!(
+            ended.status == 1 && ended.out.contains(line),
+            "{line} is missing in {}",
+            ended.out
+        );
+        assert!(ended.out.contains("octo/hello"), "{}", ended.out);
+    }
+    let sides = Sides::start().await;
+    let without = sides.config("direction = 'both'\n").replace(&format!("token = '{TOKEN}'\n"), "");
+    let ended = Place::with_config(&without).run(&["doctor"]);
+    let line =
+        "warning  direction: octo/hello: both is taken as github-to-plane: without github.token";
+    assert!(ended.out.contains(line), "{}", ended.out);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,7 @@ mod mcp_http;
 mod mcp_upkeep;
 mod official_server;
 mod rest;
+mod writing;
 
 use std::time::Duration;
 

@@ -8,6 +8,7 @@ mod support;
 #[expect(dead_code, reason = "the world of the sync's tests, of which a part is used here")]
 mod world;
 
+mod both_ways;
 mod command;
 mod deletions;
 mod found;

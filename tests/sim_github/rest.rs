@@ -254,3 +254,30 @@ async fn a_hook_made_over_rest_is_a_form_hook_unless_told() {
     let made = call(&sim, Method::POST, "/repos/octo/app/hooks", Some(hook)).await;
     assert_eq!((made.status, &made.body["config"]["content_type"]), (201, &json!("form")));
 }
+
+#[tokio::test]
+async fn assignees_come_and_go_and_who_may_not_be_assigned_is_left_out_without_a_word() {
+    use jetbridge::sim::github::Switched;
+    let (sim, _) = github().await;
+    let ada = sim.acting_as("ada");
+    ada.open_issue("octo/app", &NewIssue::titled("Whose?").assigned_to(["hedy"])).unwrap();
+    sim.set_assignable("octo/app", "Mallory", Switched::Off).unwrap();
+    let path = "/repos/octo/app/issues/1/assignees";
+    let change = async |method, logins: &[&str]| {
+        let answer = call(&sim, method, path, Some(json!({"assignees": logins}))).await;
+        let people = answer.body["assignees"].as_array().cloned().unwrap_or_default();
+        let names: Vec<_> =
+            people.iter().map(|p| p["login"].as_str().unwrap().to_owned()).collect();
+        (answer.status, names.join(" "))
+    };
+    assert_eq!(change(Method::POST, &["ada", "mallory"]).await, (201, "hedy ada".to_owned()));
+    assert_eq!(change(Method::DELETE, &["HEDY", "nobody"]).await, (200, "ada".to_owned()));
+    let many: Vec<String> = (0..10).map(|n| format!("dev{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let (status, names) = change(Method::POST, &many).await;
+    assert_eq!((status, names.split(' ').count()), (201, 10), "an issue takes ten");
+    let eleven = [&many[..], &["one-more"]].concat();
+    assert_eq!(change(Method::POST, &eleven).await.0, 422);
+    let nowhere = "/repos/octo/app/issues/0/assignees";
+    assert_eq!(call(&sim, Method::POST, nowhere, Some(json!({"assignees": []}))).await.status, 404);
+}

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use jetbridge::clock::Clock;
-use jetbridge::sim::github::{CloseReason, NewIssue, WebhookFault};
-use jetbridge::sim::plane::{On, RequestFault, WebhookFault as PlaneWebhookFault};
+use jetbridge::config::Direction;
+use jetbridge::sim::github::{CloseReason, NewIssue, RequestFault as GithubFault, WebhookFault};
+use jetbridge::sim::plane::{On, RequestFault, SimPlaneConfig, WebhookFault as PlaneWebhookFault};
 use jetbridge::store::deliveries::{DeliveryFilter, DeliveryStatus};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -24,27 +25,78 @@ const TEXTS: [&str; 4] =
 /// One thing that happens.
 #[derive(Debug, Clone)]
 enum Step {
-    Open { title: u8, text: usize, label: Option<usize> },
-    Retitle { issue: u8, title: u8 },
-    Rewrite { issue: u8, text: usize },
-    Label { issue: u8, label: usize },
-    Unlabel { issue: u8, label: usize },
-    RenameLabel { label: usize, to: usize },
-    RecolorLabel { label: usize, color: usize },
-    Assign { issue: u8, login: usize },
-    Unassign { issue: u8, login: usize },
-    Close { issue: u8, why: CloseReason },
-    Reopen { issue: u8 },
-    Comment { issue: u8, text: usize },
-    EditComment { issue: u8, comment: u8, text: usize },
-    DeleteComment { issue: u8, comment: u8 },
-    DeleteIssue { issue: u8 },
+    Open {
+        title: u8,
+        text: usize,
+        label: Option<usize>,
+    },
+    Retitle {
+        issue: u8,
+        title: u8,
+    },
+    Rewrite {
+        issue: u8,
+        text: usize,
+    },
+    Label {
+        issue: u8,
+        label: usize,
+    },
+    Unlabel {
+        issue: u8,
+        label: usize,
+    },
+    RenameLabel {
+        label: usize,
+        to: usize,
+    },
+    RecolorLabel {
+        label: usize,
+        color: usize,
+    },
+    Assign {
+        issue: u8,
+        login: usize,
+    },
+    Unassign {
+        issue: u8,
+        login: usize,
+    },
+    Close {
+        issue: u8,
+        why: CloseReason,
+    },
+    Reopen {
+        issue: u8,
+    },
+    Comment {
+        issue: u8,
+        text: usize,
+    },
+    EditComment {
+        issue: u8,
+        comment: u8,
+        text: usize,
+    },
+    DeleteComment {
+        issue: u8,
+        comment: u8,
+    },
+    DeleteIssue {
+        issue: u8,
+    },
     PlaneRefuses(RequestFault),
     GithubLoses(WebhookFault),
     PlaneLoses(PlaneWebhookFault),
     Redeliver,
     Restart,
     Pause,
+    /// Somebody in Plane says who works on it.
+    PlanePeople {
+        issue: u8,
+        people: Vec<usize>,
+    },
+    GithubRefuses(GithubFault),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -100,6 +152,56 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Restart),
         2 => Just(Step::Pause),
     ]
+}
+
+/// What is about people, on both sides, with bad days on both.
+fn people_step() -> impl Strategy<Value = Step> {
+    let issue = 0..2_u8;
+    let login = 0..LOGINS.len();
+    let refusal = prop::sample::select(vec![
+        GithubFault::Status(502),
+        GithubFault::Reset,
+        GithubFault::LostAnswer,
+        GithubFault::TooManyRequests { retry_after: Some(Duration::from_secs(1)) },
+    ]);
+    let planes = prop::sample::select(vec![
+        RequestFault::Status(500),
+        RequestFault::CutBefore,
+        RequestFault::CutAfter,
+    ]);
+    let loss = prop::sample::select(vec![
+        WebhookFault::Lose,
+        WebhookFault::Duplicate,
+        WebhookFault::Overtaken,
+    ]);
+    let late =
+        prop::sample::select(vec![PlaneWebhookFault::Duplicate, PlaneWebhookFault::AfterNext]);
+    prop_oneof![
+        1 => any::<u8>().prop_map(|title| Step::Open { title, text: 0, label: None }),
+        3 => (issue.clone(), login.clone()).prop_map(|(issue, login)| Step::Assign { issue, login }),
+        3 => (issue.clone(), login).prop_map(|(issue, login)| Step::Unassign { issue, login }),
+        6 => (issue, prop::sample::subsequence(vec![0, 1], 0..=2))
+            .prop_map(|(issue, people)| Step::PlanePeople { issue, people }),
+        1 => planes.prop_map(Step::PlaneRefuses),
+        1 => refusal.prop_map(Step::GithubRefuses),
+        1 => loss.prop_map(Step::GithubLoses),
+        1 => late.prop_map(Step::PlaneLoses),
+        1 => Just(Step::Restart),
+        3 => Just(Step::Pause),
+    ]
+}
+
+fn assign_in_plane(world: &World, number: u64, people: &[usize]) {
+    let Some(issue) =
+        world.github.issues(REPOSITORY).unwrap().into_iter().find(|i| i.number == number)
+    else {
+        return;
+    };
+    let id = issue.id.to_string();
+    let twin = world.twins().into_iter().find(|item| item.external.id.as_deref() == Some(&id));
+    let Some(twin) = twin else { return };
+    let users: Vec<_> = people.iter().map(|n| world.plane.user(LOGINS[*n]).unwrap().id).collect();
+    let _ = world.plane.person("grace").unwrap().assign(twin.id, &users);
 }
 
 /// What can't be done at this moment (no such issue) is not done.
@@ -161,6 +263,14 @@ async fn happen(world: &mut World, step: &Step) {
             world.start().await;
             Ok(())
         }
+        Step::PlanePeople { issue, ref people } => {
+            assign_in_plane(world, number(issue), people);
+            Ok(())
+        }
+        Step::GithubRefuses(fault) => {
+            world.github.add_write_faults([fault]);
+            Ok(())
+        }
         Step::Pause => {
             tokio::time::sleep(Duration::from_millis(50)).await;
             Ok(())
@@ -171,6 +281,7 @@ async fn happen(world: &mut World, step: &Step) {
 /// What an operator does after a bad day: everything that failed is sent and run again.
 async fn make_good(world: &World) {
     world.plane.faults().clear();
+    world.github.clear_request_faults();
     for _ in 0..20 {
         world.quiet().await;
         let lost = world.github.redeliver_failed(REPOSITORY, world.hook).unwrap();
@@ -195,8 +306,11 @@ async fn everything_again(world: &World) {
     world.settle().await;
 }
 
-async fn both_sides_become_equal(kind: Kind, steps: Vec<Step>) {
-    let mut world = World::new(kind, Asking::Rest).await;
+async fn both_sides_become_equal(kind: Kind, direction: Direction, steps: Vec<Step>) {
+    let mut world = match direction {
+        Direction::GithubToPlane => World::new(kind, Asking::Rest).await,
+        Direction::Both => World::both_ways(kind, SimPlaneConfig::default()).await,
+    };
     let ada = world.github.acting_as("ada");
     for label in LABELS {
         ada.add_label(REPOSITORY, label, "d73a4a").unwrap();
@@ -206,19 +320,40 @@ async fn both_sides_become_equal(kind: Kind, steps: Vec<Step>) {
     }
     make_good(&world).await;
     world.assert_equal();
-    let writes = world.writes();
+    let writes = (world.writes(), world.assignments());
     everything_again(&world).await;
-    assert_eq!(world.writes(), writes, "a second run writes nothing");
+    let again = (world.writes(), world.assignments());
+    assert_eq!(again, writes, "a second run writes nothing");
     world.stop().await;
 }
 
 fn any_interleaving(kind: Kind, cases: u32) {
+    let steps = prop::collection::vec(step(), 5..40);
+    interleave(kind, cases, Direction::GithubToPlane, &steps);
+}
+
+/// GitHub wants a second between two writes, so there are few.
+fn any_interleaving_of_people(kind: Kind, cases: u32) {
+    let steps = prop::collection::vec(people_step(), 5..20);
+    let steps = steps.prop_map(|mut steps| {
+        steps.insert(0, Step::Open { title: 0, text: 0, label: None });
+        steps
+    });
+    interleave(kind, cases, Direction::Both, &steps);
+}
+
+fn interleave(
+    kind: Kind,
+    cases: u32,
+    direction: Direction,
+    steps: &impl Strategy<Value = Vec<Step>>,
+) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let config =
         Config { cases, max_shrink_iters: 20, failure_persistence: None, ..Config::default() };
     TestRunner::new(config)
-        .run(&prop::collection::vec(step(), 5..40), |steps| {
-            runtime.block_on(both_sides_become_equal(kind, steps));
+        .run(steps, |steps| {
+            runtime.block_on(both_sides_become_equal(kind, direction, steps));
             Ok(())
         })
         .unwrap();
@@ -232,4 +367,14 @@ fn any_interleaving_ends_with_both_sides_equal_on_sqlite() {
 #[test]
 fn any_interleaving_ends_with_both_sides_equal_on_postgresql() {
     any_interleaving(Kind::Postgres, 4);
+}
+
+#[test]
+fn any_interleaving_of_people_on_both_sides_ends_with_both_equal_on_sqlite() {
+    any_interleaving_of_people(Kind::Sqlite, 6);
+}
+
+#[test]
+fn any_interleaving_of_people_on_both_sides_ends_with_both_equal_on_postgresql() {
+    any_interleaving_of_people(Kind::Postgres, 3);
 }

@@ -1,10 +1,10 @@
-//! `kill -9` before and after every single write to Plane, in a process of its own.
+//! `kill -9` before and after every single write to Plane and to GitHub, in a process of its own.
 
 use std::net::TcpListener;
 use std::time::Duration;
 
 use jetbridge::clock::Clock;
-use jetbridge::sim::github::{CloseReason, NewIssue};
+use jetbridge::sim::github::{CloseReason, NewIssue, RequestFault as GithubFault};
 use jetbridge::sim::plane::{On, RequestFault};
 
 use crate::support::databases::Kind;
@@ -25,11 +25,16 @@ struct Apart {
 
 impl Apart {
     async fn new(kind: Kind) -> Self {
+        Self::with(kind, "").await
+    }
+
+    /// `more` stands in the repository's block.
+    async fn with(kind: Kind, more: &str) -> Self {
         let mut world = World::new(kind, Asking::Rest).await;
         world.stop().await;
         let port = world.config.listen.port();
         let file = format!(
-            "[[repositories]]\nname = \"{REPOSITORY}\"\nplane_project = \"{}\"\n",
+            "[[repositories]]\nname = \"{REPOSITORY}\"\nplane_project = \"{}\"\n{more}",
             world.project
         );
         std::fs::write(world.folder().join("jetbridge.toml"), file).unwrap();
@@ -80,7 +85,11 @@ impl Apart {
     }
 
     fn unanswered(&self) -> usize {
-        self.world.plane.writes().iter().filter(|write| write.status.is_none()).count()
+        let to_plane = self.world.plane.writes();
+        let to_github = self.world.github.requests();
+        let to_github = to_github.iter().filter(|seen| seen.method != "GET");
+        to_plane.iter().filter(|write| write.status.is_none()).count()
+            + to_github.filter(|seen| seen.status.is_none()).count()
     }
 }
 
@@ -131,5 +140,44 @@ async fn killed_before_every_write_it_ends_with_both_sides_equal() {
 #[tokio::test]
 async fn killed_after_every_write_it_ends_with_both_sides_equal() {
     let kills = a_story(RequestFault::HangAfter(FOR_EVER), Kind::Sqlite).await;
+    assert!(kills >= 4, "killed {kills} times");
+}
+
+/// Whoever was assigned in Plane makes room for another one there, twice: each time GitHub is asked to
+/// take one off and to add one. `then` is what the writes after a kill meet.
+async fn a_story_of_people(fault: GithubFault, then: &[GithubFault]) -> usize {
+    let mut apart = Apart::with(Kind::Sqlite, "direction = \"both\"\n").await;
+    let issue = NewIssue::titled("Crash").assigned_to(["ada"]);
+    apart.world.github.acting_as("ada").open_issue(REPOSITORY, &issue).unwrap();
+    apart.world.settle().await;
+    let item = apart.world.twin(&apart.world.issue(1)).id;
+    for name in ["grace", "ada"] {
+        apart.world.github.add_write_faults([fault]);
+        let person = apart.world.plane.person("grace").unwrap();
+        person.assign(item, &[apart.world.plane.user(name).unwrap().id]).unwrap();
+        apart.world.plane.settled().await;
+        while apart.kill_at_next_write().await {
+            apart.world.github.clear_request_faults();
+            apart.world.github.add_write_faults(then.iter().copied());
+        }
+        apart.world.github.clear_request_faults();
+        apart.world.settle().await;
+        apart.world.assert_equal();
+        let assigned = apart.world.issue(1).assignees;
+        assert_eq!(assigned.iter().map(|a| a.login.as_str()).collect::<Vec<_>>(), [name]);
+    }
+    apart.killed
+}
+
+#[tokio::test]
+async fn killed_before_every_write_to_github_it_ends_with_both_sides_equal() {
+    // The write that was begun again gets through; the one after it is the next to hang.
+    let kills = a_story_of_people(GithubFault::Hang, &[GithubFault::None, GithubFault::Hang]).await;
+    assert!(kills >= 4, "killed {kills} times");
+}
+
+#[tokio::test]
+async fn killed_after_every_write_to_github_it_ends_with_both_sides_equal() {
+    let kills = a_story_of_people(GithubFault::HangAfter, &[GithubFault::HangAfter]).await;
     assert!(kills >= 4, "killed {kills} times");
 }

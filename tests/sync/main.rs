@@ -7,6 +7,7 @@ mod support;
 
 mod backfill;
 mod behind;
+mod both_ways;
 mod classes;
 mod comments;
 mod convergence;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use jetbridge::app::outside::issue_sync;
 use jetbridge::clock::Clock;
-use jetbridge::config::{RepositoryName, RepositorySettings};
+use jetbridge::config::{Direction, RepositoryName, RepositorySettings};
+use jetbridge::jobs::sync_issue::Manner;
 use jetbridge::people::{Login, decide};
 use jetbridge::sim::github::NewIssue;
 use jetbridge::store::people::Counterpart;
@@ -71,6 +72,10 @@ async fn a_stranger_is_listed_until_it_is_said_who_it_is_on_postgresql() {
     a_stranger_is_listed_until_it_is_said_who_it_is(Kind::Postgres).await;
 }
 
+fn one_way(settings: &RepositorySettings) -> Manner<'_> {
+    Manner { direction: Direction::GithubToPlane, settings }
+}
+
 async fn a_changed_mapping_says_what_it_would_write(kind: Kind) {
     let world = with_strangers(kind).await;
     let ada = world.github.acting_as("ada");
@@ -85,13 +90,15 @@ async fn a_changed_mapping_says_what_it_would_write(kind: Kind) {
         (RepositorySettings::default(), RepositorySettings { users, ..Default::default() });
     let writes = world.writes();
     let project = Some(world.project);
-    let foreseen = sync.foresee(&name, project, &before, &after).await.unwrap().unwrap();
+    let foreseen =
+        sync.foresee(&name, project, one_way(&before), one_way(&after)).await.unwrap().unwrap();
     assert_eq!((foreseen.links, foreseen.changing), (3, 3), "{foreseen:?}");
     let (key, told) = &foreseen.samples[0];
     assert!(key.starts_with("octo/hello#"), "{key}");
     assert_eq!(told, &["change the work item's assignees"]);
     assert_eq!(world.writes(), writes, "nothing is written by it");
-    let same = sync.foresee(&name, project, &before, &before).await.unwrap().unwrap();
+    let same =
+        sync.foresee(&name, project, one_way(&before), one_way(&before)).await.unwrap().unwrap();
     assert_eq!((same.links, same.changing), (3, 0));
 
     assert!(world.store.put_repository_settings(&name, &after).await.unwrap());
@@ -102,7 +109,8 @@ async fn a_changed_mapping_says_what_it_would_write(kind: Kind) {
     for number in 1..=3 {
         assert!(world.assignees_of(&world.twin(&world.issue(number))).contains("grace"));
     }
-    let done = sync.foresee(&name, project, &before, &after).await.unwrap().unwrap();
+    let done =
+        sync.foresee(&name, project, one_way(&before), one_way(&after)).await.unwrap().unwrap();
     assert_eq!(done.changing, 0, "what was foreseen is what was written");
 }
 

@@ -70,6 +70,11 @@ impl World {
         Self::with_both(kind, Asking::Rest, plane, [clock.clone(), clock]).await
     }
 
+    /// Assignees go both ways.
+    pub async fn both_ways(kind: Kind, plane: SimPlaneConfig) -> Self {
+        Self::made(kind, Asking::Rest, plane, Clock::System, Direction::Both).await
+    }
+
     pub async fn with_plane(kind: Kind, asking: Asking, plane: SimPlaneConfig) -> Self {
         Self::with_both(kind, asking, plane, [Clock::System, Clock::System]).await
     }
@@ -80,10 +85,21 @@ impl World {
         plane: SimPlaneConfig,
         [github_clock, clock]: [Clock; 2],
     ) -> Self {
+        Self::made(kind, asking, plane, github_clock, Direction::GithubToPlane).await
+    }
+
+    async fn made(
+        kind: Kind,
+        asking: Asking,
+        plane: SimPlaneConfig,
+        github_clock: Clock,
+        direction: Direction,
+    ) -> Self {
         let database = TestDatabase::new(kind).await;
         let (github, plane) = both_sides(plane, github_clock.clone()).await;
         let project = plane.project("SYNC").unwrap().id;
-        let config = config(&database, &github, &plane, project, asking);
+        let mut config = config(&database, &github, &plane, project, asking);
+        config.repositories[0].direction = direction;
         let store = Store::open(&database.url).await.unwrap();
         let mut world = Self {
             github,
@@ -249,6 +265,13 @@ impl World {
     /// What Plane was asked to write so far.
     pub fn writes(&self) -> usize {
         self.plane.writes().len()
+    }
+
+    /// How often GitHub was asked to change assignees so far.
+    pub fn assignments(&self) -> usize {
+        let requests = self.github.requests();
+        let writes = requests.iter().filter(|seen| seen.method != "GET");
+        writes.filter(|seen| seen.target.ends_with("/assignees")).count()
     }
 
     pub fn folder(&self) -> &std::path::Path {

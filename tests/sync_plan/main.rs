@@ -7,6 +7,7 @@ mod examples;
 mod labels;
 mod mapping;
 mod model;
+mod people;
 mod priorities;
 mod properties;
 mod ruled;

@@ -7,13 +7,14 @@ use jetbridge::rules::{Rulebook, Verdict};
 use jetbridge::sync::github::{Account, Issue, IssueLabel, IssueState};
 use jetbridge::sync::mapping::{Mapping, Resolved};
 use jetbridge::sync::plan::{
-    Answered, Expected, Link, Plan, Rendered, Settled, Sides, TextMerge, WhenGone, Write, plan,
-    resume, settle,
+    Answered, Assigning, Expected, Link, Plan, Rendered, Settled, Sides, TextMerge, WhenGone,
+    Write, WriteBack, plan, resume, resume_agreed, resume_people, settle, settle_people,
+    still_wanted,
 };
 use jetbridge::sync::plane::{
     EXTERNAL_SOURCE, Item, ItemChange, Member, Priority, Project, ProjectLabel, ProjectState,
 };
-use jetbridge::work_items::StateGroup;
+use jetbridge::work_items::{StateGroup, System};
 
 pub fn set(ids: &[&str]) -> BTreeSet<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
@@ -123,6 +124,14 @@ pub struct World {
     pub links_made: Vec<String>,
     /// What was intended when the process died.
     pub open: Option<(Write, Expected)>,
+    /// The same of a write to GitHub.
+    pub open_on_github: Option<Write>,
+    /// Whether changes in Plane go back.
+    pub write_back: WriteBack,
+    /// Logins that GitHub leaves out without a word.
+    pub outsiders: BTreeSet<String>,
+    /// What was written to GitHub.
+    pub written: Vec<Write>,
 }
 
 /// Where the process dies: after labels were made, and
@@ -145,6 +154,10 @@ impl World {
             rewrites: "",
             links_made: Vec::new(),
             open: None,
+            open_on_github: None,
+            write_back: WriteBack::Nothing,
+            outsiders: BTreeSet::new(),
+            written: Vec::new(),
         }
     }
 
@@ -176,6 +189,7 @@ impl World {
             mapping: Resolved::new(&self.mapping, &self.project),
             merge: &merge,
             when_gone,
+            write_back: self.write_back,
         })
     }
 
@@ -195,6 +209,13 @@ impl World {
             plan.writes.iter().filter_map(|write| self.make_label(write)).collect();
         let plan = plan.with_labels(&made);
         let of_the_item = |w: &&Write| matches!(w.kind(), "create_item" | "update_item");
+        let to_github = |w: &&Write| w.system() == System::Github;
+        if let (None, Some(write), Death::AfterTheWrite) =
+            (plan.writes.iter().find(of_the_item), plan.writes.iter().find(to_github), death)
+        {
+            self.write_to_github(write);
+            self.open_on_github = Some(write.clone());
+        }
         if let Some(write) = plan.writes.iter().find(of_the_item) {
             self.open = Some((write.clone(), plan.expected));
             if let Death::AfterTheWrite = death {
@@ -205,10 +226,17 @@ impl World {
 
     /// What a job does first: finds out what became of open intents.
     pub fn recover(&mut self) {
+        if let (Some(write), Some(link)) = (self.open_on_github.take(), &mut self.link)
+            && let Some(base) = resume_people(&link.base, &write, &self.issue.assignees)
+        {
+            link.base = base;
+        }
         let Some((write, expected)) = self.open.take() else { return };
         let Some(item) = &self.item else { return };
         if let Some(base) = resume(&expected, &write, item) {
             self.link = Some(Link { item: item.id.clone(), base });
+        } else if let Some(link) = &mut self.link {
+            link.base = resume_agreed(&link.base, &expected.base, &item.assignees);
         }
     }
 
@@ -235,10 +263,38 @@ impl World {
             self.links_made.push(url.clone());
             settled.base.link_url = Some(url);
         }
+        for write in plan.writes.iter().filter(|write| write.system() == System::Github) {
+            let in_plane = self.item.as_ref().unwrap().assignees.clone();
+            let Some(write) = still_wanted(write.clone(), &in_plane) else { continue };
+            self.write_to_github(&write);
+            let answered = settle_people(&settled.base, &write, &self.issue.assignees);
+            settled.base = answered.base;
+            settled.findings.extend(answered.findings);
+        }
         if let Some(item) = &self.item {
             self.link = Some(Link { item: item.id.clone(), base: settled.base.clone() });
         }
         settled
+    }
+
+    /// GitHub's part in a write of its assignees: outsiders are left out without a word.
+    pub fn write_to_github(&mut self, write: &Write) {
+        let Write::ChangeAssignees { assigning, people, .. } = write else {
+            panic!("{write} is none of GitHub")
+        };
+        assert!((1..=10).contains(&people.len()), "at most ten at once: {write}");
+        self.written.push(write.clone());
+        let assigned = &mut self.issue.assignees;
+        match assigning {
+            Assigning::Remove => assigned.retain(|a| !people.contains_key(&a.login.to_lowercase())),
+            Assigning::Add => {
+                for login in people.keys().filter(|login| !self.outsiders.contains(*login)) {
+                    if assigned.len() < 10 && assigned.iter().all(|a| a.login != *login) {
+                        assigned.push(account(login));
+                    }
+                }
+            }
+        }
     }
 
     fn make_label(&mut self, write: &Write) -> Option<(String, String)> {

@@ -43,7 +43,7 @@ pub(in crate::cli) struct RepoArguments {
 pub(in crate::cli) enum DirectionName {
     /// GitHub leads, Plane follows
     GithubToPlane,
-    /// Either side's changes reach the other
+    /// GitHub leads, Plane follows; assignees go both ways
     Both,
 }
 

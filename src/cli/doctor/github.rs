@@ -4,11 +4,12 @@ use chrono::TimeDelta;
 
 use super::hooks::{self, Arrivals};
 use super::{Finding, Installation, LIMIT, Watched, clocks, is_set};
+use crate::clients::github::write::{GitHubWriter, WriteAccess, permission};
 use crate::clients::github::{Fidelity, GitHub};
 use crate::clients::github_mcp::GitHubMcp;
 use crate::clients::github_rest::{GitHubRest, RepositoryAccess};
 use crate::clock::Timestamp;
-use crate::config::{McpServer, UnknownRepositories, UnsignedWebhooks};
+use crate::config::{Direction, McpServer, UnknownRepositories, UnsignedWebhooks};
 
 const SECRET: &str = "github.webhook_secret";
 const TOKEN: &str = "github.token";
@@ -114,6 +115,9 @@ async fn over_rest(at: &Installation<'_>, rest: &GitHubRest) -> Vec<Finding> {
         let readable = readable(rest, repository).await;
         let is_there = readable.fix.is_none();
         findings.push(readable);
+        if is_there && repository.project.is_some() && repository.direction == Direction::Both {
+            findings.push(writable(rest, repository).await);
+        }
         if is_there {
             let arrivals = match at.last_seen("github", repository.name.as_str()) {
                 Some(last) if now - last < ARRIVALS_HOLD => Arrivals::Recent,
@@ -171,6 +175,42 @@ async fn readable(rest: &GitHubRest, repository: &Watched) -> Finding {
             "switch them on in the repository's settings, or remove it here",
         ),
         Err(failure) => Finding::of_error(REPOSITORIES, &format!("{name}: {failure}")),
+    }
+}
+
+/// Whether assignees can go back; nothing is written to find it out.
+async fn writable(rest: &GitHubRest, repository: &Watched) -> Finding {
+    const CHECK: &str = "direction";
+    let name = &repository.name;
+    match GitHubWriter::new(rest).access(name).await {
+        Ok(WriteAccess::Granted) => {
+            Finding::ok(CHECK, format!("the token may write to the issues of {name}"))
+        }
+        Ok(WriteAccess::NoPush) => Finding::problem(
+            CHECK,
+            format!(
+                "the token's user may not push to {name}, so GitHub drops assignees without a word"
+            ),
+            format!(
+                "give that user write access to {name}, or set direction = \"github-to-plane\""
+            ),
+        ),
+        Ok(WriteAccess::Denied { needs }) => Finding::problem(
+            CHECK,
+            match needs {
+                Some(needs) => {
+                    format!("the token may not write to the issues of {name}, which takes {needs}")
+                }
+                None => format!("the token may not write to the issues of {name}"),
+            },
+            permission(name),
+        ),
+        Ok(WriteAccess::NotShown) => Finding::problem(
+            CHECK,
+            format!("GitHub shows the token no repository {name} (404)"),
+            permission(name),
+        ),
+        Err(failure) => Finding::of_error(CHECK, &format!("{name}: {failure}")),
     }
 }
 

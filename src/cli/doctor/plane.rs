@@ -145,17 +145,31 @@ async fn projects(at: &Installation<'_>, client: Option<&PlaneClient>) -> Vec<Fi
             continue;
         }
         if repository.direction == Direction::Both {
-            findings.push(Finding::warning(
-                "direction",
-                format!(
-                    "{}: both is taken as github-to-plane, since nothing is written to GitHub yet",
-                    repository.name
-                ),
-                "set direction = \"github-to-plane\" to have it said as it is",
-            ));
+            findings.push(both_ways(at, repository));
         }
     }
     findings
+}
+
+/// What goes back to GitHub, and what does not yet.
+fn both_ways(at: &Installation<'_>, repository: &Watched) -> Finding {
+    const CHECK: &str = "direction";
+    let name = &repository.name;
+    if at.config.github.token.is_empty() {
+        return Finding::warning(
+            CHECK,
+            format!(
+                "{name}: both is taken as github-to-plane: without github.token nothing is written to GitHub"
+            ),
+            "set github.token to one that may write issues, or direction = \"github-to-plane\" to have it said as it is",
+        );
+    }
+    Finding::ok(
+        CHECK,
+        format!(
+            "{name}: assignees go both ways; title, state, text, labels and comments go from GitHub to Plane alone"
+        ),
+    )
 }
 
 async fn one(

@@ -1,14 +1,15 @@
-//! Reading GitHub: one narrow interface, two implementations behind it.
+//! GitHub. Reading: one narrow interface, two implementations behind it. Writing: `write`.
 //!
 //! [`GitHubRest`] reads everything as it was written.
 //! [`GitHubMcp`] asks the MCP server that the operator runs; what
 //! it gives may be altered, and says so ([`Fidelity`], [`IssueSketch`]). [`GitHub`] is both: MCP
 //! for what it does faithfully, REST for the rest.
 //!
-//! Deliberately absent: writing, and retries, which the queue has.
+//! Deliberately absent: retries, which the queue has.
 
 pub(in crate::clients) mod payload;
 pub(in crate::clients) mod refusal;
+pub mod write;
 
 use std::time::Duration;
 

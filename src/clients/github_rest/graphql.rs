@@ -139,7 +139,7 @@ impl GitHubRest {
         let mut pass = self.graphql.pass(self.class, Kind::Read).await.map_err(waiting)?;
         if pass.is_probe {
             // Harmless and free, and never the fault of the question that is asked next.
-            let asked = self.answer(Method::GET, self.url(&["rate_limit"]), None).await;
+            let asked = self.answer(Method::GET, self.url(&["rate_limit"]), None, None).await;
             let came = match asked {
                 Ok(answer) if answer.status.is_server_error() => failed(&answer),
                 Ok(_) => Came::Answer,

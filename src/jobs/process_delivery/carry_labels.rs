@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{Processor, guarded, with_json};
+use crate::config::RepositoryName;
 use crate::failure::Failure;
 use crate::ids::Lane;
 use crate::jobs::sync_issue::{Report, of_database};
@@ -34,10 +35,16 @@ pub(super) fn is_of_labels(jobs: &[ClaimedJob]) -> bool {
 
 impl Processor {
     /// The repository that all of these come from.
-    pub(super) async fn repository_of(&self, jobs: &[ClaimedJob]) -> Result<Repository, Failure> {
+    ///
+    /// Plane's deliveries name none: then it is that of the issue that they are tied to.
+    pub(super) async fn repository_of(
+        &self,
+        jobs: &[ClaimedJob],
+        tied: Option<&RepositoryName>,
+    ) -> Result<Repository, Failure> {
         let unread = |e: &StoreError| of_database(format!("the repository can't be read: {e}"), e);
         let configured = jobs.iter().rev().find_map(|job| job.repository.as_deref());
-        let name = configured.and_then(|name| name.parse().ok());
+        let name = configured.and_then(|name| name.parse().ok()).or_else(|| tied.cloned());
         let name =
             name.ok_or_else(|| Failure::permanent("its repository is no longer configured"))?;
         let repository = self.store.find_repository(&name, None).await.map_err(|e| unread(&e))?;
@@ -49,7 +56,7 @@ impl Processor {
     }
 
     pub(super) async fn carry_labels(&self, jobs: &[ClaimedJob]) -> Result<Report, Failure> {
-        let repository = self.repository_of(jobs).await?;
+        let repository = self.repository_of(jobs, None).await?;
         let mut concerned = BTreeSet::new();
         for job in jobs {
             let event = guarded(|| with_json(job, |json| parse(LABEL, json)))?;

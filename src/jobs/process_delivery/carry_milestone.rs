@@ -33,7 +33,7 @@ impl Processor {
         let Some((milestone, action)) = said(jobs)? else {
             return Err(Failure::permanent("a bug: its deliveries tell of no milestone"));
         };
-        let repository = self.repository_of(jobs).await?;
+        let repository = self.repository_of(jobs, None).await?;
         let cause = jobs.last().map(|job| (job.source, job.delivery_id.clone()));
         let class = jobs.iter().map(|job| job.class).min().unwrap_or_default();
         let sync = self.sync.clone().in_class(class);

@@ -12,14 +12,16 @@ use tracing::{error, warn};
 
 use super::carry_labels::{LABEL, is_of_labels, lane_of_labels};
 use super::filter::{Judged, judged, left_out};
+use super::people::items_of;
 use super::{
     Known, Processor, Reading, Worked, carry_milestone, ended, ends, entry, guarded, unstored,
     with_json,
 };
 use crate::clock::Timestamp;
+use crate::config::RepositoryName;
 use crate::failure::Failure;
 use crate::ids::{CommentRef, JobId, Lane, Lease, WorkItemRef};
-use crate::jobs::sync_issue::{Report, Target, Told, of_database};
+use crate::jobs::sync_issue::{Occasion, Report, Target, Told, of_database};
 use crate::metrics::OfKind;
 use crate::sources::Source;
 use crate::sources::github::closing::named;
@@ -63,12 +65,13 @@ pub(super) fn hand_on(
     let End::Done { result } = &finished.end else { return };
     let Some(name) = job.repository.as_ref().map(|name| name.to_lowercase()) else { return };
     if job.event_type == LABEL && followed.labels.contains(&name) {
-        finished.end = End::Handed { result: result.clone(), lane: lane_of_labels(job, &name) };
+        finished.end =
+            End::Handed { result: result.clone(), lane: lane_of_labels(job, &name), place: None };
         return;
     }
     if job.event_type == carry_milestone::EVENT {
         match carry_milestone::lane(job).filter(|_| followed.milestones.contains(&name)) {
-            Some(lane) => finished.end = End::Handed { result: result.clone(), lane },
+            Some(lane) => finished.end = End::Handed { result: result.clone(), lane, place: None },
             None => stays_on_github(finished),
         }
         return;
@@ -89,7 +92,7 @@ pub(super) fn hand_on(
         }
         Kind::Issue | Kind::PullRequest => return,
     };
-    finished.end = End::Handed { result: result.clone(), lane };
+    finished.end = End::Handed { result: result.clone(), lane, place: None };
 }
 
 /// Nothing is done with a milestone of a repository that keeps them to itself.
@@ -153,6 +156,10 @@ impl Processor {
             Ok(followed) => followed,
             Err(error) => return unstored(&error),
         };
+        let tied = match self.tied(item.as_ref(), &jobs).await {
+            Ok(tied) => tied,
+            Err(error) => return unstored(&error),
+        };
         let judged = judged(&jobs, followed.as_ref());
         let last_admitted = judged.iter().rposition(|judged| matches!(judged, Judged::Admitted));
         let mut moved = Vec::new();
@@ -165,13 +172,14 @@ impl Processor {
             Some(item) if is_pull_request(item) => {
                 unpanicked(self.carry_pull(item, &jobs, &mut moved)).await
             }
-            Some(item) => unpanicked(self.carry_over(item, &jobs)).await,
+            Some(item) => unpanicked(self.carry_over(item, &jobs, tied.as_ref())).await,
             None if is_of_milestone => unpanicked(self.carry_milestone(&jobs)).await,
             None if is_of_labels(&jobs) => unpanicked(self.carry_labels(&jobs)).await,
             None => Err(Failure::permanent("a bug: its lane names no issue")),
         };
         let now = self.clock.now();
-        let mut finished = self.finished(&jobs, &judged, item.as_ref(), &carried, now);
+        let items = items_of(&jobs, item.as_ref(), tied.as_ref().map(|(_, twin)| twin));
+        let mut finished = self.finished(&jobs, &judged, &items, &carried, now);
         wait_together(&mut finished);
         if let Ok(report) = &carried {
             for kind in &report.kinds {
@@ -193,7 +201,7 @@ impl Processor {
         &self,
         jobs: &[ClaimedJob],
         judged: &[Judged],
-        item: Option<&WorkItemRef>,
+        items: &[Option<WorkItemRef>],
         carried: &Result<Report, Failure>,
         now: Timestamp,
     ) -> Vec<Finished> {
@@ -201,10 +209,10 @@ impl Processor {
         let end = |at: usize, job: &ClaimedJob, beside: Option<&Finished>| match &judged[at] {
             Judged::Admitted => {
                 let with = last.filter(|last| at < *last).and_then(|at| jobs.get(at));
-                self.synced(job, item.cloned(), carried, with, now)
+                self.synced(job, items[at].clone(), carried, with, now)
             }
-            Judged::LeftOut(why) => left_out(job, item.cloned(), why, beside, now),
-            Judged::Broken(failure) => self.failed(job, item.cloned(), failure),
+            Judged::LeftOut(why) => left_out(job, items[at].clone(), why, beside, now),
+            Judged::Broken(failure) => self.failed(job, items[at].clone(), failure),
         };
         // Whether any that passed is tried again says what becomes of those that did not.
         let mut finished: Vec<_> =
@@ -275,7 +283,25 @@ impl Processor {
         ended(job, End::Done { result }, entry)
     }
 
-    async fn carry_over(&self, item: &WorkItemRef, jobs: &[ClaimedJob]) -> Result<Report, Failure> {
+    /// What Plane's deliveries among these do not tell: the repository of their issue, and its twin.
+    async fn tied(
+        &self,
+        item: Option<&WorkItemRef>,
+        jobs: &[ClaimedJob],
+    ) -> StoreResult<Option<(RepositoryName, WorkItemRef)>> {
+        let any = jobs.iter().any(|job| job.source == Source::Plane);
+        match item.filter(|_| any) {
+            Some(item) => self.store.tied_repository(item).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn carry_over(
+        &self,
+        item: &WorkItemRef,
+        jobs: &[ClaimedJob],
+        tied: Option<&(RepositoryName, WorkItemRef)>,
+    ) -> Result<Report, Failure> {
         let unread = |e: &StoreError| of_database(format!("the issue can't be read: {e}"), e);
         let known = self.store.work_item(item).await.map_err(|e| unread(&e))?;
         let Some(known) = known else {
@@ -285,7 +311,7 @@ impl Processor {
         let Some(number) = number_of(&known, issue.as_ref().map(|(issue, _)| issue)) else {
             return Err(Failure::permanent("the issue's number was never told"));
         };
-        let repository = self.repository_of(jobs).await?;
+        let repository = self.repository_of(jobs, tied.map(|(name, _)| name)).await?;
         let target = Target { repository, issue: id_of(item).unwrap_or_default(), number };
         let gone = known.deleted_at.map(|_| match &known.moved_to {
             Some(to) => Gone::Transferred { to: Some(to.to_string()) },
@@ -294,7 +320,10 @@ impl Processor {
         let (issue, arrival) = issue.unzip();
         let (comments, deleted) = self.newest(written, deleted).await.map_err(|e| unread(&e))?;
         let cause = jobs.last().map(|job| (job.source, job.delivery_id.clone()));
-        let told = Told { issue, arrival: arrival.unwrap_or(0), comments, deleted, gone, cause };
+        let of_plane = jobs.iter().all(|job| job.source == Source::Plane);
+        let occasion = if of_plane { Occasion::PlanesPeople } else { Occasion::Github };
+        let arrival = arrival.unwrap_or(0);
+        let told = Told { issue, arrival, comments, deleted, gone, cause, occasion };
         let attempt = jobs.iter().map(|job| job.attempt).max().unwrap_or(1);
         // Whoever has waited longest with it brings the others along.
         let class = jobs.iter().map(|job| job.class).min().unwrap_or_default();

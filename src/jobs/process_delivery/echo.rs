@@ -5,7 +5,7 @@
 //! is no newer than our last write may show anything that we ever wrote to the item; a newer one
 //! has to show what we wrote last.
 //!
-//! Deliberately absent: consequences. The next sync reads both sides itself; this is for people.
+//! Deliberately absent: consequences. This is for people; what is to be carried over `people` finds.
 
 use std::time::Duration;
 
@@ -40,18 +40,19 @@ fn issue_of(reading: &Reading) -> Option<WorkItemRef> {
     Some(WorkItemRef::new(format!("github:{issue}")))
 }
 
-/// Adds to a delivery's result whose doing it shows.
-pub(super) fn remark(reading: &Reading, ties: &[Tie], finished: &mut Finished) {
-    let (Some(item), Some(issue), Ok(told)) = (&reading.shown, issue_of(reading), &reading.told)
-    else {
-        return;
-    };
-    let Change::State(snapshot) = &told.item else { return };
+/// The linked item that a delivery of Plane's shows, with its link.
+pub(super) fn shown<'a>(reading: &'a Reading, ties: &'a [Tie]) -> Option<(&'a Item, &'a Tie)> {
+    let (item, issue) = (reading.shown.as_ref()?, issue_of(reading)?);
     let is_its =
         |tie: &&Tie| tie.issue == issue && tie.item.as_ref().is_none_or(|id| *id == item.id);
-    let Some(tie) = ties.iter().find(is_its).filter(|_| reading.job.source == Source::Plane) else {
-        return;
-    };
+    let tie = ties.iter().find(is_its).filter(|_| reading.job.source == Source::Plane)?;
+    Some((item, tie))
+}
+
+/// Adds to a delivery's result whose doing it shows.
+pub(super) fn remark(reading: &Reading, ties: &[Tie], finished: &mut Finished) {
+    let (Some((item, tie)), Ok(told)) = (shown(reading, ties), &reading.told) else { return };
+    let Change::State(snapshot) = &told.item else { return };
     let remark = whose(item, snapshot.updated_at, tie);
     finished.entry.reason = format!("{}; {remark}", finished.entry.reason);
     if let End::Done { result } = &mut finished.end {

@@ -17,6 +17,7 @@ mod echo;
 mod ends;
 mod filter;
 mod github;
+mod people;
 mod plane;
 
 use std::collections::{BTreeSet, HashMap};
@@ -216,6 +217,7 @@ impl Processor {
             }
             echo::remark(reading, &ties, &mut end);
             carry_over::hand_on(&reading.job, &known, &followed, &mut end);
+            self.hand_on_people(reading, &ties, &mut end, self.clock.now());
             finished.push(end);
         }
         let items: Vec<_> = items.iter().filter_map(|item| known.items.get(item)).collect();

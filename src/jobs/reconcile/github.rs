@@ -8,7 +8,7 @@ use crate::clients::github_rest::listing::{ListedIssue, Place};
 use crate::drift::{Mark, Why, compare_item};
 use crate::failure::Failure;
 use crate::ids::WorkItemRef;
-use crate::jobs::sync_issue::Way;
+use crate::jobs::sync_issue::{Memory, Way};
 use crate::sources::Verified;
 use crate::sources::github::found::LaneOf;
 use crate::sources::github::normalize::normalize;
@@ -91,7 +91,18 @@ impl Walker<'_> {
         self.memory.as_ref().map_or(Ok(Way::Open), |memory| memory.way(name, found, issue))
     }
 
-    /// How an issue's twin differs from what it should be, as far as Plane last answered.
+    /// The work item as Plane's webhooks told it, where its people go back to GitHub.
+    async fn twin_told(
+        &self,
+        memory: &Memory,
+        link: &IssueLink,
+    ) -> Result<Option<WorkItem>, Failure> {
+        let twin = link.twin_of(&link.issue_ref()).filter(|_| memory.writes_back());
+        let Some(twin) = twin else { return Ok(None) };
+        self.job.sync.store.work_item(&twin).await.map_err(|e| stored(&e))
+    }
+
+    /// How an issue and its twin differ from what they should be, as far as Plane last answered.
     async fn twin(
         &self,
         entry: &ListedIssue,
@@ -110,7 +121,8 @@ impl Walker<'_> {
             LinkStatus::Broken => return self.broken(number, link).await,
             LinkStatus::Pending | LinkStatus::Ok => {}
         }
-        Ok(match memory.outstanding(&entry.issue, link) {
+        let twin = self.twin_told(memory, link).await?;
+        Ok(match memory.outstanding(&entry.issue, link, twin.as_ref()) {
             Ok(writes) => (!writes.is_empty()).then_some(Why::TwinBehind { writes }),
             Err(why) => Some(Why::Waits { why }),
         })

@@ -2,18 +2,20 @@
 //!
 //! One whose text is too long to be read is there all the same: it is told, and never missing.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::Progress;
 use super::walker::{Compared, Walker};
+use super::{Progress, stored};
 use crate::clients::plane::PlaneClient;
 use crate::clients::plane::listing::{ListedItem, Order, Page, WHOLE_PAGE};
 use crate::clock::Timestamp;
 use crate::drift::{Walk, Why, compare_item};
 use crate::failure::Failure;
 use crate::ids::WorkItemRef;
+use crate::jobs::sync_issue::issue_of;
 use crate::sources::plane::normalize::{Names, normalize};
 use crate::sources::plane::payload::parse;
+use crate::sync::plan::LinkStatus;
 use crate::work_items::{Change, Snapshot};
 
 /// What is said of an item whose text nobody can read.
@@ -136,9 +138,12 @@ impl Walker<'_> {
         let count = read.len();
         read.retain(|(s, _)| known.contains_key(&s.item) || !self.is_older(s.updated_at));
         self.report.older += (count - read.len()) as u64;
+        let behind = self.behind_plane(read.iter().map(|(snapshot, _)| &**snapshot)).await?;
         let compared = read.into_iter().map(|(snapshot, found)| {
-            let reasons: Vec<Why> =
+            let mut reasons: Vec<Why> =
                 compare_item(known.get(&snapshot.item), &snapshot).into_iter().collect();
+            let writes = behind.get(&snapshot.item).cloned();
+            reasons.extend(writes.map(|writes| Why::TwinBehind { writes }));
             let Snapshot { item, key, updated_at, .. } = *snapshot;
             Compared { item, key, told_at: updated_at, reasons, found }
         });
@@ -168,5 +173,39 @@ impl Walker<'_> {
             return Ok(());
         }
         self.note(&told, &Why::Waits { why: TOO_LONG.to_owned() }).await
+    }
+
+    /// What people of Plane's would write to GitHub, by their item: webhooks told of them, and what
+    /// should have followed did not.
+    async fn behind_plane<'b>(
+        &self,
+        listed: impl Iterator<Item = &'b Snapshot>,
+    ) -> Result<HashMap<WorkItemRef, Vec<String>>, Failure> {
+        let mut behind = HashMap::new();
+        let Some(memory) = self.memory.as_ref().filter(|memory| memory.writes_back()) else {
+            return Ok(behind);
+        };
+        let told: HashMap<&WorkItemRef, &Snapshot> = listed.map(|s| (&s.item, s)).collect();
+        let items: Vec<&WorkItemRef> = told.keys().copied().collect();
+        let store = &self.job.sync.store;
+        for link in store.links_of_twins(&items).await.map_err(|e| stored(&e))? {
+            let Some(twin) = link.twin_of(&link.issue_ref()) else { continue };
+            let Some(snapshot) = told.get(&twin) else { continue };
+            let people: BTreeSet<String> =
+                snapshot.assignees.iter().map(|person| person.id.clone()).collect();
+            if link.status != LinkStatus::Ok || people == link.base.plane.assignees {
+                continue;
+            }
+            let issue = store.work_item(&link.issue_ref()).await.map_err(|e| stored(&e))?;
+            let Some(state) = issue.and_then(|issue| issue.state) else { continue };
+            let issue = issue_of(&state, &link);
+            // Of a project that is not shown GitHub's side says so.
+            let writes = memory.outstanding_with(&issue, &link, Some(&people));
+            let writes = writes.unwrap_or_default();
+            if !writes.is_empty() {
+                behind.insert(twin, writes);
+            }
+        }
+        Ok(behind)
     }
 }

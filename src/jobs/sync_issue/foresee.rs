@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::IssueSync;
 use super::memory::Memory;
 use super::stored;
-use crate::config::{RepositoryName, RepositorySettings};
+use crate::config::{Direction, RepositoryName, RepositorySettings};
 use crate::failure::Failure;
 use crate::store::links::IssueLink;
 use crate::sync::github::{Account, Issue, IssueLabel, IssueState, Milestoned};
@@ -35,6 +35,15 @@ pub struct Foreseen {
     pub staying: u64,
 }
 
+/// How a repository is kept in step, or would be.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner<'a> {
+    /// Who may change whom.
+    pub direction: Direction,
+    /// The rest.
+    pub settings: &'a RepositorySettings,
+}
+
 impl IssueSync {
     /// What `after` would write that `before` would not, for issues linked with a project; `None`
     /// where nothing is written to Plane.
@@ -45,16 +54,16 @@ impl IssueSync {
         &self,
         repository: &RepositoryName,
         own: Option<Uuid>,
-        before: &RepositorySettings,
-        after: &RepositorySettings,
+        before: Manner<'_>,
+        after: Manner<'_>,
     ) -> Result<Option<Foreseen>, Failure> {
         let Some(plane) = &self.plane else { return Ok(None) };
         let own = own.map(|project| project.to_string());
         let (mut followed, mut named) = (Vec::with_capacity(2), Vec::from_iter(own.clone()));
-        for settings in [before, after] {
+        for Manner { direction, settings } in [before, after] {
             let one = self.settings.with(settings).await.map_err(|e| stored(&e))?;
             named.extend(one.rulebook.projects().iter().map(Uuid::to_string));
-            followed.push(one);
+            followed.push((one, self.write_back(direction)));
         }
         let mut seen = BTreeSet::new();
         named.retain(|project| seen.insert(project.clone()));
@@ -62,13 +71,18 @@ impl IssueSync {
             return Ok(None);
         }
         let known = self.known_projects(plane, repository, named).await?;
-        let memory = |followed| Memory::new(followed, own.clone(), known.clone());
+        let memory = |(followed, back)| Memory::new(followed, own.clone(), known.clone(), back);
         let memories: Vec<_> = followed.into_iter().map(memory).collect();
         let [before, after] = &memories[..] else { return Ok(None) };
+        let goes_back = before.writes_back() || after.writes_back();
         let mut foreseen = Foreseen::default();
         for link in self.homes(repository, before).await? {
             foreseen.links += 1;
             let item = self.store.work_item(&link.issue_ref()).await.map_err(|e| stored(&e))?;
+            let twin = match link.twin_of(&link.issue_ref()).filter(|_| goes_back) {
+                Some(twin) => self.store.work_item(&twin).await.map_err(|e| stored(&e))?,
+                None => None,
+            };
             let Some(state) = item.filter(|item| item.deleted_at.is_none()).and_then(|i| i.state)
             else {
                 continue;
@@ -79,8 +93,9 @@ impl IssueSync {
                 foreseen.staying += 1;
             }
             let unseen = |why| vec![why];
-            let known = before.outstanding(&issue, &link).unwrap_or_else(unseen);
-            let new: Vec<_> = after.outstanding(&issue, &link).unwrap_or_else(unseen);
+            let known = before.outstanding(&issue, &link, twin.as_ref()).unwrap_or_else(unseen);
+            let new: Vec<_> =
+                after.outstanding(&issue, &link, twin.as_ref()).unwrap_or_else(unseen);
             let new: Vec<_> = new.into_iter().filter(|write| !known.contains(write)).collect();
             if new.is_empty() {
                 continue;
@@ -114,7 +129,7 @@ impl IssueSync {
 
 /// The issue as the board knows it. What differs from GitHub's own words (the exact reason of a
 /// close) weighs the same before and after.
-fn issue_of(state: &Snapshot, link: &IssueLink) -> Issue {
+pub fn issue_of(state: &Snapshot, link: &IssueLink) -> Issue {
     Issue {
         id: link.key.github_issue,
         number: link.key.number,

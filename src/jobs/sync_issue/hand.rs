@@ -2,14 +2,15 @@
 //! over, and commits what the link is from then on.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::comments::planned_from_memory;
-use super::memory::{merged, remembered_item, rendered};
 use super::placing::GoesOn;
-use super::sides::{GithubNow, Present};
+use super::planning::{merged, remembered_item, rendered};
+use super::sides::{GithubNow, Occasion, Present};
 use super::{HOLD, IssueSync, Report, Target, Told, overtaken, stored};
 use crate::clients::plane::PlaneClient;
 use crate::failure::Failure;
@@ -23,10 +24,11 @@ use crate::sync::mapping::{Mapping, Resolved};
 use crate::sync::milestones::BundleKind;
 use crate::sync::plan::{
     CommentLink, Expected, Gone, Link, LinkStatus, Plan, Rendered, Ruled, Sides, WhenGone, Write,
-    plan, plan_gone, resume, resume_comment,
+    WriteBack, plan, plan_gone,
 };
 use crate::sync::plane::{Item, Project};
 use crate::sync::pulls::PullsNow;
+use crate::work_items::System;
 
 /// Works on one link that is ours.
 pub(super) struct Hand<'a> {
@@ -54,6 +56,14 @@ pub(super) struct Hand<'a> {
     pub(super) own_project: Option<String>,
     /// The project that its rules want for the issue.
     pub(super) placing: Option<Placing>,
+    /// What goes back to GitHub.
+    pub(super) write_back: WriteBack,
+    /// Who is assigned in Plane as its webhooks told, where that goes back.
+    pub(super) people: Option<BTreeSet<String>>,
+    /// Who is assigned in Plane as it last answered, in this attempt.
+    pub(super) in_plane: BTreeSet<String>,
+    /// Writes to GitHub that an earlier attempt intended and did not settle.
+    pub(super) left_open: Vec<(IntentId, Write)>,
 }
 
 impl<'a> Hand<'a> {
@@ -85,6 +95,10 @@ impl<'a> Hand<'a> {
             ruled,
             own_project,
             placing,
+            write_back: WriteBack::Nothing,
+            people: None,
+            in_plane: BTreeSet::new(),
+            left_open: Vec::new(),
         }
     }
 
@@ -100,8 +114,19 @@ impl<'a> Hand<'a> {
     ) -> Result<(), Failure> {
         self.cause.clone_from(&told.cause);
         self.resume().await?;
+        let occasion = told.occasion;
+        if self.write_back == WriteBack::Assignees {
+            self.people = self.sync.people_told(&self.link).await?;
+        }
+        if occasion == Occasion::PlanesPeople
+            && (self.write_back == WriteBack::Nothing || self.is_agreed_on())
+        {
+            self.nothing_of_plane();
+            return Ok(());
+        }
         let known = self.link.github_updated_at;
         let mut now = Box::pin(self.sync.github_now(target, told, known)).await?;
+        self.resume_on_github(&now).await?;
         let asked = now.asked();
         if let GithubNow::Present(present) = &mut now
             && let Some(rule) = self.rule(&mut present.issue)?
@@ -117,10 +142,17 @@ impl<'a> Hand<'a> {
                 self.report = Report::idle("its webhook does not tell the issue's state");
                 Ok(())
             }
-            GithubNow::Present(present) if self.is_stale(present) => self.catch_up(present).await,
+            GithubNow::Present(present) if self.is_stale(present) => match occasion {
+                Occasion::Github => self.catch_up(present).await,
+                // Nothing else would look again at what Plane told.
+                Occasion::PlanesPeople => Err(Failure::retry(
+                    "GitHub's answer is older than what was carried over: looking again",
+                )),
+            },
             GithubNow::Present(present) => self.follow(present, when_gone).await,
         }?;
-        self.report.asked = asked;
+        // GitHub's answer to a write is newer.
+        self.report.asked = self.report.asked.take().or(asked);
         Ok(())
     }
 
@@ -175,65 +207,6 @@ impl<'a> Hand<'a> {
         self.save(&[], &[]).await
     }
 
-    /// Finds out what became of the writes that an earlier attempt intended and did not settle.
-    pub(super) async fn resume(&mut self) -> Result<(), Failure> {
-        let open = self.sync.store.open_intents_of(self.link.id).await.map_err(|e| stored(&e))?;
-        if open.is_empty() {
-            return Ok(());
-        }
-        let item = match &self.link.item {
-            Some(id) => self.fetch_item(id).await?,
-            None => None,
-        };
-        // What was being made may be there under an id that nobody was told.
-        let makes = |write: &Write| matches!(write, Write::CreateItem { .. });
-        let is_sought = self.link.item.is_none() || open.iter().any(|intent| makes(&intent.write));
-        let item = match item {
-            None if is_sought => self.find_item().await?,
-            known => known,
-        };
-        let about_comments = |write: &Write| write.kind().ends_with("comment");
-        let comments = match &item {
-            Some(item) if open.iter().any(|intent| about_comments(&intent.write)) => {
-                self.list_comments(&item.id).await?
-            }
-            _ => Vec::new(),
-        };
-        let mut links = Vec::new();
-        let mut ends = Vec::with_capacity(open.len());
-        for intent in open {
-            let made = if let (Some(expected), Some(item)) = (&intent.expected, &item) {
-                resume(expected, &intent.write, item).map(|base| {
-                    self.link.base = base;
-                    self.link.item = Some(item.id.clone());
-                    self.link.status = LinkStatus::Ok;
-                })
-            } else if matches!(intent.write, Write::EnterBundle { .. }) {
-                self.resume_entry(&intent.write).await?
-            } else if item.is_some() {
-                resume_comment(&intent.write, &comments).map(|link| links.push(link))
-            } else {
-                None
-            };
-            ends.push(match made {
-                Some(()) => IntentEnd::Settled { id: intent.id, answer: None },
-                None => IntentEnd::Abandoned {
-                    id: intent.id,
-                    reason: "it was not made; what is needed is planned anew".to_owned(),
-                },
-            });
-        }
-        // A label may have been made without our knowing it.
-        self.sync.projects.forget(&self.link.key.plane_project);
-        info!(
-            link.id = self.link.id.0,
-            count = ends.len(),
-            "took up {} writes that an earlier attempt had left open",
-            ends.len()
-        );
-        self.save(&links, &ends).await
-    }
-
     /// Carries GitHub's present state over.
     async fn follow(&mut self, present: &Present, when_gone: WhenGone) -> Result<(), Failure> {
         if self.find_place(when_gone).await? == GoesOn::No {
@@ -251,8 +224,9 @@ impl<'a> Hand<'a> {
         self.look_at_pulls().await?;
         // A person who asks wants to see Plane put right, whatever we remember of it.
         let asked = when_gone == WhenGone::Recreate;
+        let mut to_github = Vec::new();
         if asked || !self.is_nothing_new(issue, &rendered, present, &comment_links, &project) {
-            self.item(issue, &rendered, when_gone).await?;
+            to_github = self.item(issue, &rendered, when_gone).await?;
             if self.link.status != LinkStatus::Broken {
                 self.comments(present).await?;
             }
@@ -261,6 +235,8 @@ impl<'a> Hand<'a> {
         self.link.markdown.clone_from(&issue.body);
         self.link.github_updated_at = Some(issue.updated_at);
         self.link.github_arrival = present.arrival;
+        self.note_unmapped_members(&project).await?;
+        self.write_to_github(to_github).await?;
         self.link.last_error = None;
         self.save(&[], &[]).await
     }
@@ -286,7 +262,7 @@ impl<'a> Hand<'a> {
         let Some(link) = self.link.link().filter(|_| self.link.status == LinkStatus::Ok) else {
             return false;
         };
-        let remembered = remembered_item(&link, issue);
+        let remembered = remembered_item(&link, issue, self.people.as_ref());
         let planned = self.planned(
             issue,
             rendered,
@@ -313,20 +289,40 @@ impl<'a> Hand<'a> {
     ) -> Plan {
         let mapping = Resolved::new(&self.mapping, project);
         let (pulls, ruled, merge) = (self.pulls.as_ref(), &self.ruled, &merged);
-        plan(&Sides { issue, rendered, link, item, pulls, mapping, ruled, merge, when_gone })
+        let write_back = self.write_back;
+        plan(&Sides {
+            issue,
+            rendered,
+            link,
+            item,
+            pulls,
+            mapping,
+            ruled,
+            merge,
+            when_gone,
+            write_back,
+        })
     }
 
+    /// Writes the item; gives back what is to be written to GitHub because of it.
     async fn item(
         &mut self,
         issue: &Issue,
         rendered: &Rendered,
         when_gone: WhenGone,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<Write>, Failure> {
         let (link, item) = self.linked(when_gone).await?;
         let project = self.project().await?;
-        let plan = self.planned(issue, rendered, link.as_ref(), item.as_ref(), &project, when_gone);
+        let mut plan =
+            self.planned(issue, rendered, link.as_ref(), item.as_ref(), &project, when_gone);
+        let (to_github, to_plane) = std::mem::take(&mut plan.writes)
+            .into_iter()
+            .partition(|write| write.system() == System::Github);
+        plan.writes = to_plane;
+        self.in_plane = item.as_ref().map(|item| item.assignees.clone()).unwrap_or_default();
         let linked = item.map(|item| item.id).or_else(|| link.map(|link| link.item));
-        self.carry_out(plan, linked, &project).await
+        self.carry_out(plan, linked, &project).await?;
+        Ok(to_github)
     }
 
     /// The item and what was last agreed on with it.

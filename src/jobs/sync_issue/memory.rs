@@ -1,11 +1,15 @@
 //! What is left to be written for an issue, reckoned from what Plane last answered: the same plan
-//! as a sync would make, without asking Plane for the item.
+//! as a sync would make, without asking Plane for the item. Where assignees go both ways, who is
+//! assigned in Plane is what its webhooks told last.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::asking::refused;
+use super::github_writes::people_of;
 use super::hand::broken;
 use super::placing::{placed_by, projects_named};
+use super::planning::{merged, remembered_item, rendered};
 use super::{IssueSync, stored};
 use crate::clients::plane::{PlaneClient, Refusal};
 use crate::config::RepositoryName;
@@ -19,11 +23,10 @@ use crate::store::repositories::Repository;
 use crate::sync::github::{Issue, Milestone, Milestoned};
 use crate::sync::home::{Place, Placed, home, place};
 use crate::sync::mapping::{Mapping, Resolved};
-use crate::sync::markdown;
-use crate::sync::merge::{Merge, merge};
 use crate::sync::milestones::BundleKind;
-use crate::sync::plan::{Base, Link, Rendered, Sides, TextMerge, WhenGone, plan};
-use crate::sync::plane::{EXTERNAL_SOURCE, Item, Project};
+use crate::sync::plan::{Sides, WhenGone, WriteBack, plan};
+use crate::sync::plane::Project;
+use crate::work_items::WorkItem;
 
 /// What an issue's twin is reckoned with: one for a repository.
 #[derive(Debug, Clone)]
@@ -34,6 +37,7 @@ pub struct Memory {
     projects: KnownProjects,
     rulebook: Arc<Rulebook>,
     bundles: Option<BundleKind>,
+    write_back: WriteBack,
 }
 
 /// The projects of one repository, in their order: its own, those that its rules name, and those in
@@ -54,7 +58,8 @@ impl IssueSync {
             return Ok(None);
         }
         let known = self.known_projects(plane, &repository.name, named).await?;
-        Ok(Some(Memory::new(followed, own_project(repository), known)))
+        let write_back = self.write_back(repository.direction);
+        Ok(Some(Memory::new(followed, own_project(repository), known, write_back)))
     }
 
     /// Projects with their states, labels and members, and those in which rules of before put items
@@ -129,9 +134,19 @@ impl Memory {
         })
     }
 
-    pub(super) fn new(followed: Followed, own: Option<String>, projects: KnownProjects) -> Self {
+    pub(super) fn new(
+        followed: Followed,
+        own: Option<String>,
+        projects: KnownProjects,
+        write_back: WriteBack,
+    ) -> Self {
         let Followed { mapping, rulebook, settings } = followed;
-        Self { mapping, own, projects, rulebook, bundles: settings.milestones }
+        Self { mapping, own, projects, rulebook, bundles: settings.milestones, write_back }
+    }
+
+    /// Whether people of Plane's go back to GitHub.
+    pub fn writes_back(&self) -> bool {
+        self.write_back == WriteBack::Assignees
     }
 
     /// The ids of all projects, and of each why it is not shown.
@@ -164,11 +179,31 @@ impl Memory {
         (place(link.placed(), Some(&wanted)) == Place::Stays).then_some(wanted)
     }
 
-    /// What is left to be written, one line each; nothing where both sides are in step.
+    /// What is left to be written to either side, one line each; nothing where both are in step.
+    /// `twin` is the item as Plane's webhooks told it.
     ///
     /// # Errors
     /// When its project is not shown, with the reason.
-    pub fn outstanding(&self, issue: &Issue, link: &IssueLink) -> Result<Vec<String>, String> {
+    pub fn outstanding(
+        &self,
+        issue: &Issue,
+        link: &IssueLink,
+        twin: Option<&WorkItem>,
+    ) -> Result<Vec<String>, String> {
+        let people = twin.filter(|_| self.writes_back()).and_then(people_of);
+        self.outstanding_with(issue, link, people.as_ref())
+    }
+
+    /// As [`Memory::outstanding`], with those who are assigned in Plane by id.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn outstanding_with(
+        &self,
+        issue: &Issue,
+        link: &IssueLink,
+        people: Option<&BTreeSet<String>>,
+    ) -> Result<Vec<String>, String> {
         let Some(known) = link.link() else { return Ok(Vec::new()) };
         let carried = match self.rulebook.applied(&link.key.repository, issue) {
             Ok(Verdict::Carried(carried)) => carried,
@@ -177,7 +212,7 @@ impl Memory {
         };
         let project = self.parts(&link.key.plane_project)?;
         let issue = &carried.issue;
-        let (rendered, item) = (rendered(issue), remembered_item(&known, issue));
+        let (rendered, item) = (rendered(issue), remembered_item(&known, issue, people));
         let planned = plan(&Sides {
             issue,
             ruled: &carried.ruled,
@@ -188,6 +223,7 @@ impl Memory {
             mapping: Resolved::new(&self.mapping, project),
             merge: &merged,
             when_gone: WhenGone::MarkBroken,
+            write_back: self.write_back,
         });
         let moved = self.bundles.filter(|_| known.base.milestone.is_behind(&issue.milestone));
         let moved = moved.map(|kind| match &issue.milestone {

@@ -23,12 +23,14 @@
 //! - *A linked item that Plane does not show by its id* may be archived, or made again by an attempt
 //!   whose answer was lost. Where it is to be made again it is looked for by its external id first.
 //!
-//! When nothing changed on GitHub since the last time, Plane is not even asked.
+//! When nothing changed on GitHub since the last time, Plane is not even asked; where assignees go
+//! both ways, as long as its webhooks told of none of that either.
 
 mod asking;
 mod bundles;
 mod comments;
 mod foresee;
+mod github_writes;
 mod hand;
 mod issue_labels;
 mod labels;
@@ -36,10 +38,12 @@ mod memory;
 mod milestone;
 mod own_items;
 mod placing;
+mod planning;
 mod projects;
 mod pulls;
 mod report;
 mod sides;
+mod taking_up;
 mod writes;
 
 use std::time::Duration;
@@ -60,7 +64,7 @@ use crate::store::{Store, StoreError};
 use crate::sync::plan::WhenGone;
 
 use asking::refused;
-pub use foresee::Foreseen;
+pub use foresee::{Foreseen, Manner, issue_of};
 use hand::Hand;
 pub(super) use hand::broken;
 pub use memory::{Memory, Way};
@@ -69,7 +73,7 @@ pub(super) use placing::placed_by;
 pub use placing::projects_named;
 pub use projects::Projects;
 pub use report::Report;
-pub use sides::{Target, Told};
+pub use sides::{Occasion, Target, Told};
 
 /// How long a link is ours without a sign of life: longer than any one request may take, and no
 /// longer than people would wait after a crash.
@@ -151,6 +155,7 @@ impl IssueSync {
         hand.bundles = settings.milestones;
         hand.repository = Some(target.repository.id);
         hand.sets_labels = settings.rules.iter().any(|rule| rule.set.labels.is_some());
+        hand.write_back = self.write_back(target.repository.direction);
         let done = Box::pin(hand.bring_in_step(target, told, when_gone)).await;
         if let Err(failure) = &done {
             hand.note_failure(failure).await;

@@ -1,5 +1,7 @@
 //! What bringing one issue in step came to, in words for the timeline.
 
+use crate::ids::DeliveryId;
+use crate::sources::Source;
 use crate::sync::github::Issue;
 use crate::sync::labels::LabelWrite;
 use crate::sync::plan::{Finding, Write};
@@ -10,7 +12,9 @@ use crate::timeline::EntryOutcome;
 pub struct Report {
     /// The writes that were made, in their order, in words.
     pub writes: Vec<String>,
-    /// The kinds of these writes.
+    /// Those to GitHub, in words with their reason.
+    pub to_github: Vec<String>,
+    /// The kinds of all these writes.
     pub kinds: Vec<&'static str>,
     /// What Plane or a person did that differs from what was meant.
     pub findings: Vec<Finding>,
@@ -33,6 +37,7 @@ impl Report {
         let mut idle = Vec::new();
         for report in moved {
             all.writes.extend(report.writes);
+            all.to_github.extend(report.to_github);
             all.kinds.extend(report.kinds);
             all.findings.extend(report.findings);
             idle.extend(report.idle);
@@ -57,6 +62,7 @@ impl Report {
     /// What came of labels on the way.
     pub(super) fn add(&mut self, other: Self) {
         self.writes.extend(other.writes);
+        self.to_github.extend(other.to_github);
         self.kinds.extend(other.kinds);
         self.findings.extend(other.findings);
     }
@@ -80,14 +86,25 @@ impl Report {
         self
     }
 
+    /// A write to GitHub, and the webhook of Plane's that told what led to it.
+    pub(super) fn wrote_to_github(&mut self, write: &Write, cause: Option<&(Source, DeliveryId)>) {
+        let told = match cause {
+            Some((Source::Plane, id)) => format!(" (its webhook {id})"),
+            Some((Source::Github, _)) | None => String::new(),
+        };
+        self.to_github.push(format!("{write}{told}"));
+        self.kinds.push(write.kind());
+    }
+
     /// Whether Plane was not to be written to at all.
     pub fn is_idle(&self) -> bool {
         self.idle.is_some()
     }
 
-    /// Whether anything was written to Plane.
+    /// Whether anything was written.
     pub fn outcome(&self) -> EntryOutcome {
-        if self.writes.is_empty() { EntryOutcome::Ignored } else { EntryOutcome::Applied }
+        let is_nothing = self.writes.is_empty() && self.to_github.is_empty();
+        if is_nothing { EntryOutcome::Ignored } else { EntryOutcome::Applied }
     }
 
     /// One line for people.
@@ -95,11 +112,16 @@ impl Report {
         if let Some(idle) = &self.idle {
             return format!("not written to Plane: {idle}");
         }
-        let mut parts = vec![if self.writes.is_empty() {
-            "Plane already says so: nothing to write".to_owned()
-        } else {
-            format!("written to Plane: {}", self.writes.join("; "))
-        }];
+        let mut parts = Vec::new();
+        if !self.writes.is_empty() {
+            parts.push(format!("written to Plane: {}", self.writes.join("; ")));
+        }
+        if !self.to_github.is_empty() {
+            parts.push(format!("written to GitHub: {}", self.to_github.join("; ")));
+        }
+        if parts.is_empty() {
+            parts.push("Plane already says so: nothing to write".to_owned());
+        }
         if !self.rules.is_empty() {
             parts.push(format!("By the rules {}", self.rules.join(", ")));
         }

@@ -39,6 +39,18 @@ pub struct Told {
     pub gone: Option<Gone>,
     /// The newest delivery that told it, for the record; `None` where a person asks.
     pub cause: Option<(Source, DeliveryId)>,
+    /// Which side had something to tell.
+    pub occasion: Occasion,
+}
+
+/// Why an issue is brought in step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Occasion {
+    /// GitHub told something of it, or a person asks.
+    #[default]
+    Github,
+    /// Plane told of its people, and GitHub of nothing.
+    PlanesPeople,
 }
 
 /// GitHub's side.
@@ -91,7 +103,7 @@ impl IssueSync {
 }
 
 fn as_told(told: Told) -> GithubNow {
-    let Told { issue, arrival, comments, deleted, gone, cause: _ } = told;
+    let Told { issue, arrival, comments, deleted, gone, cause: _, occasion: _ } = told;
     match (gone, issue) {
         (Some(gone), _) => GithubNow::Gone(gone),
         (None, Some(issue)) => {

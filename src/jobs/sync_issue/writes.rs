@@ -54,7 +54,8 @@ impl Hand<'_> {
                 | Write::LeaveBundle { .. }
                 | Write::CreateComment { .. }
                 | Write::UpdateComment { .. }
-                | Write::DeleteComment { .. } => {}
+                | Write::DeleteComment { .. }
+                | Write::ChangeAssignees { .. } => {}
             }
         }
         if let (false, Some(item)) = (is_settled, &item_id) {
@@ -139,6 +140,7 @@ impl Hand<'_> {
         self.report.findings.extend(settled.findings);
         self.report.wrote(write);
         self.link.base = settled.base;
+        self.in_plane.clone_from(&item.assignees);
         self.link.item = Some(item.id.clone());
         self.link.status = LinkStatus::Ok;
         let answer = Some(item.id.clone());

@@ -46,24 +46,55 @@ pub enum RequestFault {
         /// `Retry-After`, where it is told.
         retry_after: Option<Duration>,
     },
-    /// No answer ever comes.
+    /// No answer ever comes, and nothing is done.
     Hang,
+    /// The thing is done, and no answer ever comes.
+    HangAfter,
     /// The connection breaks; nothing was done.
     Reset,
     /// The connection breaks after the thing was done.
     LostAnswer,
 }
 
+/// Whom a fault of requests strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Striking {
+    /// Whatever is asked next.
+    Any,
+    /// What changes something.
+    Writes,
+}
+
 /// The faults that wait for a request.
 #[derive(Debug, Default)]
-pub(super) struct RequestFaults(VecDeque<RequestFault>);
+pub(super) struct RequestFaults {
+    any: VecDeque<RequestFault>,
+    writes: VecDeque<RequestFault>,
+}
 
 impl RequestFaults {
-    pub(super) fn add(&mut self, faults: impl IntoIterator<Item = RequestFault>) {
-        self.0.extend(faults);
+    pub(super) fn add(
+        &mut self,
+        striking: Striking,
+        faults: impl IntoIterator<Item = RequestFault>,
+    ) {
+        match striking {
+            Striking::Any => self.any.extend(faults),
+            Striking::Writes => self.writes.extend(faults),
+        }
     }
 
-    pub(super) fn strike(&mut self) -> RequestFault {
-        self.0.pop_front().unwrap_or(RequestFault::None)
+    /// Forgets those that struck nobody.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// What meets a request that reads, or one that writes.
+    pub(super) fn strike(&mut self, request: Striking) -> RequestFault {
+        let own = match request {
+            Striking::Any => None,
+            Striking::Writes => self.writes.pop_front(),
+        };
+        own.or_else(|| self.any.pop_front()).unwrap_or(RequestFault::None)
     }
 }

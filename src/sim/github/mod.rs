@@ -246,7 +246,17 @@ impl SimGitHub {
 
     /// The next requests meet these, one each.
     pub fn add_request_faults(&self, faults: impl IntoIterator<Item = RequestFault>) {
-        self.inner.desk().faults.add(faults);
+        self.inner.desk().faults.add(faults::Striking::Any, faults);
+    }
+
+    /// The next requests that change something meet these, one each.
+    pub fn add_write_faults(&self, faults: impl IntoIterator<Item = RequestFault>) {
+        self.inner.desk().faults.add(faults::Striking::Writes, faults);
+    }
+
+    /// Takes back the faults that no request has met.
+    pub fn clear_request_faults(&self) {
+        self.inner.desk().faults.clear();
     }
 
     /// Keeps webhooks back until [`Self::release_webhooks`].

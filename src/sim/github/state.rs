@@ -3,7 +3,7 @@
 //!
 //! Deliberately absent: how things change (`changes`) and how they look (`json`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::app::App;
 use super::hooks::Hook;
@@ -57,6 +57,8 @@ pub(super) struct Repository {
     pub(super) former_names: Vec<String>,
     /// Whether its issues are switched off.
     pub(super) issues_off: bool,
+    /// Logins, in lower case, that can't be assigned.
+    pub(super) outsiders: BTreeSet<String>,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) labels: Vec<Label>,
@@ -261,6 +263,7 @@ impl State {
             name: name.to_owned(),
             former_names: Vec::new(),
             issues_off: false,
+            outsiders: BTreeSet::new(),
             created_at: now,
             updated_at: now,
             labels: Vec::new(),

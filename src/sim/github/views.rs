@@ -71,6 +71,27 @@ impl SimGitHub {
         Ok(count)
     }
 
+    /// Whether somebody can be assigned by a program: on GitHub those with access to the repository,
+    /// and who commented on the issue. Off, they are left out without a word.
+    ///
+    /// # Errors
+    /// When there is no such repository.
+    pub fn set_assignable(
+        &self,
+        repository: &str,
+        login: &str,
+        switched: Switched,
+    ) -> Result<(), SimError> {
+        let mut state = self.inner.lock();
+        let id = state.named(repository)?;
+        let outsiders = &mut state.repository_mut(id)?.outsiders;
+        match switched {
+            Switched::On => outsiders.remove(&login.to_lowercase()),
+            Switched::Off => outsiders.insert(login.to_lowercase()),
+        };
+        Ok(())
+    }
+
     /// The requests to the REST API that are remembered, the oldest first.
     pub fn requests(&self) -> Vec<SeenRequest> {
         self.inner.desk().seen.to_vec()

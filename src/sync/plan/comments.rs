@@ -232,6 +232,7 @@ pub fn resume_comment(write: &Write, plane: &[ItemComment]) -> Option<CommentLin
         | Write::CreateBundle { .. }
         | Write::UpdateBundle { .. }
         | Write::EnterBundle { .. }
-        | Write::LeaveBundle { .. } => None,
+        | Write::LeaveBundle { .. }
+        | Write::ChangeAssignees { .. } => None,
     }
 }

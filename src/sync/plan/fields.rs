@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::link::text_hash;
+use super::people::{PeopleSides, Refused, WriteBack, merge_people};
 use super::sets::{Before, SetBase, Target, Wanted, merge_sets};
-use super::{Base, Expected, Finding, LinkStatus, Plan, SentText, Sides, TextMerge, Write};
+use super::{
+    Base, Expected, Finding, LinkStatus, Plan, SentText, Sides, TextMerge, WhenGone, Write,
+};
 use crate::sync::github::{Issue, IssueState};
 use crate::sync::mapping::{LabelTarget, NewLabel, Resolved, ends_work};
 use crate::sync::plane::{Item, ItemChange, NewItem, Priority, ProjectState};
@@ -20,6 +23,8 @@ pub(super) struct Draft<'a> {
     base: Base,
     text: SentText,
     conflict: bool,
+    /// What is to be written to GitHub.
+    github: Vec<Write>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -33,6 +38,7 @@ impl<'a> Draft<'a> {
             base: Base::default(),
             text: SentText::Other,
             conflict: false,
+            github: Vec::new(),
             findings: Vec::new(),
         }
     }
@@ -51,7 +57,10 @@ impl<'a> Draft<'a> {
             self.pulls(pulls, sides.mapping);
         }
         self.labels(sides);
-        self.assignees(sides);
+        match sides.write_back {
+            WriteBack::Assignees if !rules_set_people(sides) => self.people(sides),
+            WriteBack::Assignees | WriteBack::Nothing => self.assignees(sides),
+        }
         self.priority(sides);
         self.base.github.own.clone_from(&sides.ruled.own);
     }
@@ -260,6 +269,33 @@ impl<'a> Draft<'a> {
         }
         self.base.github.assignees = merged.told;
         self.base.our_assignees = merged.ours;
+        self.base.people = None;
+    }
+
+    /// Assignees both ways.
+    fn people(&mut self, sides: &Sides<'_>) {
+        let none = BTreeSet::new();
+        let present = self.item.map_or(&none, |item| &item.assignees);
+        let refused = match sides.when_gone {
+            WhenGone::MarkBroken => Refused::LeftAlone,
+            WhenGone::Recreate => Refused::TriedAgain,
+        };
+        let merged = merge_people(&PeopleSides {
+            base: &self.base,
+            assigned: &sides.issue.assignees,
+            present,
+            mapping: sides.mapping,
+            refused,
+        });
+        self.github = merged.writes(sides.issue);
+        self.findings.extend(merged.findings);
+        if merged.set != *present {
+            self.change.assignees = Some(merged.set.clone());
+        }
+        self.base.plane.assignees = merged.agreed;
+        self.base.github.assignees = merged.told;
+        self.base.our_assignees = merged.ours;
+        self.base.people = Some(merged.standing);
     }
 
     fn priority(&mut self, sides: &Sides<'_>) {
@@ -281,7 +317,8 @@ impl<'a> Draft<'a> {
         self.base.plane.priority = Some(wanted);
     }
 
-    pub(super) fn into_plan(self, sides: &Sides<'_>) -> Plan {
+    pub(super) fn into_plan(mut self, sides: &Sides<'_>) -> Plan {
+        let github = std::mem::take(&mut self.github);
         let url = &sides.issue.html_url;
         let linked = self.base.link_url.as_ref() == Some(url);
         let link = (!linked).then(|| Write::CreateLink {
@@ -293,6 +330,7 @@ impl<'a> Draft<'a> {
             None => self.into_creation(sides.issue),
         };
         plan.writes.extend(link);
+        plan.writes.extend(github);
         plan
     }
 
@@ -354,6 +392,12 @@ enum Fit {
     Group,
     /// It is the one.
     Exact,
+}
+
+/// Whether the issue's people are what rules made of them: then Plane's are not GitHub's.
+fn rules_set_people(sides: &Sides<'_>) -> bool {
+    let logins = || sides.issue.assignees.iter().map(|account| account.login.clone()).collect();
+    sides.ruled.own.as_ref().is_some_and(|own| own.assignees != logins())
 }
 
 /// Hash of what the description is made of: the text, and a cut title, which it tells whole.

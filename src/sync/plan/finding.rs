@@ -29,6 +29,26 @@ pub enum Finding {
         "several members of Plane's project go by “{name}”: map “{login}” to an e-mail address in the repository's users"
     )]
     SeveralMembers { login: String, name: String },
+    /// Nothing says who this member is on GitHub.
+    #[error(
+        "nothing says who Plane's “{name}” is on GitHub: say it on the page People or in the repository's users"
+    )]
+    UnmappedMember { name: String },
+    /// GitHub took the write and left this account out.
+    #[error(
+        "{login} can't be assigned in {repository}: give {login} access there (if that is so of everybody, give it to github.token's user), then assign them anew or run jetbridge sync {repository}#{number}"
+    )]
+    NotAssignable { login: String, repository: String, number: u64 },
+    /// An issue that is full.
+    #[error(
+        "GitHub takes no more than ten assignees and left {login} out: take somebody off {repository}#{number}, then assign them anew"
+    )]
+    NoRoomForAssignee { login: String, repository: String, number: u64 },
+    /// GitHub took the write and left this account assigned.
+    #[error(
+        "GitHub left {login} assigned to {repository}#{number}: give github.token's user write access to {repository}, then run jetbridge sync {repository}#{number}"
+    )]
+    StillAssigned { login: String, repository: String, number: u64 },
     /// `states` names a state that the project does not have.
     #[error(
         "states.{key} is “{wanted}”, which Plane's project does not have: choose one of {}", existing.join(", ")

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::people::Standing;
 use crate::sync::github::{Issue, IssueState};
 use crate::sync::milestones::MilestoneBase;
 use crate::sync::plane::{Item, Priority};
@@ -99,6 +100,10 @@ pub struct Base {
     /// What was last made of its milestone.
     #[serde(skip_serializing_if = "MilestoneBase::is_empty")]
     pub milestone: MilestoneBase,
+    /// How each of Plane's users stood on both sides, by id; `None` while assignees are carried over
+    /// one way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub people: Option<BTreeMap<String, Standing>>,
 }
 
 /// GitHub's half of a base.

@@ -6,7 +6,8 @@
 //! The rule for every field: a side that did not change since the base is not written. GitHub
 //! leads, so where both changed GitHub's title and state win (and the timeline says so), sets are
 //! merged, and text is merged or, where that would lose something, left alone as a conflict. A
-//! second plan after the writes is empty.
+//! second plan after the writes is empty. GitHub is written to for one field alone, assignees, and
+//! only where the repository's direction is `both`; `people` has the rule of that.
 //!
 //! Races, and the decision for each:
 //! - *A crash between a write and its record.* The intent was stored first, with the base that it
@@ -54,6 +55,7 @@ mod comments;
 mod fields;
 mod finding;
 mod link;
+mod people;
 mod sets;
 mod settle;
 
@@ -65,6 +67,10 @@ pub use finding::Finding;
 pub use link::{
     Base, CommentLink, CommentStanding, GithubSide, Link, LinkStatus, Own, PlaneSide, Wish,
     text_hash,
+};
+pub use people::{
+    Assigning, PeopleByLogin, PersonInPlane, Standing, WriteBack, resume_agreed, resume_people,
+    settle_people, still_wanted,
 };
 pub use settle::{Answered, ItemField, Recognized, Settled, recognize, resume, settle};
 
@@ -78,6 +84,7 @@ use super::mapping::{NewLabel, Resolved};
 use super::milestones::{Bundle, BundleChange, BundleFields, BundleKind};
 use super::plane::{Item, ItemChange, NewItem};
 use super::pulls::PullsNow;
+use crate::work_items::System;
 use fields::Draft;
 
 /// An issue's text in Plane's form.
@@ -133,6 +140,8 @@ pub struct Sides<'a> {
     pub merge: MergeText<'a>,
     /// What to do when the linked item is gone.
     pub when_gone: WhenGone,
+    /// Whether changes in Plane are written to GitHub.
+    pub write_back: WriteBack,
 }
 
 /// What rules add to the issue that they made.
@@ -250,6 +259,17 @@ pub enum Write {
         /// Plane's id of the mirror.
         mirror: String,
     },
+    /// Change who is assigned on GitHub, at most ten at once.
+    ChangeAssignees {
+        /// `owner/name`, as GitHub writes it at this moment.
+        repository: String,
+        /// The issue's number there.
+        number: u64,
+        /// Which way.
+        assigning: Assigning,
+        /// Whom.
+        people: PeopleByLogin,
+    },
 }
 
 impl Write {
@@ -268,6 +288,23 @@ impl Write {
             Self::CreateComment { .. } => "create_comment",
             Self::UpdateComment { .. } => "update_comment",
             Self::DeleteComment { .. } => "delete_comment",
+            Self::ChangeAssignees { assigning: Assigning::Add, .. } => "assign",
+            Self::ChangeAssignees { assigning: Assigning::Remove, .. } => "unassign",
+        }
+    }
+
+    /// Which side it is made on.
+    pub fn system(&self) -> System {
+        match self {
+            Self::ChangeAssignees { .. } => System::Github,
+            Self::CreateLabel { .. }
+            | Self::CreateItem { .. }
+            | Self::UpdateItem { .. }
+            | Self::RestoreItem { .. }
+            | Self::CreateLink { .. }
+            | Self::CreateComment { .. }
+            | Self::UpdateComment { .. }
+            | Self::DeleteComment { .. } => System::Plane,
         }
     }
 
@@ -286,6 +323,7 @@ impl Write {
             Self::UpdateComment { mirror, .. } | Self::DeleteComment { mirror, .. } => {
                 mirror.clone()
             }
+            Self::ChangeAssignees { repository, number, .. } => format!("{repository}#{number}"),
         }
     }
 
@@ -313,7 +351,8 @@ impl Write {
             | Self::LeaveBundle { .. }
             | Self::CreateComment { .. }
             | Self::UpdateComment { .. }
-            | Self::DeleteComment { .. } => {}
+            | Self::DeleteComment { .. }
+            | Self::ChangeAssignees { .. } => {}
         }
         self
     }
@@ -349,6 +388,9 @@ impl fmt::Display for Write {
             Self::DeleteComment { comment, .. } => {
                 write!(f, "delete the mirror of comment {comment}")
             }
+            Self::ChangeAssignees { assigning, people, .. } => {
+                f.write_str(&people::words(*assigning, people))
+            }
         }
     }
 }
@@ -379,7 +421,7 @@ pub struct Expected {
 /// Intended writes in their order, and what follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// What is to be written: labels, then the item, then its link.
+    /// What is to be written: labels, then the item, then its link, then GitHub's assignees.
     pub writes: Vec<Write>,
     /// For the timeline.
     pub findings: Vec<Finding>,

@@ -153,7 +153,7 @@ pub fn settle(
         let members = dropped(&assignees, &item.assignees, |id| mapping.member_name(id));
         findings.extend((!members.is_empty()).then_some(Finding::AssigneesDropped { members }));
         base.our_assignees.retain(|id| item.assignees.contains(id));
-        base.plane.assignees.clone_from(&item.assignees);
+        base.people_answered(&assignees, &item.assignees);
     }
     if change.priority.is_some() {
         base.plane.priority = item.priority;
@@ -190,7 +190,8 @@ fn change_of(write: &Write) -> Option<ItemChange> {
         | Write::LeaveBundle { .. }
         | Write::CreateComment { .. }
         | Write::UpdateComment { .. }
-        | Write::DeleteComment { .. } => None,
+        | Write::DeleteComment { .. }
+        | Write::ChangeAssignees { .. } => None,
     }
 }
 
@@ -205,6 +206,11 @@ pub fn resume(expected: &Expected, write: &Write, item: &Item) -> Option<Base> {
         let mut base = expected.base.clone();
         base.our_labels.retain(|id| item.labels.contains(id));
         base.our_assignees.retain(|id| item.assignees.contains(id));
+        // Left out by Plane, or taken off since: the next plan sees which side has them.
+        let sent = change_of(write).and_then(|change| change.assignees).unwrap_or_default();
+        if let Some(people) = &mut base.people {
+            people.retain(|id, _| !sent.contains(id) || item.assignees.contains(id));
+        }
         base
     })
 }

@@ -26,16 +26,16 @@ pub(in crate::web) struct TimelineEntry {
     reason: String,
     /// What changed.
     changes: Vec<FieldChange>,
-    /// What was written to Plane because of it, oldest first.
+    /// What was written to either side because of it, oldest first.
     writes: Vec<WriteEntry>,
 }
 
-/// A write to Plane.
+/// A write to Plane, or of assignees to GitHub.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::web) struct WriteEntry {
     /// `create_item`, `update_item`, `create_label`, `create_link`, `enter_bundle` or
     /// `leave_bundle` (modules and cycles), `create_comment`, `update_comment` or
-    /// `delete_comment`.
+    /// `delete_comment`; to GitHub `assign` or `unassign`.
     kind: String,
     /// What was to be written, one line for people.
     what: String,

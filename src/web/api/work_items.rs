@@ -362,7 +362,7 @@ pub(in crate::web) async fn show(
     Ok(Json(WorkItemWithTwins::new(known, &links)))
 }
 
-/// What happened to an item, newest first, with what was written to Plane because of it.
+/// What happened to an item, newest first, with what was written to either side because of it.
 #[utoipa::path(
     get,
     path = "/api/v1/work-items/{ref}/timeline",

@@ -1,5 +1,5 @@
-//! Who GitHub's people are in Plane: those who are assigned and have no counterpart yet, with one
-//! click to say who they are, and what was decided.
+//! Who GitHub's people are in Plane, and Plane's on GitHub: those who are assigned and have no
+//! counterpart yet, with one click to say who they are, and what was decided.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use super::query::Params;
 use super::spans::{exact, when};
 use super::{Caller, Frame, Problem, Section, WebState, render};
 use crate::people::{InvalidLogin, Login};
+use crate::store::members::{MemberApart, UnmappedMember};
 use crate::store::people::{Counterpart, KnownPerson, UnmappedPerson};
 use crate::web::api::body::read_body;
 use crate::web::auth::Target;
@@ -26,6 +27,8 @@ const FRESH: Duration = Duration::from_mins(1);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// What the form sends for nobody.
 const NOBODY: &str = "nobody";
+/// Longest name or id of a member.
+const LONGEST: usize = 200;
 /// Repositories that a row names.
 const NAMED: usize = 3;
 
@@ -34,7 +37,10 @@ const NAMED: usize = 3;
 struct PeoplePage {
     frame: Frame,
     unmapped: Vec<UnmappedRow>,
+    /// Plane's people who are not known on GitHub.
+    alone: Vec<AloneRow>,
     decided: Vec<DecidedRow>,
+    apart: Vec<ApartRow>,
     members: Members,
     done: Option<String>,
     problem: Option<String>,
@@ -49,6 +55,21 @@ struct UnmappedRow {
     address: String,
     issues: i64,
     repositories: String,
+}
+
+struct AloneRow {
+    member: String,
+    name: String,
+    issues: i64,
+    repositories: String,
+}
+
+struct ApartRow {
+    member: String,
+    name: String,
+    by: String,
+    at: String,
+    at_exact: String,
 }
 
 struct DecidedRow {
@@ -78,11 +99,18 @@ pub(super) async fn show(
     let params = Params::read(query.as_deref())?;
     let login = params.text("login").and_then(|text| text.parse::<Login>().ok());
     let issues: u64 = params.text("issues").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let done = login.and_then(|login| match params.text("done").as_deref() {
-        Some("decided") => Some(format!("Kept for {login}. {}", again(issues))),
-        Some("forgotten") => Some(format!("Forgotten: {login} goes by likeness again.")),
+    let name = params.text("name");
+    let done = match (params.text("done").as_deref(), login, name) {
+        (Some("decided"), Some(login), _) => Some(format!("Kept for {login}. {}", again(issues))),
+        (Some("forgotten"), Some(login), _) => {
+            Some(format!("Forgotten: {login} goes by likeness again."))
+        }
+        (Some("apart"), _, Some(name)) => Some(format!("Kept: {name} is nobody on GitHub.")),
+        (Some("forgotten"), None, Some(name)) => {
+            Some(format!("Forgotten: {name} goes by likeness again."))
+        }
         _ => None,
-    });
+    };
     page(&web, caller, done, None).await
 }
 
@@ -105,6 +133,19 @@ async fn page(
     let projects = unmapped.iter().flat_map(|person| person.projects.iter());
     let projects = projects.cloned().collect::<std::collections::BTreeSet<_>>();
     let members = Members::read(web, projects.into_iter().collect()).await;
+    let (alone, apart) = (web.store.unmapped_members().await?, web.store.members_apart().await?);
+    let is_new = |m: &&UnmappedMember| !apart.iter().any(|known| known.id == m.id);
+    let alone = alone.iter().filter(is_new).map(AloneRow::from).collect();
+    let apart = apart
+        .into_iter()
+        .map(|MemberApart { id, name, decided_by, decided_at }| ApartRow {
+            member: id,
+            name,
+            by: decided_by,
+            at: when(decided_at, now),
+            at_exact: exact(decided_at),
+        })
+        .collect();
     let is_decided = |p: &&UnmappedPerson| !decided.iter().any(|d| d.login == p.login);
     let unmapped = unmapped.iter().filter(is_decided).map(UnmappedRow::from).collect();
     let decided = decided
@@ -123,17 +164,20 @@ async fn page(
         .collect();
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let frame = Frame::read(web, Section::Repositories, caller).await?;
-    let page = PeoplePage { frame, unmapped, decided, members, done, problem };
+    let page = PeoplePage { frame, unmapped, alone, decided, apart, members, done, problem };
     Ok((status, render(&page)?).into_response())
 }
 
-/// `POST /people`: says who an account is.
+/// `POST /people`: says who an account is, or with `apart` that a member is nobody on GitHub.
 pub(super) async fn decide(
     State(web): State<WebState>,
     caller: Caller,
     body: Body,
 ) -> Result<Response, Problem> {
     let (params, login) = sent(body).await?;
+    if let Some(member) = params.text("apart").filter(|id| fits(id)) {
+        return decide_apart(&web, &caller, &member, params.text("name")).await;
+    }
     let member = params.text("member").unwrap_or_default();
     let (login, member) = match (login, member.trim()) {
         (Err(error), _) => return page(&web, caller, None, Some(format!("{error}."))).await,
@@ -145,12 +189,40 @@ pub(super) async fn decide(
     };
     let counterpart = match member.as_str() {
         NOBODY => Counterpart::Nobody,
-        _ => Counterpart::Member { name: name_of(&web, &member).await, id: member },
+        _ => {
+            let known = params.text("name").filter(|name| fits(name));
+            let name = match known {
+                Some(name) => name,
+                None => name_of(&web, &member).await,
+            };
+            Counterpart::Member { name, id: member }
+        }
     };
     let by = caller.name.clone();
     let issues = crate::people::decide(&web.store, &web.clock, &login, &counterpart, &by).await?;
     web.wake.work_is_due();
     Ok(back(&login, &[("done", "decided"), ("issues", &issues.to_string())]))
+}
+
+async fn decide_apart(
+    web: &WebState,
+    caller: &Caller,
+    member: &str,
+    name: Option<String>,
+) -> Result<Response, Problem> {
+    let name = match name.filter(|name| fits(name)) {
+        Some(name) => name,
+        None => name_of(web, member).await,
+    };
+    let member = (member, name.as_str());
+    crate::people::decide_apart(&web.store, &web.clock, member, &caller.name).await?;
+    web.wake.work_is_due();
+    Ok(back_of_member(member, "apart"))
+}
+
+/// Names and ids that are kept.
+fn fits(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= LONGEST
 }
 
 /// `POST /people/forget`: forgets what was decided.
@@ -159,7 +231,13 @@ pub(super) async fn forget(
     caller: Caller,
     body: Body,
 ) -> Result<Response, Problem> {
-    let login = match sent(body).await?.1 {
+    let (params, login) = sent(body).await?;
+    if let Some(member) = params.text("apart").filter(|id| fits(id)) {
+        web.store.forget_member_apart(&member).await?;
+        let name = params.text("name").unwrap_or_else(|| member.clone());
+        return Ok(back_of_member((&member, &name), "forgotten"));
+    }
+    let login = match login {
         Ok(login) => login,
         Err(error) => return page(&web, caller, None, Some(format!("{error}."))).await,
     };
@@ -182,20 +260,41 @@ fn back(login: &Login, done: &[(&str, &str)]) -> Response {
     (Extension(Target(login.to_string())), next).into_response()
 }
 
+fn back_of_member((id, name): (&str, &str), done: &str) -> Response {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("name", name).append_pair("done", done);
+    let next = Redirect::to(&format!("/people?{}", query.finish()));
+    (Extension(Target(id.to_owned())), next).into_response()
+}
+
 impl From<&UnmappedPerson> for UnmappedRow {
     fn from(person: &UnmappedPerson) -> Self {
-        let mut repositories =
-            person.repositories[..person.repositories.len().min(NAMED)].join(", ");
-        if let more @ 1.. = person.repositories.len().saturating_sub(NAMED) {
-            repositories.push_str(&format!(" and {more} more"));
-        }
         Self {
             login: person.login.clone(),
             address: github_address(&person.login),
             issues: person.issues,
-            repositories,
+            repositories: named(&person.repositories),
         }
     }
+}
+
+impl From<&UnmappedMember> for AloneRow {
+    fn from(member: &UnmappedMember) -> Self {
+        Self {
+            member: member.id.clone(),
+            name: member.name.clone(),
+            issues: member.issues,
+            repositories: named(&member.repositories),
+        }
+    }
+}
+
+fn named(repositories: &[String]) -> String {
+    let mut named = repositories[..repositories.len().min(NAMED)].join(", ");
+    if let more @ 1.. = repositories.len().saturating_sub(NAMED) {
+        named.push_str(&format!(" and {more} more"));
+    }
+    named
 }
 
 /// Apps have their pages elsewhere.

@@ -10,6 +10,9 @@ use super::super::{SimError, json};
 use super::answer::{Answer, page};
 use super::{Caller, Request, number_in};
 
+/// Assignees of one issue, and of one request.
+const MOST_ASSIGNEES: usize = 10;
+
 pub(super) fn route(
     request: &Request<'_>,
     method: &str,
@@ -96,7 +99,7 @@ fn list(request: &Request<'_>) -> Result<Answer, SimError> {
 }
 
 /// Labels and assignees of whoever may not push are dropped without a word.
-fn may_push(request: &Request<'_>) -> bool {
+pub(super) fn may_push(request: &Request<'_>) -> bool {
     matches!(&request.caller, Caller::Known(token) if token.push == PushAccess::Yes)
 }
 
@@ -178,18 +181,35 @@ enum Assigning {
     Remove,
 }
 
+/// Who may not be assigned is left out without a word, and so is whoever is one too many.
 fn change_assignees(
     request: &Request<'_>,
     number: &str,
     how: Assigning,
 ) -> Result<Answer, SimError> {
     let (repository, number) = (request.repository()?, number_in(number)?);
-    let people = request.names("assignees").filter(|_| may_push(request)).unwrap_or_default();
+    let mut people = request.names("assignees").unwrap_or_default();
+    if people.len() > MOST_ASSIGNEES {
+        return Err(SimError::invalid("Issue", "assignees", "invalid"));
+    }
+    people.retain(|_| may_push(request));
     request.sim.change(request.login(), |change| match how {
-        Assigning::Add => change.assign(repository, number, &people),
+        Assigning::Add => {
+            let here = change.state.repository(repository)?;
+            let assigned = &here.issue(number)?.assignees;
+            let is_new =
+                |login: &String| !assigned.iter().any(|u| named(&[login.clone()], &u.login));
+            people.retain(|login| is_new(login) && !here.outsiders.contains(&login.to_lowercase()));
+            people.truncate(MOST_ASSIGNEES.saturating_sub(assigned.len()));
+            change.assign(repository, number, &people)
+        }
         Assigning::Remove => {
             change.unassign(repository, number, |user: &User| !named(&people, &user.login))
         }
     })?;
-    show(request, number, 201)
+    let status = match how {
+        Assigning::Add => 201,
+        Assigning::Remove => 200,
+    };
+    show(request, number, status)
 }

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::app::is_signed_word;
-use super::faults::{RequestFault, RequestFaults};
+use super::faults::{RequestFault, RequestFaults, Striking};
 use super::quota::{Quota, Verdict};
 use super::state::HookPlace;
 use super::tokens::{Access, SimToken};
@@ -158,7 +158,9 @@ async fn handle(
     if let Some(page) = page::page(&sim, &uri) {
         return page;
     }
-    let fault = sim.desk().faults.strike();
+    let is_reading = method == Method::GET || method == Method::HEAD;
+    let striking = if is_reading { Striking::Any } else { Striking::Writes };
+    let fault = sim.desk().faults.strike(striking);
     let seen_at = {
         let mut desk = sim.desk();
         let target = uri.path_and_query().map_or_else(String::new, ToString::to_string);
@@ -167,7 +169,7 @@ async fn handle(
     let answer = match fault {
         RequestFault::Hang => std::future::pending().await,
         RequestFault::Reset => return answer::broken(),
-        RequestFault::None | RequestFault::LostAnswer => {
+        RequestFault::None | RequestFault::LostAnswer | RequestFault::HangAfter => {
             let body = axum::body::to_bytes(body, LONGEST_REQUEST).await.unwrap_or_default();
             decide(&sim, &method, &uri, &headers, &body)
         }
@@ -184,8 +186,10 @@ async fn handle(
         }
         RequestFault::SecondaryLimit { retry_after } => Answer::secondary_limit(retry_after),
     };
-    if fault == RequestFault::LostAnswer {
-        return answer::broken();
+    match fault {
+        RequestFault::LostAnswer => return answer::broken(),
+        RequestFault::HangAfter => std::future::pending::<()>().await,
+        _ => {}
     }
     let asked_for = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok());
     let answer = answer.unless_it_is(asked_for);
@@ -416,7 +420,12 @@ fn who_am_i(request: &Request<'_>) -> Answer {
 fn show_repository(request: &Request<'_>) -> Result<Answer, SimError> {
     let state = request.sim.lock();
     let here = state.repository(request.repository()?)?;
-    Ok(Answer::ok(super::json::repository(&state.instance, here)))
+    let mut shown = super::json::repository(&state.instance, here);
+    // What the asking user may; tells nothing of what their token may.
+    if matches!(request.caller, Caller::Known(_)) {
+        shown["permissions"] = json!({"pull": true, "push": issues::may_push(request)});
+    }
+    Ok(Answer::ok(shown))
 }
 
 /// A number in a path; what is none is not found.

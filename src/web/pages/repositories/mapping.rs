@@ -18,7 +18,7 @@ use super::{all_projects, changeable, known, words};
 use crate::apply::{Difference, Step, Unnamed, plan};
 use crate::config::{RepositoryConfig, RepositorySettings};
 use crate::jobs::settings::CurrentSettings;
-use crate::jobs::sync_issue::{Foreseen, IssueSync, Projects};
+use crate::jobs::sync_issue::{Foreseen, IssueSync, Manner, Projects};
 use crate::store::repositories::{Origin, Repository};
 use crate::web::api::body::read_body;
 use crate::web::auth::Target;
@@ -177,12 +177,14 @@ async fn foresee(
     let (store, clock) = (web.store.clone(), web.clock.clone());
     let sync = IssueSync {
         plane: web.setup.plane.clone(),
-        github: None,
+        github: web.setup.github.clone(),
         projects: Projects::new(clock.clone()),
         settings: CurrentSettings::new(store.clone(), clock.clone()),
         store,
         clock,
     };
+    let direction = repository.direction;
+    let (from, to) = (Manner { direction, settings: from }, Manner { direction, settings: to });
     let foreseen = sync.foresee(&repository.name, repository.plane_project, from, to).await;
     foreseen.map_err(|failure| failure.to_string())?.ok_or_else(|| nothing.to_owned())
 }

@@ -82,7 +82,7 @@ impl Card {
             project: (!all.is_empty()).then(|| projects.names_of(all).join(", ")),
             direction: match repository.direction {
                 Direction::GithubToPlane => "GitHub leads, Plane follows",
-                Direction::Both => "either side’s changes reach the other",
+                Direction::Both => "GitHub leads, Plane follows; assignees go both ways",
             },
             icon,
             tone,

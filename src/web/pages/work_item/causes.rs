@@ -12,6 +12,7 @@ use crate::ids::DeliveryId;
 use crate::sources::Source;
 use crate::store::deliveries::Delivery;
 use crate::timeline::{Cause, EntryOutcome, TimelineEntry, WriteEntry, WriteStanding};
+use crate::work_items::System;
 
 /// The causes of one day, newest first.
 pub(super) struct Day {
@@ -71,9 +72,16 @@ pub(super) fn days(causes: Vec<Cause>, deliveries: &[Delivery], now: Timestamp) 
 impl Block {
     fn new(cause: &Cause, delivery: Option<&Delivery>, now: Timestamp) -> Self {
         let last = cause.entries.last();
-        let made = cause.writes.iter().any(|w| w.standing != WriteStanding::Abandoned);
+        let made = || cause.writes.iter().filter(|w| w.standing != WriteStanding::Abandoned);
+        let to = |system| made().any(|write| write.system == system);
+        let written = match (to(System::Plane), to(System::Github)) {
+            (true, true) => "written to both",
+            (false, true) => "written to GitHub",
+            (_, false) => "written to Plane",
+        };
+        let made = made().next().is_some();
         let (tone, icon, tag) = match last.map(|entry| entry.outcome) {
-            None | Some(EntryOutcome::Applied) if made => ("is-good", "ok", "written to Plane"),
+            None | Some(EntryOutcome::Applied) if made => ("is-good", "ok", written),
             None => ("is-off", "ignored", "not written"),
             Some(outcome) => ending(outcome),
         };
@@ -211,6 +219,7 @@ mod tests {
         );
         let write = WriteEntry {
             cause: None,
+            system: System::Plane,
             kind: "update_item".to_owned(),
             what: "change the work item's title".to_owned(),
             standing: WriteStanding::Settled,
