@@ -237,38 +237,3 @@ impl Memory {
         Ok(planned.writes.iter().map(ToString::to_string).chain(moved).collect())
     }
 }
-
-pub(super) fn rendered(issue: &Issue) -> Rendered {
-    let title = markdown::title(&issue.title);
-    Rendered {
-        title: title.text,
-        title_cut: title.cut,
-        description_html: markdown::issue_description(issue),
-    }
-}
-
-/// The item as Plane last answered it.
-pub(super) fn remembered_item(link: &Link, issue: &Issue) -> Item {
-    let Base { plane, .. } = &link.base;
-    Item {
-        id: link.item.clone(),
-        name: plane.name.clone(),
-        description_html: plane.description_html.clone(),
-        state: plane.state.clone(),
-        labels: plane.labels.clone(),
-        assignees: plane.assignees.clone(),
-        priority: plane.priority,
-        external_id: Some(issue.id.to_string()),
-        external_source: Some(EXTERNAL_SOURCE.to_owned()),
-    }
-}
-
-pub(super) fn merged(base: &str, ours: &str, theirs: &str) -> TextMerge {
-    match merge(base, ours, theirs) {
-        Merge::Merged { html } => TextMerge::Merged(html),
-        Merge::Conflict { places } => {
-            let blocks: Vec<_> = places.iter().map(|place| (place.block + 1).to_string()).collect();
-            TextMerge::Conflict(format!("in block {}", blocks.join(", ")))
-        }
-    }
-}
