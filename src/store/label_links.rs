@@ -92,14 +92,15 @@ fn standing(link: &LabelLink) -> &'static str {
 }
 
 impl Store {
-    /// What is known of a repository's labels in a project, by GitHub's ids.
+    /// What is known of a repository's labels in a project, by GitHub's ids; also what was left by one
+    /// that was taken out, which may be this one before it came back.
     pub async fn label_rows(
         &self,
         project: &str,
         repository: RepositorySyncId,
     ) -> StoreResult<BTreeMap<u64, LabelRow>> {
         const OF: &str = "SELECT github_label_id, link, intent FROM label_links
-            WHERE plane_project = $1 AND repository_sync = $2";
+            WHERE plane_project = $1 AND (repository_sync = $2 OR repository_sync IS NULL)";
         let rows: Vec<Row> = on_reader!(self, pool => sqlx::query_as(OF).bind(project)
             .bind(repository.0).fetch_all(pool).await?);
         rows.into_iter().map(Row::known).collect()

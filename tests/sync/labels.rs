@@ -274,6 +274,22 @@ async fn a_label_deleted_on_github_leaves_its_items_and_stays_in_plane() {
 }
 
 #[tokio::test]
+async fn a_repository_that_was_taken_out_and_put_in_again_knows_its_labels() {
+    let mut world = World::new(Kind::Sqlite, Asking::Rest).await;
+    world.github.acting_as("ada").add_label(REPOSITORY, "bug", "d73a4a").unwrap();
+    world.settle().await;
+    let repositories = std::mem::take(&mut world.config.repositories);
+    let name = REPOSITORY.parse().unwrap();
+    assert!(world.store.remove_repository(&name).await.unwrap());
+    world.stop().await;
+    world.config.repositories = repositories;
+    world.start().await;
+    world.github.acting_as("ada").rename_label(REPOSITORY, "bug", "defect").unwrap();
+    world.settle().await;
+    assert_eq!(labels(&world), faces(&[("defect", "d73a4a")]));
+}
+
+#[tokio::test]
 async fn a_label_that_two_repositories_share_is_renamed_for_neither() {
     let mut world = World::new(Kind::Postgres, Asking::Rest).await;
     world.stop().await;

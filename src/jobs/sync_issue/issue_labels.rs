@@ -11,7 +11,9 @@ use crate::failure::Failure;
 use crate::ids::RepositorySyncId;
 use crate::store::label_links::LabelKey;
 use crate::sync::github::IssueLabel;
-use crate::sync::labels::{LabelFace, LabelLink, LabelNow, Origin, face_of, is_set_apart};
+use crate::sync::labels::{
+    LabelFace, LabelLink, LabelNow, Origin, Standing, face_of, is_set_apart,
+};
 use crate::sync::mapping::NewLabel;
 use crate::sync::plane::{Project, ProjectLabel};
 
@@ -93,14 +95,20 @@ impl Hand<'_> {
         following: &Following<'_>,
         holders: BTreeSet<u64>,
     ) -> Result<Vec<LabelNow>, Failure> {
-        let is_ours = |id: &u64| following.rows.get(id).is_some_and(|row| row.link.is_some());
-        let holders: Vec<u64> = holders.into_iter().filter(is_ours).collect();
+        let followed = |id: u64| {
+            let link = following.rows.get(&id)?.link.as_ref()?;
+            (link.standing == Standing::Followed).then_some((id, link))
+        };
+        let holders: Vec<_> = holders.into_iter().filter_map(followed).collect();
         let rest = self.sync.github.as_ref().and_then(GitHub::rest);
         let (Some(rest), false) = (rest, holders.is_empty()) else { return Ok(Vec::new()) };
         let Ok(name) = present.issue.repository.parse() else { return Ok(Vec::new()) };
         let labels = rest.fetch_labels(&name).await?;
-        let of = |id: u64| Some(now(id, labels.iter().find(|label| label.id == Some(id))?));
-        Ok(holders.into_iter().filter_map(of).collect())
+        let of = |(id, link): (u64, &LabelLink)| {
+            let there = labels.iter().find(|label| label.id == Some(id));
+            there.map_or_else(|| gone(id, link), |label| now(id, label))
+        };
+        Ok(holders.into_iter().map(of).collect())
     }
 
     /// Makes a label and remembers it as ours; its id.
@@ -135,6 +143,17 @@ impl Hand<'_> {
         }
         self.sync.projects.put_label(project, made);
         Ok(id)
+    }
+}
+
+/// One that GitHub does not list any more.
+fn gone(id: u64, link: &LabelLink) -> LabelNow {
+    LabelNow {
+        id,
+        face: link.github.clone(),
+        former: BTreeSet::new(),
+        origin: Origin::Older,
+        is_gone: true,
     }
 }
 
