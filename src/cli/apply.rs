@@ -95,6 +95,7 @@ async fn present(
             name: config.name.clone(),
             github_id: known.and_then(|known| known.github_id),
             plane_project: config.plane_project,
+            plane_workspace: config.plane_workspace.clone(),
             direction: config.direction,
             origin: Origin::Config,
             created_at: now,
@@ -121,7 +122,8 @@ async fn foresee<'a>(
         if to.plane_project.is_none() && crate::rules::named_projects(&settings.rules).is_empty() {
             continue;
         }
-        let foreseen = match sync.foresee(&to.name, to.plane_project, from, &settings).await {
+        let place = (to.plane_project, to.plane_workspace.as_ref());
+        let foreseen = match sync.foresee(&to.name, place, from, &settings).await {
             Ok(Some(foreseen)) => Ok(foreseen),
             Ok(None) => Err("nothing is written to Plane: plane.api_url, plane.api_key or plane.workspace is not set".to_owned()),
             Err(failure) => Err(failure.to_string()),

@@ -166,9 +166,10 @@ keys! {
 }
 
 /// The keys of one `[[repositories]]`.
-pub const REPOSITORY_KEYS: [&str; 9] = [
+pub const REPOSITORY_KEYS: [&str; 10] = [
     "name",
     "plane_project",
+    "plane_workspace",
     "direction",
     "filter",
     "rules",

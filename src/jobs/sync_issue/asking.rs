@@ -13,7 +13,7 @@ use crate::sync::plane::{Item, ItemComment, Project};
 impl Hand<'_> {
     pub(super) async fn project(&self) -> Result<Arc<Project>, Failure> {
         let project = &self.link.key.plane_project;
-        let known = self.sync.projects.project(self.plane, project).await;
+        let known = self.sync.projects.project(&self.plane, project).await;
         known.map_err(|refusal| self.place_refused(&refusal))
     }
 

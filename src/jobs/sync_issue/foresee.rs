@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::IssueSync;
 use super::memory::Memory;
 use super::stored;
-use crate::config::{RepositoryName, RepositorySettings};
+use crate::config::{RepositoryName, RepositorySettings, WorkspaceSlug};
 use crate::failure::Failure;
 use crate::store::links::IssueLink;
 use crate::sync::github::{Account, Issue, IssueLabel, IssueState};
@@ -44,7 +44,7 @@ impl IssueSync {
     pub async fn foresee(
         &self,
         repository: &RepositoryName,
-        own: Option<Uuid>,
+        (own, workspace): (Option<Uuid>, Option<&WorkspaceSlug>),
         before: &RepositorySettings,
         after: &RepositorySettings,
     ) -> Result<Option<Foreseen>, Failure> {
@@ -61,6 +61,7 @@ impl IssueSync {
         if named.is_empty() {
             return Ok(None);
         }
+        let named = named.into_iter().map(|id| (id, workspace.cloned())).collect();
         let known = self.known_projects(plane, repository, named).await?;
         let memory = |followed| Memory::new(followed, own.clone(), known.clone());
         let memories: Vec<_> = followed.into_iter().map(memory).collect();

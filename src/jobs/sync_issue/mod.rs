@@ -46,6 +46,7 @@ use crate::clients::gate::Stopped;
 use crate::clients::github::GitHub;
 use crate::clients::plane::PlaneClient;
 use crate::clock::Clock;
+use crate::config::WorkspaceSlug;
 use crate::failure::Failure;
 use crate::ids::Lease;
 use crate::jobs::settings::{CurrentSettings, Followed};
@@ -59,7 +60,7 @@ use asking::refused;
 pub use foresee::Foreseen;
 use hand::Hand;
 pub(super) use hand::broken;
-pub use memory::{Memory, Way};
+pub use memory::{KnownProject, Memory, Way};
 pub use own_items::OwnItem;
 pub(super) use placing::placed_by;
 pub use placing::projects_named;
@@ -138,11 +139,13 @@ impl IssueSync {
             github_issue: target.issue,
             number: target.number,
             plane_project: project,
+            plane_workspace: target.repository.plane_workspace.clone(),
         };
         let own = target.repository.plane_project.map(|id| id.to_string());
         let (link, lease) = self.held_at_home(&key, own.as_deref(), placed_by(&rulebook)).await?;
         let id = link.id;
         let mut hand = Hand::new(self, plane, mapping, link, lease, attempt);
+        hand.own_workspace.clone_from(&target.repository.plane_workspace);
         (hand.rulebook, hand.own_project) = (rulebook, own);
         let done = Box::pin(hand.bring_in_step(target, told, when_gone)).await;
         if let Err(failure) = &done {
@@ -150,6 +153,11 @@ impl IssueSync {
         }
         self.store.release_hold(id, lease).await.map_err(|e| stored(&e))?;
         done.map(|()| hand.into_report())
+    }
+
+    /// Plane, asked for a workspace; `None` for `plane.workspace`.
+    pub fn plane_in(&self, workspace: Option<&WorkspaceSlug>) -> Option<PlaneClient> {
+        self.plane.as_ref().map(|plane| in_workspace(plane, workspace))
     }
 
     /// Why jobs of a class should not begin now, and until when: whatever would be asked of the one
@@ -194,6 +202,13 @@ impl IssueSync {
             }),
         }
     }
+}
+
+pub(in crate::jobs) fn in_workspace(
+    plane: &PlaneClient,
+    workspace: Option<&WorkspaceSlug>,
+) -> PlaneClient {
+    workspace.map_or_else(|| plane.clone(), |slug| plane.in_workspace(slug.as_str()))
 }
 
 /// A failure of our own database, for the queue.

@@ -12,7 +12,7 @@ use super::body::{parse, read_body};
 use super::parameters::Parameters;
 use super::{Address, Page};
 use crate::clock::Timestamp;
-use crate::config::{Direction, RepositoryName};
+use crate::config::{Direction, RepositoryName, WorkspaceSlug};
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
 use crate::web::auth::Target;
 use crate::web::error::{Problem, ProblemBody, ProblemKind};
@@ -30,6 +30,9 @@ pub(in crate::web) struct RepositoryBody {
     /// Plane’s project that it is kept in step with; null shows it on the board only.
     #[schema(required, value_type = Option<String>)]
     plane_project: Option<Uuid>,
+    /// The workspace of its projects, by its slug; null is `plane.workspace`.
+    #[schema(required)]
+    plane_workspace: Option<String>,
     /// `github-to-plane` or `both`.
     direction: &'static str,
     /// `config` (the configuration file), `manual` or `registered` (by its first webhook).
@@ -45,6 +48,7 @@ impl From<Repository> for RepositoryBody {
             repository: repository.name.to_string(),
             github_id: repository.github_id,
             plane_project: repository.plane_project,
+            plane_workspace: repository.plane_workspace.map(String::from),
             direction: repository.direction.as_str(),
             origin: repository.origin.as_str(),
             created_at: repository.created_at,
@@ -62,6 +66,9 @@ pub(in crate::web) struct RepositoryToAdd {
     /// Plane’s project; without it the repository is on the board only.
     #[schema(value_type = Option<String>)]
     plane_project: Option<Uuid>,
+    /// The workspace of its projects, by its slug; without it `plane.workspace`.
+    #[schema(value_type = Option<String>)]
+    plane_workspace: Option<WorkspaceSlug>,
     /// `github-to-plane` if not given.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -75,23 +82,41 @@ pub(in crate::web) struct RepositoryToChange {
     /// Another project, or null for none.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    plane_project: GivenProject,
+    plane_project: Given<Uuid>,
+    /// Another workspace, or null for `plane.workspace`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    plane_workspace: Given<WorkspaceSlug>,
     /// `github-to-plane` or `both`.
     #[schema(value_type = Option<String>)]
     direction: Option<Direction>,
 }
 
 /// Tells null from absent.
-#[derive(Debug, Default)]
-enum GivenProject {
+#[derive(Debug)]
+enum Given<T> {
     /// Not given: it stays.
-    #[default]
     Absent,
     /// Another one, or none.
-    Given(Option<Uuid>),
+    Given(Option<T>),
 }
 
-impl<'de> Deserialize<'de> for GivenProject {
+impl<T> Default for Given<T> {
+    fn default() -> Self {
+        Self::Absent
+    }
+}
+
+impl<T> Given<T> {
+    fn change(self) -> Option<Option<T>> {
+        match self {
+            Self::Absent => None,
+            Self::Given(given) => Some(given),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Option::deserialize(deserializer).map(Self::Given)
     }
@@ -139,6 +164,7 @@ pub(in crate::web) async fn add(
         name: given.repository,
         github_id: None,
         plane_project: given.plane_project,
+        plane_workspace: given.plane_workspace,
         direction: given.direction,
         origin: Origin::Manual,
     };
@@ -202,11 +228,11 @@ pub(in crate::web) async fn change(
     let given: RepositoryToChange = parse(&read_body(body).await?)?;
     let name = named(&owner, &name)?;
     changeable(&state, &name).await?;
-    let plane_project = match given.plane_project {
-        GivenProject::Absent => None,
-        GivenProject::Given(project) => Some(project),
+    let change = RepositoryChange {
+        plane_project: given.plane_project.change(),
+        plane_workspace: given.plane_workspace.change(),
+        direction: given.direction,
     };
-    let change = RepositoryChange { plane_project, direction: given.direction };
     let changed = state.store.update_repository(&name, change).await?;
     Ok(Json(changed.ok_or_else(not_configured)?.into()))
 }
