@@ -159,8 +159,12 @@ impl Rulebook {
     /// When a rule comes to nothing for it.
     pub fn applied(&self, repository: &str, issue: &Issue) -> Result<Verdict, Broken> {
         self.usable()?;
-        let (ruled, placing, rules) = (Ruled::default(), None, Vec::new());
-        let mut carried = Carried { issue: issue.clone(), ruled, placing, rules };
+        let mut carried = Carried {
+            issue: issue.clone(),
+            ruled: Ruled::default(),
+            placing: None,
+            rules: Vec::new(),
+        };
         if self.rules.is_empty() {
             return Ok(Verdict::Carried(Box::new(carried)));
         }
