@@ -10,8 +10,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use uuid::Uuid;
 
-use crate::config::{RepositoryConfig, RepositoryName, RepositorySettings};
+use crate::config::{RepositoryConfig, RepositoryName, RepositorySettings, WorkspaceSlug};
 use crate::store::repositories::{Origin, Repository};
 
 /// What becomes of repositories that a file does not name.
@@ -126,19 +127,24 @@ pub type Keys = BTreeMap<String, String>;
 
 /// What a file says of a repository, key by key.
 pub fn keys_of_config(config: &RepositoryConfig) -> Keys {
-    let project = config.plane_project.map(|project| project.to_string());
-    keys(project, config.direction.as_str(), &config.settings())
+    let place = (config.plane_project, config.plane_workspace.as_ref());
+    keys(place, config.direction.as_str(), &config.settings())
 }
 
 fn keys_of(repository: &Repository, settings: &RepositorySettings) -> Keys {
-    let project = repository.plane_project.map(|project| project.to_string());
-    keys(project, repository.direction.as_str(), settings)
+    let place = (repository.plane_project, repository.plane_workspace.as_ref());
+    keys(place, repository.direction.as_str(), settings)
 }
 
 /// Maps entry by entry, all else as one value.
-fn keys(project: Option<String>, direction: &str, settings: &RepositorySettings) -> Keys {
+fn keys(
+    (project, workspace): (Option<Uuid>, Option<&WorkspaceSlug>),
+    direction: &str,
+    settings: &RepositorySettings,
+) -> Keys {
     let mut keys = Keys::from([("direction".to_owned(), direction.to_owned())]);
-    keys.extend(project.map(|project| ("plane_project".to_owned(), project)));
+    keys.extend(project.map(|project| ("plane_project".to_owned(), project.to_string())));
+    keys.extend(workspace.map(|slug| ("plane_workspace".to_owned(), slug.to_string())));
     let Ok(Value::Object(settings)) = serde_json::to_value(settings) else { return keys };
     for (key, value) in settings {
         match value {
@@ -196,6 +202,7 @@ mod tests {
             name: config.name.clone(),
             github_id: Some(7),
             plane_project: config.plane_project,
+            plane_workspace: config.plane_workspace.clone(),
             direction: config.direction,
             origin,
             created_at: "2026-11-22T02:00:00Z".parse().unwrap(),

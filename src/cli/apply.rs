@@ -95,6 +95,7 @@ async fn present(
             name: config.name.clone(),
             github_id: known.and_then(|known| known.github_id),
             plane_project: config.plane_project,
+            plane_workspace: config.plane_workspace.clone(),
             direction: config.direction,
             origin: Origin::Config,
             created_at: now,
@@ -125,7 +126,8 @@ async fn foresee<'a>(
         let was = was.and_then(|difference| difference.from.as_deref()?.parse().ok());
         let before = Manner { direction: was.unwrap_or(to.direction), settings: from };
         let after = Manner { direction: to.direction, settings: &settings };
-        let foreseen = match sync.foresee(&to.name, to.plane_project, before, after).await {
+        let place = (to.plane_project, to.plane_workspace.as_ref());
+        let foreseen = match sync.foresee(&to.name, place, before, after).await {
             Ok(Some(foreseen)) => Ok(foreseen),
             Ok(None) => Err("nothing is written to Plane: plane.api_url, plane.api_key or plane.workspace is not set".to_owned()),
             Err(failure) => Err(failure.to_string()),

@@ -11,7 +11,7 @@ use super::table::Table;
 use super::{Context, Failed, output};
 use crate::access::Outcome;
 use crate::clock::Timestamp;
-use crate::config::{RepositoryConfig, RepositoryName, Settings};
+use crate::config::{RepositoryConfig, RepositoryName, Settings, WorkspaceSlug};
 use crate::store::Store;
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
 
@@ -21,6 +21,7 @@ struct RepositoryJson<'a> {
     repository: &'a str,
     github_id: Option<u64>,
     plane_project: Option<String>,
+    plane_workspace: Option<&'a str>,
     direction: &'static str,
     origin: &'static str,
     created_at: Timestamp,
@@ -32,6 +33,7 @@ impl<'a> RepositoryJson<'a> {
             repository: repository.name.as_str(),
             github_id: repository.github_id,
             plane_project: repository.plane_project.map(|id| id.to_string()),
+            plane_workspace: repository.plane_workspace.as_ref().map(WorkspaceSlug::as_str),
             direction: repository.direction.as_str(),
             origin: repository.origin.as_str(),
             created_at: repository.created_at,
@@ -49,6 +51,7 @@ pub(super) async fn add(arguments: &RepoAddArguments, context: &Context) -> Resu
         name: arguments.repository.clone(),
         github_id: None,
         plane_project: arguments.plane_project,
+        plane_workspace: arguments.plane_workspace.clone(),
         direction: arguments.direction.map(Into::into).unwrap_or_default(),
         origin: Origin::Manual,
     };
@@ -67,9 +70,14 @@ pub(super) async fn add(arguments: &RepoAddArguments, context: &Context) -> Resu
     audit::write_down(&store, context, &deed, outcome).await;
     store.close().await;
     let (repository, done) = added?;
-    let project = match repository.plane_project {
-        Some(project) => format!("kept in step with Plane's project {project}"),
-        None => "shown on the board only; --plane-project UUID keeps a project in step".to_owned(),
+    let project = match (repository.plane_project, &repository.plane_workspace) {
+        (Some(project), Some(slug)) => {
+            format!("kept in step with Plane's project {project} in the workspace {slug}")
+        }
+        (Some(project), None) => format!("kept in step with Plane's project {project}"),
+        (None, _) => {
+            "shown on the board only; --plane-project UUID keeps a project in step".to_owned()
+        }
     };
     let hook = format!(
         "GitHub: Settings → Webhooks → Add webhook, payload URL {}/api/webhooks/github-mcp/, content type application/json, your github.webhook_secret, events Issues, Issue comments, Pull requests, Pull request reviews, Labels",
@@ -88,6 +96,7 @@ async fn change(
     configured_elsewhere(&known, configured)?;
     let change = RepositoryChange {
         plane_project: arguments.plane_project.map(Some),
+        plane_workspace: arguments.plane_workspace.clone().map(Some),
         direction: arguments.direction.map(Into::into),
     };
     let changed = store.update_repository(&arguments.repository, change).await?;

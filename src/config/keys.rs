@@ -174,6 +174,7 @@ keys! {
 pub const REPOSITORY_KEYS: [&str; 10] = [
     "name",
     "plane_project",
+    "plane_workspace",
     "direction",
     "filter",
     "rules",

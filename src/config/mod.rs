@@ -26,7 +26,10 @@ pub use admin_token::{AdminToken, TokenOrigin, load_or_make_admin_token};
 pub use environment::{Environment, NotText};
 pub use keys::{KEYS, Key, REPOSITORY_KEYS};
 pub use load::{ConfigError, Overrides, Settings, load};
-pub use repositories::{Direction, RepositoryConfig, RepositoryName, RepositorySettings};
+pub use repositories::{
+    Direction, InvalidWorkspace, RepositoryConfig, RepositoryName, RepositorySettings,
+    WorkspaceSlug,
+};
 pub use secret::{SecretError, SecretSetting, Secrets};
 pub use units::{ByteSize, HumanDuration};
 

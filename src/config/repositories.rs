@@ -70,6 +70,55 @@ impl TryFrom<String> for RepositoryName {
     }
 }
 
+/// A workspace of Plane's, by its slug: the first part of its addresses.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct WorkspaceSlug(String);
+
+/// The text is no slug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected a workspace's slug: the first part of its addresses in Plane, letters, digits, - and _"
+)]
+pub struct InvalidWorkspace;
+
+impl WorkspaceSlug {
+    /// As it stands in addresses.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for WorkspaceSlug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for WorkspaceSlug {
+    type Err = InvalidWorkspace;
+
+    fn from_str(text: &str) -> Result<Self, InvalidWorkspace> {
+        let good = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        let is_slug = !text.is_empty() && text.chars().all(good);
+        is_slug.then(|| Self(text.to_owned())).ok_or(InvalidWorkspace)
+    }
+}
+
+impl TryFrom<String> for WorkspaceSlug {
+    type Error = InvalidWorkspace;
+
+    fn try_from(text: String) -> Result<Self, InvalidWorkspace> {
+        text.parse()
+    }
+}
+
+impl From<WorkspaceSlug> for String {
+    fn from(slug: WorkspaceSlug) -> Self {
+        slug.0
+    }
+}
+
 /// Who may change whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub enum Direction {
@@ -117,6 +166,9 @@ pub struct RepositoryConfig {
     /// Plane's project that it is kept in step with.
     #[serde(default, deserialize_with = "project_id")]
     pub plane_project: Option<Uuid>,
+    /// The workspace of its projects; without it `plane.workspace`.
+    #[serde(default, deserialize_with = "workspace")]
+    pub plane_workspace: Option<WorkspaceSlug>,
     /// Who may change whom.
     #[serde(default)]
     pub direction: Direction,
@@ -209,6 +261,15 @@ fn labels<'de, D: Deserializer<'de>>(
 
 fn bundle_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BundleKind>, D::Error> {
     String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
+}
+
+/// An empty text is the same as none.
+fn workspace<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<WorkspaceSlug>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let slug = (!text.is_empty()).then(|| text.parse()).transpose();
+    slug.map_err(D::Error::custom)
 }
 
 fn project_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {

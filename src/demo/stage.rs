@@ -336,6 +336,7 @@ fn repository((place, project): (&cast::Place, &Option<Uuid>)) -> Option<Reposit
     Some(RepositoryConfig {
         name: place.repository.parse().ok()?,
         plane_project: *project,
+        plane_workspace: None,
         direction: Direction::GithubToPlane,
         filter: None,
         rules: Vec::new(),

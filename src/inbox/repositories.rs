@@ -110,6 +110,7 @@ impl KnownRepositories {
             name: told.name.clone(),
             github_id: told.id,
             plane_project: None,
+            plane_workspace: None,
             direction: Direction::GithubToPlane,
             origin,
         };

@@ -6,8 +6,12 @@
 //! request nothing is asked for [`PAUSE`], or for as long as Plane says. What is too old is used
 //! when nothing newer can be had.
 //!
+//! Which workspace is asked is `places`' business.
+//!
 //! Races: many jobs that need the same list wait for one request and share its answer. Two
 //! processes each ask for themselves; in the database the newer answer stays.
+
+mod places;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +23,7 @@ use tokio::sync::OnceCell;
 use crate::clients::plane::{PlaneClient, Refusal};
 use crate::clock::{Clock, Timestamp};
 use crate::failure::Failure;
+use crate::jobs::settings::{CurrentSettings, Workspaces};
 use crate::sources::plane::normalize::{LabelName, Lookup, Names, Need, StateName};
 use crate::store::Store;
 use crate::store::directory::{DirectoryEntry, EntryKind};
@@ -48,6 +53,7 @@ pub struct Directory {
     client: Option<PlaneClient>,
     store: Store,
     clock: Clock,
+    settings: CurrentSettings,
     loaded: OnceCell<()>,
     known: Mutex<Known>,
     asking: Mutex<HashMap<Question, Arc<tokio::sync::Mutex<()>>>>,
@@ -78,6 +84,11 @@ impl Question {
 struct Known {
     entries: HashMap<(EntryKind, String), Found>,
     asked: HashMap<Question, Asked>,
+    /// In which workspaces the projects of repositories are.
+    configured: Arc<Workspaces>,
+    /// In which other workspace than `plane.workspace` a project was found that no repository
+    /// goes by.
+    found_in: HashMap<String, String>,
     pause: Option<(Timestamp, Refusal)>,
 }
 
@@ -106,7 +117,13 @@ struct Entry {
     group: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     color: Option<String>,
+    /// Of a project, where it is not in `plane.workspace`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    workspace: Option<String>,
 }
+
+/// Entries by their ids.
+type Answer = Result<Vec<(String, Entry)>, Refusal>;
 
 /// Whether a question has to be asked now.
 enum Due {
@@ -118,10 +135,12 @@ enum Due {
 impl Directory {
     /// Without a client only what is already known is found.
     pub fn new(client: Option<PlaneClient>, store: Store, clock: Clock) -> Self {
+        let settings = CurrentSettings::new(store.clone(), clock.clone());
         Self {
             client,
             store,
             clock,
+            settings,
             loaded: OnceCell::new(),
             known: Mutex::default(),
             asking: Mutex::default(),
@@ -193,7 +212,7 @@ impl Directory {
             Due::No => Ok(()),
             Due::Refused(refusal) => Err(refusal),
             Due::Yes => {
-                let answer = fetch(client, question).await;
+                let answer = self.ask(client, question).await;
                 let settled = self.remember(question, answer).await;
                 lock(&self.asking).remove(question);
                 settled
@@ -201,11 +220,7 @@ impl Directory {
         }
     }
 
-    async fn remember(
-        &self,
-        question: &Question,
-        answer: Result<Vec<(String, Entry)>, Refusal>,
-    ) -> Result<(), Refusal> {
+    async fn remember(&self, question: &Question, answer: Answer) -> Result<(), Refusal> {
         let now = self.clock.now();
         let entries = match answer {
             Ok(entries) => entries,
@@ -249,6 +264,9 @@ impl Known {
         let asked =
             self.asked.entry(question).or_insert(Asked { at: entry.fetched_at, refusal: None });
         asked.at = asked.at.max(entry.fetched_at);
+        if let (EntryKind::Project, Some(slug)) = (kind, &entry.entry.workspace) {
+            self.found_in.insert(id.clone(), slug.clone());
+        }
         self.entries.insert((kind, id), entry);
     }
 
@@ -359,7 +377,7 @@ impl Known {
 }
 
 /// One question to Plane, and its answer in our shape.
-async fn fetch(client: &PlaneClient, question: &Question) -> Result<Vec<(String, Entry)>, Refusal> {
+async fn fetch(client: &PlaneClient, question: &Question) -> Answer {
     let project = &question.project;
     let named = |name: String| Entry { name: storable(&name), ..Entry::default() };
     Ok(match question.kind {

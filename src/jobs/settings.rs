@@ -5,15 +5,16 @@
 //! any process counts for the next sync in all of them, and a burst of syncs asks for one number
 //! each. Deliberately absent: changing it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
-use crate::config::{RepositoryName, RepositorySettings};
+use crate::config::{RepositoryName, RepositorySettings, WorkspaceSlug};
 use crate::queue::turns::RateLimit;
 use crate::rules::Rulebook;
 use crate::store::people::{Counterpart, KnownPerson};
+use crate::store::repositories::Repository;
 use crate::store::{Store, StoreResult};
 use crate::sync::mapping::{Mapping, NOBODY};
 
@@ -35,11 +36,42 @@ type Read = (Timestamp, Arc<Known>);
 #[derive(Debug)]
 struct Known {
     revision: i64,
-    repositories: Vec<(RepositoryName, RepositorySettings, Arc<Rulebook>)>,
+    repositories: Vec<Ready>,
     people: Vec<KnownPerson>,
     /// Plane's users who are nobody on GitHub.
     apart: BTreeSet<String>,
+    workspaces: Arc<Workspaces>,
 }
+
+/// In which of Plane's workspaces projects are.
+#[derive(Debug, Default)]
+pub struct Workspaces {
+    /// By the id of each project that a repository goes by; `None` is `plane.workspace`.
+    pub of: HashMap<String, Option<WorkspaceSlug>>,
+    /// Those beside `plane.workspace`.
+    pub others: Vec<WorkspaceSlug>,
+}
+
+impl Workspaces {
+    fn new(repositories: &[Repository], settings: &[Ready]) -> Self {
+        let mut all = Self::default();
+        for repository in repositories {
+            let slug = &repository.plane_workspace;
+            let known = settings.iter().find(|(name, ..)| *name == repository.name);
+            let named = known.map(|(_, _, rulebook)| rulebook.projects()).unwrap_or_default();
+            for project in repository.plane_project.into_iter().chain(named) {
+                all.of.entry(project.to_string()).or_insert_with(|| slug.clone());
+            }
+            if let Some(slug) = slug.as_ref().filter(|slug| !all.others.contains(slug)) {
+                all.others.push(slug.clone());
+            }
+        }
+        all
+    }
+}
+
+/// A repository with its filter and rules, ready to be asked.
+type Ready = (RepositoryName, RepositorySettings, Arc<Rulebook>);
 
 /// One repository's.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -104,6 +136,14 @@ impl CurrentSettings {
         Ok(each.map(|(name, _, rulebook)| (name.clone(), Arc::clone(rulebook))).collect())
     }
 
+    /// In which workspaces the projects of repositories are.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn workspaces(&self) -> StoreResult<Arc<Workspaces>> {
+        Ok(Arc::clone(&self.known().await?.workspaces))
+    }
+
     async fn known(&self) -> StoreResult<Arc<Known>> {
         let (now, revision) = (self.clock.now(), self.store.settings_revision().await?);
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -113,9 +153,12 @@ impl CurrentSettings {
         if let Some((_, known)) = known.filter(is_good) {
             return Ok(known);
         }
+        let repositories = with_rulebooks(self.store.repository_settings().await?);
+        let rows = self.store.repositories().await?;
         let read = Arc::new(Known {
             revision,
-            repositories: with_rulebooks(self.store.repository_settings().await?),
+            workspaces: Arc::new(Workspaces::new(&rows, &repositories)),
+            repositories,
             people: self.store.people().await?,
             apart: self.store.members_apart().await?.into_iter().map(|apart| apart.id).collect(),
         });
@@ -132,9 +175,7 @@ impl Known {
 }
 
 /// Each with its filter and rules, compiled once.
-fn with_rulebooks(
-    all: Vec<(RepositoryName, RepositorySettings)>,
-) -> Vec<(RepositoryName, RepositorySettings, Arc<Rulebook>)> {
+fn with_rulebooks(all: Vec<(RepositoryName, RepositorySettings)>) -> Vec<Ready> {
     let ready = |(name, settings): (RepositoryName, RepositorySettings)| {
         let rulebook = Arc::new(rulebook(&settings));
         (name, settings, rulebook)

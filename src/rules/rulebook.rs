@@ -159,8 +159,12 @@ impl Rulebook {
     /// When a rule comes to nothing for it.
     pub fn applied(&self, repository: &str, issue: &Issue) -> Result<Verdict, Broken> {
         self.usable()?;
-        let (issue_now, ruled) = (issue.clone(), Ruled::default());
-        let mut carried = Carried { issue: issue_now, ruled, placing: None, rules: Vec::new() };
+        let mut carried = Carried {
+            issue: issue.clone(),
+            ruled: Ruled::default(),
+            placing: None,
+            rules: Vec::new(),
+        };
         if self.rules.is_empty() {
             return Ok(Verdict::Carried(Box::new(carried)));
         }

@@ -23,6 +23,7 @@ use super::rows::{Statement, statement, to_json};
 use super::time::{At, to_text};
 use super::{Database, Store, StoreError, StoreResult, on_reader, on_writer, unreadable};
 use crate::clock::Timestamp;
+use crate::config::WorkspaceSlug;
 use crate::ids::{Lease, WorkItemRef};
 use crate::sync::home::{Placed, Standing};
 use crate::sync::plan::{Base, CommentLink, CommentStanding, Link, LinkStatus};
@@ -42,6 +43,8 @@ pub struct LinkKey {
     pub number: u64,
     /// Plane's id of the project.
     pub plane_project: String,
+    /// The project's workspace; `None` for `plane.workspace`.
+    pub plane_workspace: Option<WorkspaceSlug>,
 }
 
 /// One row of `ops.issue_links`.
@@ -179,6 +182,7 @@ pub(super) struct Row {
     github_updated_at: Option<At>,
     github_arrival: Option<i64>,
     plane_project: String,
+    plane_workspace: Option<String>,
     plane_item_id: Option<String>,
     status: String,
     last_error: Option<String>,
@@ -192,7 +196,7 @@ pub(super) struct Row {
 
 macro_rules! columns {
     () => {
-        "id, repository, github_issue_id, github_number, github_updated_at, github_arrival, plane_project, \
+        "id, repository, github_issue_id, github_number, github_updated_at, github_arrival, plane_project, plane_workspace, \
          plane_item_id, status, last_error, base, markdown, revision, synced_at, placed_by, wanted_project"
     };
 }
@@ -201,11 +205,14 @@ pub(super) use columns;
 
 const HOLD: &str = concat!(
     "INSERT INTO issue_links (repository_sync, repository, github_issue_id, github_number, github_ref,
-        plane_project, lease, lease_until, created_at)
-     VALUES ((SELECT id FROM repository_syncs WHERE lower(repository) = lower($1)), $1, $2, $3, $4, $5, $6, $7, $8)
+        plane_project, lease, lease_until, created_at, plane_workspace)
+     VALUES ((SELECT id FROM repository_syncs WHERE lower(repository) = lower($1)), $1, $2, $3, $4, $5, $6, $7, $8, $9)
      ON CONFLICT (github_issue_id, plane_project) DO UPDATE SET
         repository_sync = excluded.repository_sync, repository = excluded.repository,
-        github_number = excluded.github_number, lease = excluded.lease, lease_until = excluded.lease_until,
+        github_number = excluded.github_number,
+        plane_workspace = CASE WHEN issue_links.plane_item_id IS NULL THEN excluded.plane_workspace
+            ELSE issue_links.plane_workspace END,
+        lease = excluded.lease, lease_until = excluded.lease_until,
         revision = issue_links.revision + 1
      WHERE issue_links.lease IS NULL OR issue_links.lease_until < $8 OR issue_links.lease = excluded.lease
      RETURNING ",
@@ -274,6 +281,7 @@ impl Store {
                     .bind(lease.0.to_string())
                     .bind(At(until))
                     .bind(At(now))
+                    .bind(key.plane_workspace.as_ref().map(WorkspaceSlug::as_str))
                     .fetch_optional(&mut *transaction)
                     .await?;
                 // Nobody sees who holds a link, but that there is one now.
@@ -460,6 +468,10 @@ impl TryFrom<Row> for IssueLink {
                 github_issue: github_id(row.github_issue_id)?,
                 number: github_id(row.github_number)?,
                 plane_project: row.plane_project,
+                plane_workspace: row
+                    .plane_workspace
+                    .map(|slug| slug.parse().map_err(|e| unreadable("plane_workspace", e)))
+                    .transpose()?,
             },
             github_updated_at: row.github_updated_at.map(|At(at)| at),
             github_arrival: row.github_arrival,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::links::{IssueLink, Row, columns, github_id};
 use super::rows::{Statement, to_json};
 use super::{Database, Store, StoreResult, on_reader, unreadable};
-use crate::config::RepositoryName;
+use crate::config::{RepositoryName, WorkspaceSlug};
 use crate::ids::{RepositorySyncId, WorkItemRef};
 use crate::sync::home::{Placed, Standing};
 use crate::sync::plan::{CommentStanding, LinkStatus};
@@ -37,13 +37,22 @@ impl Placed for Mirrors {
 }
 
 impl Store {
-    /// The projects into which rules have put items of a repository's issues.
-    pub async fn ruled_projects(&self, repository: &RepositoryName) -> StoreResult<Vec<String>> {
-        const OF: &str = "SELECT DISTINCT plane_project FROM issue_links WHERE repository_sync =
+    /// The projects into which rules have put items of a repository's issues, each with its
+    /// workspace.
+    pub async fn ruled_projects(
+        &self,
+        repository: &RepositoryName,
+    ) -> StoreResult<Vec<(String, Option<WorkspaceSlug>)>> {
+        const OF: &str = "SELECT DISTINCT plane_project, plane_workspace FROM issue_links WHERE repository_sync =
                 (SELECT id FROM repository_syncs WHERE lower(repository) = lower($1))
              AND placed_by IS NOT NULL AND plane_item_id IS NOT NULL ORDER BY plane_project";
-        Ok(on_reader!(self, pool => sqlx::query_scalar(OF).bind(repository.as_str())
-            .fetch_all(pool).await?))
+        let rows: Vec<(String, Option<String>)> = on_reader!(self, pool => sqlx::query_as(OF)
+            .bind(repository.as_str()).fetch_all(pool).await?);
+        let read = |(project, slug): (String, Option<String>)| {
+            let slug = slug.map(|slug| slug.parse()).transpose();
+            Ok((project, slug.map_err(|e| unreadable("plane_workspace", e))?))
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// The links of issues, whatever the project.

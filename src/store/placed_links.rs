@@ -11,6 +11,7 @@ use super::rows::to_json;
 use super::time::At;
 use super::{Database, Store, StoreResult, on_reader};
 use crate::clock::Timestamp;
+use crate::config::WorkspaceSlug;
 use crate::ids::Lease;
 
 /// Where an issue's work item is to be made.
@@ -20,6 +21,8 @@ pub struct NewPlace<'a> {
     pub project: &'a str,
     /// The rule that says so; `None` for the repository's own project.
     pub by: Option<&'a str>,
+    /// The project's workspace; `None` for `plane.workspace`.
+    pub workspace: Option<&'a WorkspaceSlug>,
 }
 
 /// A row that was made and left: nobody holds it, and nothing was ever begun with it.
@@ -31,7 +34,7 @@ const TAKEN: &str = "SELECT count(*) FROM issue_links WHERE plane_project = $2 A
     AND github_issue_id = (SELECT github_issue_id FROM issue_links WHERE id = $1)";
 const REFS: &str = "SELECT github_ref, plane_ref FROM issue_links WHERE id = $1";
 const PLACE: &str =
-    "UPDATE issue_links SET plane_project = $2, placed_by = $3, wanted_project = NULL,
+    "UPDATE issue_links SET plane_project = $2, placed_by = $3, plane_workspace = $4, wanted_project = NULL,
     plane_item_id = NULL, plane_ref = NULL, base = NULL, markdown = NULL, github_updated_at = NULL,
     github_arrival = NULL, synced_at = NULL, status = 'pending' WHERE id = $1";
 const FORGET_MIRRORS: &str = "UPDATE comment_links SET plane_comment_id = NULL, status = 'pending'
@@ -69,6 +72,7 @@ impl Store {
                 let before: (String, Option<String>) =
                     sqlx::query_as(REFS).bind(link.0).fetch_one(&mut *transaction).await?;
                 let moved = sqlx::query(PLACE).bind(link.0).bind(place.project).bind(place.by);
+                let moved = moved.bind(place.workspace.map(WorkspaceSlug::as_str));
                 moved.execute(&mut *transaction).await?;
                 sqlx::query(FORGET_MIRRORS).bind(link.0).execute(&mut *transaction).await?;
                 let refs: Vec<String> = [Some(before.0), before.1].into_iter().flatten().collect();

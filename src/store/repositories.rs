@@ -13,7 +13,7 @@ use super::settings::SETTINGS_CHANGED;
 use super::time::At;
 use super::{Database, Store, StoreError, StoreResult, on_reader, on_writer, unreadable};
 use crate::clock::Timestamp;
-use crate::config::{Direction, RepositoryConfig, RepositoryName};
+use crate::config::{Direction, RepositoryConfig, RepositoryName, WorkspaceSlug};
 use crate::ids::RepositorySyncId;
 
 /// Where a repository's row comes from.
@@ -51,6 +51,8 @@ pub struct Repository {
     pub github_id: Option<u64>,
     /// Plane's project that it is kept in step with; without one it is on the board only.
     pub plane_project: Option<Uuid>,
+    /// The workspace of its projects; `None` for `plane.workspace`.
+    pub plane_workspace: Option<WorkspaceSlug>,
     /// Who may change whom.
     pub direction: Direction,
     /// Where the row comes from.
@@ -68,6 +70,8 @@ pub struct NewRepository {
     pub github_id: Option<u64>,
     /// Plane's project.
     pub plane_project: Option<Uuid>,
+    /// The workspace of its projects.
+    pub plane_workspace: Option<WorkspaceSlug>,
     /// Who may change whom.
     pub direction: Direction,
     /// Where it comes from.
@@ -75,10 +79,12 @@ pub struct NewRepository {
 }
 
 /// What is to change about a repository; `None` leaves it as it is.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct RepositoryChange {
     /// Another project, or none.
     pub plane_project: Option<Option<Uuid>>,
+    /// Another workspace, or `plane.workspace`.
+    pub plane_workspace: Option<Option<WorkspaceSlug>>,
     /// Another direction.
     pub direction: Option<Direction>,
 }
@@ -89,6 +95,7 @@ struct Row {
     repository: String,
     github_id: Option<i64>,
     plane_project: Option<String>,
+    plane_workspace: Option<String>,
     direction: String,
     origin: String,
     created_at: At,
@@ -105,6 +112,10 @@ impl TryFrom<Row> for Repository {
             plane_project: project
                 .map(|id| id.parse().map_err(|e| unreadable("plane_project", e)))
                 .transpose()?,
+            plane_workspace: row
+                .plane_workspace
+                .map(|slug| slug.parse().map_err(|e| unreadable("plane_workspace", e)))
+                .transpose()?,
             direction: row.direction.parse().map_err(|e| unreadable("direction", e))?,
             origin: Origin::ALL
                 .into_iter()
@@ -119,7 +130,7 @@ macro_rules! columns {
     ($before:literal, $after:literal) => {
         concat!(
             $before,
-            "id, repository, github_id, plane_project, direction, origin, created_at",
+            "id, repository, github_id, plane_project, plane_workspace, direction, origin, created_at",
             $after
         )
     };
@@ -133,19 +144,21 @@ const FIND: &str = columns!(
 const LIST: &str = columns!("SELECT ", " FROM repository_syncs ORDER BY lower(repository)");
 /// A name, or a numeric id, that is there already changes nothing.
 const ADD: &str = columns!(
-    "INSERT INTO repository_syncs (repository, github_id, plane_project, direction, origin, created_at)
-     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING ",
+    "INSERT INTO repository_syncs (repository, github_id, plane_project, plane_workspace, direction, origin, created_at)
+     VALUES ($1, $2, $3, $7, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING ",
     ""
 );
 /// What is told overrides what the row said, but for what was learned.
 const PUT: &str =
-    "INSERT INTO repository_syncs (repository, plane_project, direction, origin, created_at, settings)
-     VALUES ($1, $2, $3, $6, $4, $5)
+    "INSERT INTO repository_syncs (repository, plane_project, plane_workspace, direction, origin, created_at, settings)
+     VALUES ($1, $2, $7, $3, $6, $4, $5)
      ON CONFLICT (lower(repository)) DO UPDATE SET plane_project = excluded.plane_project,
+        plane_workspace = excluded.plane_workspace,
         direction = excluded.direction, settings = excluded.settings, origin = excluded.origin";
 const UPDATE: &str = columns!(
     "UPDATE repository_syncs SET
         plane_project = CASE WHEN $2 = 1 THEN $3 ELSE plane_project END, direction = COALESCE($4, direction),
+        plane_workspace = CASE WHEN $5 = 1 THEN $6 ELSE plane_workspace END,
         origin = 'manual'
      WHERE lower(repository) = lower($1) RETURNING ",
     ""
@@ -192,9 +205,11 @@ impl Store {
             .bind(new.direction.as_str())
             .bind(new.origin.as_str())
             .bind(At(now))
+            .bind(new.plane_workspace.as_ref().map(WorkspaceSlug::as_str))
             .fetch_optional(pool)
             .await?);
         if row.is_some() {
+            self.settings_changed().await?;
             self.rehouse_cards(&[new.name.as_str()]).await?;
         }
         row.map(Repository::try_from).transpose()
@@ -241,6 +256,7 @@ impl Store {
                         .bind(At(now))
                         .bind(Json(put.settings()))
                         .bind(origin.as_str())
+                        .bind(put.plane_workspace.as_ref().map(WorkspaceSlug::as_str))
                         .execute(&mut *transaction)
                         .await?;
                 }
@@ -268,13 +284,17 @@ impl Store {
         change: RepositoryChange,
     ) -> StoreResult<Option<Repository>> {
         let project = change.plane_project.flatten().map(|id| id.to_string());
+        let workspace = change.plane_workspace.clone().flatten().map(String::from);
         let row: Option<Row> = on_writer!(self, pool => sqlx::query_as(UPDATE)
             .bind(name.as_str())
             .bind(i64::from(change.plane_project.is_some()))
             .bind(project)
             .bind(change.direction.map(Direction::as_str))
+            .bind(i64::from(change.plane_workspace.is_some()))
+            .bind(workspace)
             .fetch_optional(pool)
             .await?);
+        self.settings_changed().await?;
         if change.plane_project.is_some() {
             self.rehouse_cards(&[name.as_str()]).await?;
         }

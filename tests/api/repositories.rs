@@ -57,7 +57,8 @@ on_both_databases! {
         assert_eq!(added.status, StatusCode::CREATED, "{added:?}");
         let expected = json!({
             "repository": "octo-org/new-repo", "github_id": null, "plane_project": null,
-            "direction": "github-to-plane", "origin": "manual", "settings": {},
+            "plane_workspace": null, "direction": "github-to-plane", "origin": "manual",
+            "settings": {},
             "created_at": "2026-11-22T02:00:00Z",
         });
         assert_eq!(added.json(), expected);
@@ -134,6 +135,21 @@ async fn settings_that_can_not_be_used_are_400_and_change_nothing() {
     let body = json!({"direction": "both", "settings": {"filter": "issue."}});
     assert_eq!(change(&site, &body).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(site.get(ONE).await.json(), before);
+}
+
+#[tokio::test]
+async fn a_workspace_is_set_and_taken_back_through_the_api() {
+    let site = sqlite().await;
+    let given = json!({"repository": "octo-org/new-repo", "plane_workspace": "research"});
+    assert_eq!(add(&site, &given).await.json()["plane_workspace"], "research");
+    let changed = change(&site, &json!({"direction": "both"})).await;
+    assert_eq!(changed.json()["plane_workspace"], "research", "what is not given stays");
+    let taken_back = change(&site, &json!({"plane_workspace": null})).await;
+    assert_eq!(taken_back.json()["plane_workspace"], Value::Null);
+    let wrong = change(&site, &json!({"plane_workspace": "a/b"})).await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    let detail = wrong.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("expected a workspace's slug"), "{detail}");
 }
 
 #[tokio::test]
@@ -226,6 +242,7 @@ async fn a_repository_that_a_webhook_registered_becomes_a_persons_own_by_a_chang
         name: "octo-org/new-repo".parse().unwrap(),
         github_id: Some(42),
         plane_project: None,
+        plane_workspace: None,
         direction: Direction::GithubToPlane,
         origin: Origin::Registered,
     };

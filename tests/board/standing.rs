@@ -25,6 +25,7 @@ async fn save(site: &Site, base: &Base, status: LinkStatus, last_error: Option<&
         github_issue: 7,
         number: 12,
         plane_project: PROJECT.to_owned(),
+        plane_workspace: None,
     };
     let lease = Lease(uuid::Uuid::new_v4());
     let store = &site.app.store;

@@ -39,6 +39,23 @@ fn a_file_is_shown_then_applied_and_once_more_changes_nothing() {
 }
 
 #[test]
+fn a_workspace_is_one_of_the_keys_that_are_shown_and_applied() {
+    let place = Place::new();
+    let with = |slug: &str| {
+        write(&place, &format!("[[repositories]]\nname = 'octo/api'\nplane_workspace = '{slug}'\n"))
+    };
+    let shown = place.run(&["apply", &with("research"), "--dry-run"]).done();
+    assert!(shown.contains("    + plane_workspace = research\n"), "{shown}");
+    place.run(&["apply", &with("research")]).done();
+    let shown = place.run(&["apply", &with("lab"), "--dry-run"]).done();
+    assert!(shown.contains("    ~ plane_workspace = research → lab\n"), "{shown}");
+    let again = place.run(&["apply", &with("research")]).done();
+    assert_eq!(again, "nothing to change: 1 as the file says\n");
+    let refused = place.run(&["apply", &with("a b")]).refused(2);
+    assert!(refused.contains("expected a workspace's slug"), "{refused}");
+}
+
+#[test]
 fn a_change_is_told_key_by_key_and_what_is_not_named_is_removed_only_when_asked() {
     let place = Place::new();
     place.run(&["apply", &write(&place, FILE)]).done();

@@ -262,6 +262,23 @@ async fn doctor_says_whether_assignees_can_go_back_to_github() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_looks_at_the_workspace_of_each_repository() {
+    let sides = Sides::start().await;
+    let lab = sides.plane.add_project_in("research", "LAB", "Lab");
+    let more = format!(
+        "[[repositories]]\nname = 'octo/lab'\nplane_workspace = 'research'\nplane_project = '{lab}'\n\
+         [[repositories]]\nname = 'octo/lost'\nplane_workspace = 'nowhere'\nplane_project = '{lab}'\n"
+    );
+    let ended = sides.place(&more).run(&["doctor"]);
+    for line in [
+        "octo/lab of workspace research can be kept in step",
+        "PROBLEM  plane_project: octo/lost of workspace nowhere",
+    ] {
+        assert!(ended.out.contains(line), "{line} is missing in {}", ended.out);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn doctor_finds_a_key_whose_user_may_not_write() {
     let sides = Sides::start().await;
     let guest = sides.plane.user("guest").unwrap().api_key;

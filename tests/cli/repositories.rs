@@ -74,3 +74,16 @@ fn a_repository_that_is_not_configured_can_not_be_removed() {
     let line = place.run(&["repo", "remove", "octo/hello"]).refused(1);
     assert!(line.starts_with("octo/hello is not configured: jetbridge repo list"), "{line}");
 }
+
+#[test]
+fn a_repositorys_workspace_is_set_from_the_command_line() {
+    let place = Place::new();
+    let add = ["repo", "add", "octo/hello", "--plane-project", PROJECT];
+    let said = place.run(&[&add[..], &["--plane-workspace", "research"]].concat()).done();
+    assert!(said.contains(&format!("{PROJECT} in the workspace research")), "{said}");
+    assert_eq!(listed(&place)[0]["plane_workspace"], "research");
+    place.run(&["repo", "add", "octo/hello", "--direction", "both"]).done();
+    assert_eq!(listed(&place)[0]["plane_workspace"], "research", "it stays");
+    let line = place.run(&["repo", "add", "octo/hello", "--plane-workspace", "a/b"]).refused(2);
+    assert!(line.contains("expected a workspace's slug"), "{line}");
+}

@@ -30,6 +30,7 @@ fn new(text: &str) -> NewRepository {
         name: name(text),
         github_id: None,
         plane_project: None,
+        plane_workspace: None,
         direction: Direction::Both,
         origin: Origin::Manual,
     }
@@ -127,14 +128,14 @@ on_both_databases! {
         assert_eq!((added.direction, added.created_at), (Direction::Both, now));
         assert_eq!(store.add_repository(&new("O/N"), now).await.unwrap(), None);
         let project = Some(Uuid::from_u128(7));
-        let change = RepositoryChange { plane_project: Some(project), direction: None };
+        let change = RepositoryChange { plane_project: Some(project), ..RepositoryChange::default() };
         let changed = store.update_repository(&name("O/n"), change).await.unwrap().unwrap();
         assert_eq!((changed.plane_project, changed.direction), (project, Direction::Both));
-        let change = RepositoryChange { plane_project: None, direction: Some(Direction::GithubToPlane) };
+        let change = RepositoryChange { direction: Some(Direction::GithubToPlane), ..RepositoryChange::default() };
         let changed = store.update_repository(&name("o/n"), change).await.unwrap().unwrap();
         assert_eq!((changed.plane_project, changed.direction), (project, Direction::GithubToPlane));
-        let change = RepositoryChange { plane_project: Some(None), direction: None };
-        assert_eq!(store.update_repository(&name("o/n"), change).await.unwrap().unwrap().plane_project, None);
+        let change = RepositoryChange { plane_project: Some(None), ..RepositoryChange::default() };
+        assert_eq!(store.update_repository(&name("o/n"), change.clone()).await.unwrap().unwrap().plane_project, None);
         assert!(store.remove_repository(&name("o/n")).await.unwrap());
         assert!(!store.remove_repository(&name("o/n")).await.unwrap());
         assert_eq!(store.update_repository(&name("o/n"), change).await.unwrap(), None);

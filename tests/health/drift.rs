@@ -17,6 +17,7 @@ on_both_databases! {
                 name: format!("octo/one-{number}").parse().unwrap(),
                 github_id: None,
                 plane_project: None,
+                plane_workspace: None,
                 direction: Direction::default(),
                 origin: Origin::Manual,
             };

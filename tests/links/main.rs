@@ -36,6 +36,7 @@ fn key(issue: u64) -> LinkKey {
         github_issue: issue,
         number: 12,
         plane_project: PROJECT.to_owned(),
+        plane_workspace: None,
     }
 }
 

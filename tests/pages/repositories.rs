@@ -83,6 +83,24 @@ async fn a_mapping_is_shown_before_it_counts() {
 }
 
 #[tokio::test]
+async fn a_workspace_is_typed_on_the_page_of_a_mapping() {
+    let site = Site::on_sqlite().await;
+    site.fill_in("/repositories", &[("name", "octo-org/new-repo")]).await.next();
+    let mapping = format!("{ONE}/mapping");
+    let typed = [("settings", "plane_workspace = 'research'\nrate_limit = 30\n")];
+    let shown = site.fill_in(&format!("{mapping}/preview"), &typed).await;
+    assert!(shown.text.contains("2 settings would change"), "{}", shown.text);
+    site.fill_in(&mapping, &typed).await.next();
+    let page = site.see(&mapping).await;
+    assert!(page.contains("plane_workspace = &#34;research&#34;\nrate_limit = 30"), "{page}");
+    // A form that does not speak of it leaves it as it is.
+    site.fill_in(ONE, &[("direction", "both")]).await.next();
+    assert!(site.see(&mapping).await.contains("research"));
+    site.fill_in(&mapping, &[("settings", "rate_limit = 30")]).await.next();
+    assert!(!site.see(&mapping).await.contains("research"));
+}
+
+#[tokio::test]
 async fn what_is_wrong_stands_beside_its_field_and_what_was_typed_stays() {
     let site = Site::on_sqlite().await;
     let fields = [("name", "octo<b>"), ("project", "SYNC"), ("direction", "up")];

@@ -26,6 +26,7 @@ async fn finding(app: &TestApp, origin: Origin) -> Finding {
         name: name.clone(),
         github_id: Some(186_853_002),
         plane_project: None,
+        plane_workspace: None,
         direction: jetbridge::config::Direction::default(),
         origin: RowOrigin::Manual,
     };

@@ -135,3 +135,29 @@ async fn repositories_that_share_a_project_are_each_in_sync() {
     }
     assert_eq!(world.twins().len(), 2);
 }
+
+#[tokio::test]
+async fn both_sides_are_compared_in_the_repositorys_workspace() {
+    let mut world = World::new(Kind::Sqlite, Asking::Rest).await;
+    let project = world.plane.add_project_in("beta", "LAB", "Lab");
+    world.stop().await;
+    let repository = &mut world.config.repositories[0];
+    repository.plane_project = Some(project);
+    repository.plane_workspace = Some("beta".parse().unwrap());
+    world.start().await;
+    let ada = world.github.acting_as("ada");
+    ada.open_issue(REPOSITORY, &NewIssue::titled("In beta")).unwrap();
+    world.settle().await;
+    assert_eq!(world.twin(&world.issue(1)).project, project);
+    // No webhook of that workspace is set up: all that people do there has to be found.
+    let person = world.plane.person("grace").unwrap();
+    let own = person.create_item(project, "By hand", "<p></p>").unwrap();
+    let report = reconcile(&world, Walk::Full).await;
+    assert!(report.is_in_sync() && report.put > 0, "{report:#?}");
+    let items = known(&world, System::Plane).await;
+    assert_eq!(items.len(), 2);
+    let url = items[&own.to_string()].state.clone().unwrap().url;
+    assert_eq!(url.as_deref(), Some("https://plane.example.com/beta/browse/LAB-2/"));
+    let again = reconcile(&world, Walk::Full).await;
+    assert!(again.is_in_sync() && again.put == 0, "{again:#?}");
+}

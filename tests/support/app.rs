@@ -75,6 +75,7 @@ impl GithubSettings {
         let configured = |name: &String| RepositoryConfig {
             name: name.parse().expect("OWNER/NAME"),
             plane_project: None,
+            plane_workspace: None,
             direction: jetbridge::config::Direction::default(),
             filter: None,
             rules: Vec::new(),

@@ -15,6 +15,7 @@ pub async fn link(store: &Store, issue: u64, item: &str, now: Timestamp, last_er
         github_issue: issue,
         number: 12,
         plane_project: "ce59f358-8bb1-44d5-9060-9d2391371abf".to_owned(),
+        plane_workspace: None,
     };
     let lease = Lease(uuid::Uuid::new_v4());
     let held = store.hold_link(&key, lease, now + Duration::from_mins(1), now).await;

@@ -350,7 +350,7 @@ async fn other_rules_say_how_many_items_would_stay_where_they_are() {
     let rules = vec![toml::from_str(&rule("all", "mobile", &placed.desktop.to_string())).unwrap()];
     let after = RepositorySettings { rules, ..before.clone() };
     let name = REPOSITORY.parse().unwrap();
-    let own = Some(world.project);
+    let own = (Some(world.project), None);
     let foreseen = sync.foresee(&name, own, &before, &after).await.unwrap().unwrap();
     assert_eq!((foreseen.links, foreseen.staying), (2, 2), "{foreseen:?}");
     let same = sync.foresee(&name, own, &before, &before).await.unwrap().unwrap();
@@ -372,4 +372,185 @@ async fn a_killed_creation_in_a_ruled_project_is_taken_up_there() {
     assert_eq!(placed.world.twins().len(), 1, "one item, wherever it was made first");
     let item = placed.twin(1);
     assert_eq!(placed.link(1).await.key.plane_project, item.project.to_string());
+}
+
+const BETA: &str = "beta";
+const BETA_SECRET: &str = "plane_wh_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+/// A second repository, whose project is in another workspace of the same Plane; a rule puts some
+/// of its issues into a second project there.
+struct Beta {
+    world: World,
+    project: Uuid,
+    mobile: Uuid,
+}
+
+impl Beta {
+    async fn new(kind: Kind, asking: Asking) -> Self {
+        let mut world = World::new(kind, asking).await;
+        let project = world.plane.add_project_in(BETA, "SYNC", "Named like the first");
+        let mobile = world.plane.add_project_in(BETA, "MOB", "Mobile");
+        with_another(&mut world).await;
+        world.stop().await;
+        let second = &mut world.config.repositories[1];
+        second.plane_project = Some(project);
+        second.plane_workspace = Some(BETA.parse().unwrap());
+        second.rules =
+            vec![toml::from_str(&rule("mobile", "mobile", &mobile.to_string())).unwrap()];
+        let both = [crate::world::PLANE_SECRET.to_owned(), BETA_SECRET.to_owned()];
+        world.config.plane.webhook_secret = jetbridge::config::Secrets::new(both);
+        let port = world.config.listen.port();
+        let url = format!("http://127.0.0.1:{port}/api/webhooks/plane");
+        world.plane.add_webhook_in(BETA, &url, BETA_SECRET);
+        world.start().await;
+        Self { world, project, mobile }
+    }
+
+    fn twin(&self, repository: &str, number: u64) -> Item {
+        self.world.twin(&issue_of(&self.world, repository, number))
+    }
+
+    /// The address of an item as the board knows it.
+    async fn url(&self, item: &Item) -> String {
+        let item = WorkItemRef::new(format!("plane:{}", item.id));
+        let known = self.world.store.work_item(&item).await.unwrap();
+        known.unwrap_or_else(|| panic!("{item} is not known")).state.unwrap().url.unwrap()
+    }
+}
+
+async fn each_repository_goes_to_its_own_workspace(kind: Kind, asking: Asking) {
+    let beta = Beta::new(kind, asking).await;
+    let world = &beta.world;
+    let ada = world.github.acting_as("ada");
+    ada.add_label(OTHER, "mobile", "d73a4a").unwrap();
+    ada.open_issue(REPOSITORY, &NewIssue::titled("In acme")).unwrap();
+    ada.open_issue(OTHER, &NewIssue::titled("In beta")).unwrap();
+    let mobile = NewIssue::titled("In beta, on the phone").with_labels(["mobile"]);
+    ada.open_issue(OTHER, &mobile).unwrap();
+    ada.assign(OTHER, 1, "octocat").unwrap();
+    ada.comment(OTHER, 1, "A word").unwrap();
+    world.settle().await;
+    let expected = [
+        (REPOSITORY, 1, world.project, "acme/browse/SYNC-1/"),
+        (OTHER, 1, beta.project, "beta/browse/SYNC-1/"),
+        (OTHER, 2, beta.mobile, "beta/browse/MOB-1/"),
+    ];
+    for (repository, number, project, address) in expected {
+        let item = beta.twin(repository, number);
+        assert_eq!(item.project, project);
+        // Plane's webhook says neither slug nor key: both are looked up in the right workspace.
+        let url = beta.url(&item).await;
+        assert_eq!(url, format!("https://plane.example.com/{address}"));
+    }
+    assert_eq!(world.assignees_of(&beta.twin(OTHER, 1)).len(), 1);
+    assert_eq!(world.plane.comments(beta.twin(OTHER, 1).id).len(), 1);
+    ada.close(OTHER, 1, CloseReason::Completed).unwrap();
+    ada.retitle(OTHER, 2, "Still on the phone").unwrap();
+    world.settle().await;
+    assert_eq!(world.state_of(&beta.twin(OTHER, 1)), "Cancelled");
+    assert_eq!(beta.twin(OTHER, 2).name, "Still on the phone");
+    assert_eq!(world.twins().len(), 3);
+    // What people make there is on the board with its address, too.
+    let person = world.plane.person("grace").unwrap();
+    let own = person.create_item(beta.project, "By hand", "<p></p>").unwrap();
+    world.settle().await;
+    let own = world.plane.item(own).unwrap();
+    assert_eq!(beta.url(&own).await, "https://plane.example.com/beta/browse/SYNC-2/");
+}
+
+#[tokio::test]
+async fn each_repository_goes_to_its_own_workspace_on_sqlite() {
+    each_repository_goes_to_its_own_workspace(Kind::Sqlite, Asking::Nobody).await;
+}
+
+#[tokio::test]
+async fn each_repository_goes_to_its_own_workspace_on_postgresql() {
+    each_repository_goes_to_its_own_workspace(Kind::Postgres, Asking::Rest).await;
+}
+
+#[tokio::test]
+async fn what_was_made_is_kept_in_step_in_its_workspace_when_the_repository_moves_to_another() {
+    let mut beta = Beta::new(Kind::Sqlite, Asking::Rest).await;
+    let ada = beta.world.github.acting_as("ada");
+    ada.add_label(OTHER, "mobile", "d73a4a").unwrap();
+    ada.open_issue(OTHER, &NewIssue::titled("On the phone").with_labels(["mobile"])).unwrap();
+    beta.world.settle().await;
+    assert_eq!(beta.twin(OTHER, 1).project, beta.mobile);
+    beta.world.stop().await;
+    let second = &mut beta.world.config.repositories[1];
+    (second.plane_project, second.plane_workspace) = (Some(beta.world.project), None);
+    beta.world.start().await;
+    let ada = beta.world.github.acting_as("ada");
+    ada.retitle(OTHER, 1, "Kept in step").unwrap();
+    ada.open_issue(OTHER, &NewIssue::titled("New")).unwrap();
+    beta.world.settle().await;
+    let first = beta.twin(OTHER, 1);
+    assert_eq!((first.project, first.name.as_str()), (beta.mobile, "Kept in step"));
+    assert_eq!(beta.twin(OTHER, 2).project, beta.world.project);
+}
+
+#[tokio::test]
+async fn a_workspace_that_the_key_does_not_reach_waits_and_the_others_go_on() {
+    let mut beta = Beta::new(Kind::Sqlite, Asking::Rest).await;
+    beta.world.stop().await;
+    beta.world.config.repositories[1].plane_workspace = Some("gamma".parse().unwrap());
+    beta.world.start().await;
+    let ada = beta.world.github.acting_as("ada");
+    ada.open_issue(OTHER, &NewIssue::titled("Waits")).unwrap();
+    ada.open_issue(REPOSITORY, &NewIssue::titled("Goes on")).unwrap();
+    let world = &beta.world;
+    let item = WorkItemRef::new(format!("github:{}", issue_of(world, OTHER, 1).id));
+    crate::support::process::eventually("a reason and an item", || async {
+        let links = world.store.links_of(&item).await.unwrap();
+        links.first().is_some_and(|link| link.last_error.is_some()) && world.twins().len() == 1
+    })
+    .await;
+    let why = world.store.links_of(&item).await.unwrap().remove(0).last_error.unwrap();
+    assert!(why.contains("the workspace gamma"), "{why}");
+    // Put right, it is made: nothing was bound to the wrong one.
+    beta.world.stop().await;
+    beta.world.config.repositories[1].plane_workspace = Some(BETA.parse().unwrap());
+    beta.world.start().await;
+    let world = &beta.world;
+    let sync = issue_sync(&world.config, &world.store, &Clock::System);
+    let name = OTHER.parse().unwrap();
+    let repository = world.store.find_repository(&name, None).await.unwrap().unwrap();
+    let target = Target { repository, issue: issue_of(world, OTHER, 1).id, number: 1 };
+    sync.sync(&target, Told::default(), 1, WhenGone::Recreate).await.unwrap();
+    assert_eq!(beta.twin(OTHER, 1).project, beta.project);
+}
+
+#[tokio::test]
+async fn several_workspaces_share_the_quota_of_their_key() {
+    let beta = Beta::new(Kind::Sqlite, Asking::Nobody).await;
+    let world = &beta.world;
+    let sync = issue_sync(&world.config, &world.store, &Clock::System);
+    let (one, other) = (sync.plane_in(None).unwrap(), sync.plane_in(Some(&BETA.parse().unwrap())));
+    let other = other.unwrap();
+    assert_eq!((one.workspace(), other.workspace()), ("acme", BETA));
+    assert_eq!(one.account_name(), other.account_name());
+    let before = format!("{:?}", other.account());
+    one.fetch_me().await.unwrap();
+    assert_ne!(format!("{:?}", other.account()), before, "what one asks, the other has asked");
+}
+
+#[tokio::test]
+async fn a_project_that_no_repository_goes_by_is_looked_for_in_every_workspace() {
+    let mut beta = Beta::new(Kind::Sqlite, Asking::Nobody).await;
+    let ops = beta.world.plane.add_project_in(BETA, "OPS", "Nobody's");
+    let person = beta.world.plane.person("grace").unwrap();
+    let first = person.create_item(ops, "By hand", "<p></p>").unwrap();
+    beta.world.settle().await;
+    let first = beta.world.plane.item(first).unwrap();
+    let expected = "https://plane.example.com/beta/browse/OPS-1/";
+    assert_eq!(beta.url(&first).await, expected);
+    // Where it was found is known after a restart, too.
+    beta.world.stop().await;
+    beta.world.start().await;
+    let asked = beta.world.plane.requests().len();
+    let person = beta.world.plane.person("grace").unwrap();
+    person.edit_title(first.id, "Called otherwise").unwrap();
+    beta.world.settle().await;
+    assert_eq!(beta.url(&first).await, expected);
+    assert_eq!(beta.world.plane.requests().len(), asked, "nothing had to be asked");
 }

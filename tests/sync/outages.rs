@@ -122,6 +122,7 @@ async fn a_link_is_held_for_longer_with_every_write() {
         github_issue: world.issue(1).id,
         number: 1,
         plane_project: world.project.to_string(),
+        plane_workspace: None,
     };
     let (other, now) = (Lease(Uuid::new_v4()), end_of_the_first_hold);
     let held = world.store.hold_link(&key, other, now + Duration::from_secs(1), now).await;

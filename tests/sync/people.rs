@@ -89,7 +89,7 @@ async fn a_changed_mapping_says_what_it_would_write(kind: Kind) {
     let (before, after) =
         (RepositorySettings::default(), RepositorySettings { users, ..Default::default() });
     let writes = world.writes();
-    let project = Some(world.project);
+    let project = (Some(world.project), None);
     let foreseen =
         sync.foresee(&name, project, one_way(&before), one_way(&after)).await.unwrap().unwrap();
     assert_eq!((foreseen.links, foreseen.changing), (3, 3), "{foreseen:?}");

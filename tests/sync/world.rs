@@ -350,6 +350,7 @@ fn repository(project: Uuid) -> RepositoryConfig {
     RepositoryConfig {
         name: REPOSITORY.parse().unwrap(),
         plane_project: Some(project),
+        plane_workspace: None,
         direction: Direction::GithubToPlane,
         filter: None,
         rules: Vec::new(),

@@ -1,6 +1,9 @@
 //! The examples of docs/mapping.md, each run as it is written.
 
+use std::collections::BTreeMap;
+
 use jetbridge::config::RepositoryConfig;
+use jetbridge::rules::{Rulebook, Verdict};
 use jetbridge::sync::github::{IssueLabel, IssueState, Milestone};
 use jetbridge::sync::mapping::{LabelTarget, Mapping, Resolved};
 use jetbridge::sync::milestones::{BundleFields, BundleKind};
@@ -131,7 +134,9 @@ fn walk(standings: &str, mapping: Resolved<'_>) -> Vec<String> {
 fn every_example_of_the_mapping_ends_as_it_says() {
     let project = project();
     let (mut mapping, mut bundles, mut lines) = (Mapping::default(), None, 0);
-    for block in TEXT.split("```").skip(1).step_by(2) {
+    let about_repositories =
+        |block: &&str| block.contains("repositories]]") || block.contains("octo/");
+    for block in TEXT.split("```").skip(1).step_by(2).filter(|block| !about_repositories(block)) {
         if let Some(written) = block.strip_prefix("toml\n") {
             let named = format!("name = 'octo/api'\n{written}");
             let settings = toml::from_str::<RepositoryConfig>(&named).unwrap().settings();
@@ -153,4 +158,38 @@ fn every_example_of_the_mapping_ends_as_it_says() {
         }
     }
     assert!(lines > 20, "{lines}");
+}
+
+/// Into which workspace and project an issue of a repository with one label goes.
+#[test]
+fn every_example_of_repositories_goes_where_it_says() {
+    #[derive(serde::Deserialize)]
+    struct Written {
+        repositories: Vec<RepositoryConfig>,
+    }
+    let (mut written, mut lines) = (Vec::new(), 0);
+    for block in TEXT.split("```").skip(1).step_by(2) {
+        if block.contains("[[repositories]]") {
+            let read: Written = toml::from_str(block.strip_prefix("toml\n").unwrap()).unwrap();
+            written = read.repositories;
+        }
+        for line in block.lines().filter(|line| line.starts_with("octo/")) {
+            let (what, expected) = line.split_once(" -> ").unwrap();
+            let (name, label) = what.split_once(": ").unwrap();
+            let repository = written.iter().find(|r| r.name.as_str() == name).unwrap();
+            let rulebook = Rulebook::read(None, &repository.rules).unwrap();
+            let mut issue = crate::model::issue();
+            issue.labels = vec![IssueLabel { name: label.to_owned(), color: None }];
+            let Verdict::Carried(carried) = rulebook.applied(name, &issue).unwrap() else {
+                panic!("{line}: it is dropped");
+            };
+            let project = carried.placing.map(|placing| placing.project);
+            let project = project.or(repository.plane_project).unwrap();
+            let slug = repository.plane_workspace.as_ref().map(ToString::to_string);
+            let slug = slug.unwrap_or_else(|| "the default workspace".to_owned());
+            assert_eq!(format!("{slug}, {project}"), expected, "{line}");
+            lines += 1;
+        }
+    }
+    assert!(lines >= 3, "{lines}");
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use uuid::Uuid;
 
 use super::Listing;
-use crate::config::{Direction, RepositoryName};
+use crate::config::{Direction, RepositoryName, WorkspaceSlug};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum RepoCommand {
@@ -26,6 +26,9 @@ pub(in crate::cli) struct RepoAddArguments {
     /// Plane's project that it is kept in step with [default: none, it is on the board only]
     #[arg(long, value_name = "UUID")]
     pub(in crate::cli) plane_project: Option<Uuid>,
+    /// The workspace of its projects, by its slug [default: plane.workspace]
+    #[arg(long, value_name = "SLUG")]
+    pub(in crate::cli) plane_workspace: Option<WorkspaceSlug>,
     /// Who may change whom [default: github-to-plane]
     #[arg(long, value_enum)]
     pub(in crate::cli) direction: Option<DirectionName>,

@@ -25,7 +25,9 @@ use super::table::printable;
 use super::{Context, Failed, missing_file, output};
 use crate::clock::{Clock, Timestamp};
 use crate::config::admin_token::admin_token_file;
-use crate::config::{Config, Direction, RepositoryName, RepositorySettings, Settings};
+use crate::config::{
+    Config, Direction, RepositoryName, RepositorySettings, Settings, WorkspaceSlug,
+};
 use crate::rules::named_projects;
 use crate::store::flow::Seen;
 use crate::store::repositories::{Origin, Repository};
@@ -194,6 +196,8 @@ struct Watched {
     name: RepositoryName,
     /// Its own project and those that its rules name.
     projects: Vec<Uuid>,
+    /// Their workspace; `None` for `plane.workspace`.
+    workspace: Option<WorkspaceSlug>,
     direction: Direction,
     mapping: Mapping,
     milestones: Option<BundleKind>,
@@ -202,7 +206,7 @@ struct Watched {
 impl Watched {
     fn new(
         name: RepositoryName,
-        project: Option<Uuid>,
+        (project, workspace): (Option<Uuid>, Option<WorkspaceSlug>),
         direction: Direction,
         settings: &RepositorySettings,
     ) -> Self {
@@ -213,20 +217,22 @@ impl Watched {
             }
         }
         let (mapping, milestones) = (Mapping::from(settings), settings.milestones);
-        Self { name, projects, direction, mapping, milestones }
+        Self { name, projects, workspace, direction, mapping, milestones }
     }
 }
 
 /// Those of the configuration file, and those that people added.
 fn watched(config: &Config, stored: Vec<Row>) -> Vec<Watched> {
     let configured = config.repositories.iter().map(|configured| {
-        let (project, direction) = (configured.plane_project, configured.direction);
-        Watched::new(configured.name.clone(), project, direction, &configured.settings())
+        let place = (configured.plane_project, configured.plane_workspace.clone());
+        let settings = configured.settings();
+        Watched::new(configured.name.clone(), place, configured.direction, &settings)
     });
     let mut all: Vec<Watched> = configured.collect();
     for (row, settings) in stored {
         if row.origin == Origin::Manual && !all.iter().any(|known| known.name == row.name) {
-            all.push(Watched::new(row.name, row.plane_project, row.direction, &settings));
+            let place = (row.plane_project, row.plane_workspace);
+            all.push(Watched::new(row.name, place, row.direction, &settings));
         }
     }
     all

@@ -135,9 +135,13 @@ async fn projects(at: &Installation<'_>, client: Option<&PlaneClient>) -> Vec<Fi
                 "set plane.api_url, plane.api_key and plane.workspace",
             )),
             Some(client) => {
+                let client = match &repository.workspace {
+                    Some(slug) => client.in_workspace(slug.as_str()),
+                    None => client.clone(),
+                };
                 for project in &repository.projects {
                     let project = project.to_string();
-                    findings.extend(one(client, &known, repository, &project).await);
+                    findings.extend(one(&client, &known, repository, &project).await);
                 }
             }
         }
@@ -179,10 +183,13 @@ async fn one(
     project: &str,
 ) -> Vec<Finding> {
     // Of several it has to be said which one.
-    let name = match repository.projects.len() {
-        0 | 1 => repository.name.to_string(),
-        _ => format!("{} in project {project}", repository.name),
-    };
+    let mut name = repository.name.to_string();
+    if repository.projects.len() > 1 {
+        name += &format!(" in project {project}");
+    }
+    if let Some(slug) = &repository.workspace {
+        name += &format!(" of workspace {slug}");
+    }
     let refused = |failure| vec![Finding::of_error(PROJECT, &format!("{name}: {failure}"))];
     let role = match client.fetch_own_role(project).await {
         Ok(role) => role,

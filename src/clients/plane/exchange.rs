@@ -27,7 +27,6 @@ const MOST_ANSWERS: usize = 8;
 
 pub(super) struct Inner {
     pub api_url: Url,
-    pub workspace: String,
     pub key: SecretString,
     pub timeout: Duration,
     pub http: OnceLock<reqwest::Client>,
@@ -113,7 +112,7 @@ impl PlaneClient {
     /// An id comes from a payload: what is no UUID never becomes part of a path.
     pub(super) fn project_url(&self, project: &str, part: &[&str]) -> Result<Url, Refusal> {
         let id = id(project)?;
-        let mut path = vec!["workspaces", &self.inner.workspace, "projects", &id];
+        let mut path = vec!["workspaces", self.workspace(), "projects", &id];
         path.extend(part);
         Ok(self.url(&path))
     }

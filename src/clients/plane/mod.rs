@@ -134,6 +134,7 @@ pub struct InvalidApiUrl;
 #[derive(Clone)]
 pub struct PlaneClient {
     inner: Arc<Inner>,
+    workspace: Arc<str>,
     gate: Arc<Gate>,
     class: Class,
     clock: Clock,
@@ -145,7 +146,7 @@ impl fmt::Debug for PlaneClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PlaneClient")
             .field("api_url", &self.inner.api_url.as_str())
-            .field("workspace", &self.inner.workspace)
+            .field("workspace", &self.workspace)
             .finish_non_exhaustive()
     }
 }
@@ -172,12 +173,24 @@ impl PlaneClient {
             .and_then(|()| api_url.set_password(None))
             .map_err(|()| InvalidApiUrl)?;
         let Some(key) = keys.expose().next().map(SecretString::from) else { return Ok(None) };
-        let (workspace, http) = (workspace.to_owned(), OnceLock::new());
-        let inner = Arc::new(Inner { api_url, workspace, key, timeout, http });
+        let (workspace, http) = (Arc::from(workspace), OnceLock::new());
+        let inner = Arc::new(Inner { api_url, key, timeout, http });
         let (clock, class) = (Clock::System, Class::Live);
         let gate = Arc::new(Gate::new(Remote::Plane, clock.clone()));
         let (tally, longest_answer) = (Tally::of(Remote::Plane.as_str()), LONGEST_ANSWER);
-        Ok(Some(Self { inner, gate, class, clock, tally, longest_answer }))
+        Ok(Some(Self { inner, workspace, gate, class, clock, tally, longest_answer }))
+    }
+
+    /// The same client for another workspace. A key belongs to a user and reaches all of the
+    /// user's workspaces, and so does its quota: both clients share it.
+    #[must_use]
+    pub fn in_workspace(&self, slug: &str) -> Self {
+        Self { workspace: Arc::from(slug), ..self.clone() }
+    }
+
+    /// The workspace that it asks, by its slug.
+    pub fn workspace(&self) -> &str {
+        &self.workspace
     }
 
     /// Reckoning the quota by another clock.
@@ -267,7 +280,7 @@ impl PlaneClient {
 
     /// All projects that the key's user can see.
     pub async fn fetch_projects(&self) -> Result<Vec<Project>, Refusal> {
-        self.ask_all(self.url(&["workspaces", &self.inner.workspace, "projects"])).await
+        self.ask_all(self.url(&["workspaces", &self.workspace, "projects"])).await
     }
 
     /// All states of a project.

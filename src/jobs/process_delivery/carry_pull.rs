@@ -156,6 +156,7 @@ fn own(item: &WorkItem, jobs: &[ClaimedJob], repositories: &[WithProjects]) -> O
     (item.system == System::Plane).then(|| OwnItem {
         id: item.external_id.clone(),
         project: item.project_ref.clone(),
+        workspace: found.0.plane_workspace.clone(),
         repository: found.0.name.clone(),
     })
 }

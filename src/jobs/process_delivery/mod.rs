@@ -138,6 +138,9 @@ impl Processor {
     /// Works off `jobs`, all under `lease`.
     pub async fn process(&self, lease: Lease, jobs: Vec<ClaimedJob>) -> Worked {
         let mut readings = Vec::with_capacity(jobs.len());
+        if jobs.iter().any(|job| job.source == Source::Plane) {
+            self.directory.look_around().await;
+        }
         for job in jobs {
             readings.push(self.read(job).await);
         }

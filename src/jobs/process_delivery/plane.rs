@@ -18,9 +18,13 @@ impl Processor {
             }
         };
         let named = self.directory.names(&needs(&event)).await;
+        let own = match event.project() {
+            Some(project) => self.directory.workspace_of(project).await,
+            None => None,
+        };
         let with = ReadWith {
             names: named.names,
-            workspace: self.plane.workspace.clone(),
+            workspace: own.or_else(|| self.plane.workspace.clone()),
             web_url: self.plane.web_url.clone(),
         };
         let told = guarded(|| {

@@ -250,10 +250,15 @@ impl Rebuild {
 
     async fn read_with_now(&self, delivery: &Readable) -> ReadWith {
         let event = json_in(&delivery.encoding, &delivery.body, plane::payload::parse);
-        let needs = event.map(|event| needs(&event)).unwrap_or_default();
-        let mut names = self.directory.names(&needs).await.names;
+        let asked = event.as_ref().map(needs).unwrap_or_default();
+        let mut names = self.directory.names(&asked).await.names;
         names.lookup = self.lookup;
+        self.directory.look_around().await;
+        let own = match event.as_ref().ok().and_then(|event| event.project()) {
+            Some(project) => self.directory.workspace_of(project).await,
+            None => None,
+        };
         let super::PlaneAddress { workspace, web_url } = self.plane.clone();
-        ReadWith { names, workspace, web_url }
+        ReadWith { names, workspace: own.or(workspace), web_url }
     }
 }

@@ -156,12 +156,13 @@ impl Walker<'_> {
 
     async fn ask_plane_for(&mut self, known: &WorkItem) -> Result<Asked, Failure> {
         let id = known.external_id.clone();
-        let (plane, project) = (self.plane_side()?, known.project_ref.as_str());
+        let project = known.project_ref.as_str();
+        let plane = self.plane_side(project)?;
         let ask = || async {
             plane.fetch_listed_item(project, &id).await.map_err(|refusal| refusal.failure())
         };
         if let Some(listed) = self.job.patiently(ask).await? {
-            self.check_items(vec![listed]).await?;
+            self.check_items(project, vec![listed]).await?;
             return Ok(Asked::There);
         }
         let links = self.job.sync.store.links_of(&known.item).await.map_err(|e| stored(&e))?;

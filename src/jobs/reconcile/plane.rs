@@ -9,10 +9,11 @@ use super::{Progress, stored};
 use crate::clients::plane::PlaneClient;
 use crate::clients::plane::listing::{ListedItem, Order, Page, WHOLE_PAGE};
 use crate::clock::Timestamp;
+use crate::config::WorkspaceSlug;
 use crate::drift::{Walk, Why, compare_item};
 use crate::failure::Failure;
 use crate::ids::WorkItemRef;
-use crate::jobs::sync_issue::issue_of;
+use crate::jobs::sync_issue::{Memory, issue_of};
 use crate::sources::plane::normalize::{Names, normalize};
 use crate::sources::plane::payload::parse;
 use crate::sync::plan::LinkStatus;
@@ -55,7 +56,7 @@ impl Walker<'_> {
                 shifted |= total.is_some_and(|before| page.total < before);
                 total = Some(page.total);
                 self.told(progress, page.items.len());
-                self.check_items(page.items).await?;
+                self.check_items(project, page.items).await?;
                 let Some(next) = page.next else { break };
                 place = next;
                 self.way.page = place / WHOLE_PAGE;
@@ -89,7 +90,7 @@ impl Walker<'_> {
                 items.retain(|item| met.insert((item.id.clone(), item.updated_at)));
                 fresh |= !items.is_empty();
                 self.told(progress, items.len());
-                self.check_items(items).await?;
+                self.check_items(project, items).await?;
                 let Some(next) = next else { break };
                 place = next;
             }
@@ -101,7 +102,7 @@ impl Walker<'_> {
     }
 
     async fn page(&self, project: &str, order: Order, from: u32) -> Result<Page, Failure> {
-        let plane = self.plane_side()?;
+        let plane = self.plane_side(project)?;
         let ask = || async {
             let page = plane.list_items(project, order, from).await;
             page.map_err(|refusal| refusal.failure())
@@ -109,15 +110,27 @@ impl Walker<'_> {
         self.job.patiently(ask).await
     }
 
-    pub(super) fn plane_side(&self) -> Result<&PlaneClient, Failure> {
+    /// Plane, asked for the workspace of a project.
+    pub(super) fn plane_side(&self, project: &str) -> Result<PlaneClient, Failure> {
         let missing = || Failure::permanent("a bug: no Plane project is configured");
-        self.job.sync.plane.as_ref().ok_or_else(missing)
+        self.job.sync.plane_in(self.workspace_of(project)).ok_or_else(missing)
     }
 
-    pub(super) async fn check_items(&mut self, listed: Vec<ListedItem>) -> Result<(), Failure> {
+    fn workspace_of(&self, project: &str) -> Option<&WorkspaceSlug> {
+        let mut known = self.memory.iter().flat_map(Memory::projects);
+        known.find(|known| known.id == project)?.workspace.as_ref()
+    }
+
+    pub(super) async fn check_items(
+        &mut self,
+        project: &str,
+        listed: Vec<ListedItem>,
+    ) -> Result<(), Failure> {
         let finding = self.plane_finding();
         let address = self.job.address.clone();
-        let (workspace, web_url) = (address.workspace.as_deref(), address.web_url.as_deref());
+        let workspace = self.workspace_of(project).map(WorkspaceSlug::to_string);
+        let workspace = workspace.or(address.workspace);
+        let (workspace, web_url) = (workspace.as_deref(), address.web_url.as_deref());
         let (mut read, mut too_long) = (Vec::with_capacity(listed.len()), Vec::new());
         for entry in listed {
             self.way.newest[2] = self.way.newest[2].max(Some(entry.updated_at));

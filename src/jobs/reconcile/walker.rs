@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::drift::{DriftItem, Mark, Position, UnderWay, Walk, WalkStep, Why};
 use crate::failure::Failure;
 use crate::ids::WorkItemRef;
-use crate::jobs::sync_issue::Memory;
+use crate::jobs::sync_issue::{KnownProject, Memory};
 use crate::sources::github::found::Finding;
 use crate::sources::{Origin, Verified, plane};
 use crate::store::found::Again;
@@ -95,8 +95,8 @@ async fn the_repository(
 
 /// The projects that the key does not show, each with the reason.
 fn hidden(memory: &Memory) -> Vec<String> {
-    let hidden = memory.projects().filter_map(|(id, why)| Some(format!("{id}: {}", why?)));
-    hidden.collect()
+    let hidden = |project: &KnownProject| Some(format!("{}: {}", project.id, project.hidden()?));
+    memory.projects().iter().filter_map(hidden).collect()
 }
 
 impl<'a> Walker<'a> {
@@ -183,7 +183,7 @@ impl<'a> Walker<'a> {
     /// Plane's projects that the key shows.
     pub(super) fn plane_projects(&self) -> Vec<String> {
         let all = self.memory.iter().flat_map(Memory::projects);
-        all.filter(|(_, hidden)| hidden.is_none()).map(|(id, _)| id.to_owned()).collect()
+        all.filter(|project| project.hidden().is_none()).map(|project| project.id.clone()).collect()
     }
 
     pub(super) fn github_projects(&self) -> Vec<String> {

@@ -45,7 +45,7 @@ impl IssueSync {
 impl Hand<'_> {
     pub(super) async fn project(&self) -> Result<Arc<Project>, Failure> {
         let project = &self.link.key.plane_project;
-        let known = self.sync.asked_project(self.plane, project).await?;
+        let known = self.sync.asked_project(&self.plane, project).await?;
         known.map_err(|refusal| self.place_refused(&refusal))
     }
 

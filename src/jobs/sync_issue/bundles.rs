@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::asking::refused;
 use super::placing::projects_named;
-use super::{BUSY, HOLD, IssueSync, Report, overtaken, stored};
+use super::{BUSY, HOLD, IssueSync, Report, in_workspace, overtaken, stored};
 use crate::clients::plane::{Creation, FoundBundle, PlaneClient, Refusal};
 use crate::failure::Failure;
 use crate::ids::{DeliveryId, Lease};
@@ -120,9 +120,10 @@ impl IssueSync {
             Some(milestone) => Said { milestone, word: Word::Asked },
             None => Said { milestone: told, word: Word::Told },
         };
+        let plane = in_workspace(plane, repository.plane_workspace.as_ref());
         let mut report = Report::default();
         for key in &keys {
-            self.keep_bundle(plane, key, said, Make::Never, cause.as_ref(), &mut report).await?;
+            self.keep_bundle(&plane, key, said, Make::Never, cause.as_ref(), &mut report).await?;
         }
         Ok(report)
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::IssueSync;
 use super::memory::Memory;
 use super::stored;
-use crate::config::{Direction, RepositoryName, RepositorySettings};
+use crate::config::{Direction, RepositoryName, RepositorySettings, WorkspaceSlug};
 use crate::failure::Failure;
 use crate::store::links::IssueLink;
 use crate::sync::github::{Account, Issue, IssueLabel, IssueState, Milestoned};
@@ -53,7 +53,7 @@ impl IssueSync {
     pub async fn foresee(
         &self,
         repository: &RepositoryName,
-        own: Option<Uuid>,
+        (own, workspace): (Option<Uuid>, Option<&WorkspaceSlug>),
         before: Manner<'_>,
         after: Manner<'_>,
     ) -> Result<Option<Foreseen>, Failure> {
@@ -70,6 +70,7 @@ impl IssueSync {
         if named.is_empty() {
             return Ok(None);
         }
+        let named = named.into_iter().map(|id| (id, workspace.cloned())).collect();
         let known = self.known_projects(plane, repository, named).await?;
         let memory = |(followed, back)| Memory::new(followed, own.clone(), known.clone(), back);
         let memories: Vec<_> = followed.into_iter().map(memory).collect();

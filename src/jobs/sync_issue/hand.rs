@@ -11,8 +11,9 @@ use super::comments::planned_from_memory;
 use super::placing::GoesOn;
 use super::planning::{merged, remembered_item, rendered};
 use super::sides::{GithubNow, Occasion, Present};
-use super::{HOLD, IssueSync, Report, Target, Told, overtaken, stored};
+use super::{HOLD, IssueSync, Report, Target, Told, in_workspace, overtaken, stored};
 use crate::clients::plane::PlaneClient;
+use crate::config::WorkspaceSlug;
 use crate::failure::Failure;
 use crate::ids::{DeliveryId, Lease, RepositorySyncId};
 use crate::rules::{Broken, Placing, Rulebook, Verdict};
@@ -33,7 +34,8 @@ use crate::work_items::System;
 /// Works on one link that is ours.
 pub(super) struct Hand<'a> {
     pub(super) sync: &'a IssueSync,
-    pub(super) plane: &'a PlaneClient,
+    /// Asked for the workspace of the link's project.
+    pub(super) plane: PlaneClient,
     pub(super) mapping: Mapping,
     pub(super) link: IssueLink,
     /// How the pull requests about the issue stand, once that was looked at.
@@ -54,6 +56,8 @@ pub(super) struct Hand<'a> {
     ruled: Ruled,
     /// The project that the repository is kept in step with.
     pub(super) own_project: Option<String>,
+    /// The workspace of the repository's projects.
+    pub(super) own_workspace: Option<WorkspaceSlug>,
     /// The project that its rules want for the issue.
     pub(super) placing: Option<Placing>,
     /// What goes back to GitHub.
@@ -69,7 +73,7 @@ pub(super) struct Hand<'a> {
 impl<'a> Hand<'a> {
     pub(super) fn new(
         sync: &'a IssueSync,
-        plane: &'a PlaneClient,
+        plane: &PlaneClient,
         mapping: Mapping,
         link: IssueLink,
         lease: Lease,
@@ -78,6 +82,8 @@ impl<'a> Hand<'a> {
         let (pulls, cause, report, ruled) = (None, None, Report::default(), Ruled::default());
         let (rulebook, bundles, own_project, placing) = (Arc::default(), None, None, None);
         let (repository, sets_labels) = (None, false);
+        let plane = in_workspace(plane, link.key.plane_workspace.as_ref());
+        let own_workspace = None;
         Self {
             sync,
             plane,
@@ -94,6 +100,7 @@ impl<'a> Hand<'a> {
             sets_labels,
             ruled,
             own_project,
+            own_workspace,
             placing,
             write_back: WriteBack::Nothing,
             people: None,

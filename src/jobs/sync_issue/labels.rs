@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::asking::refused;
 use super::placing::projects_named;
-use super::{BUSY, HOLD, IssueSync, Report, overtaken, stored};
+use super::{BUSY, HOLD, IssueSync, Report, in_workspace, overtaken, stored};
 use crate::clients::plane::{Creation, PlaneClient, Refusal};
 use crate::failure::Failure;
 use crate::ids::{DeliveryId, Lease, RepositorySyncId};
@@ -62,11 +62,12 @@ impl IssueSync {
         if settings.settings.rules.iter().any(|rule| rule.set.labels.is_some()) {
             return Ok(Report::idle(Finding::LabelsRuled.to_string()));
         }
+        let plane = in_workspace(plane, repository.plane_workspace.as_ref());
         let told = self.told_of_labels(repository.id).await?;
         let mut report = Report::default();
         for (place, project) in projects.into_iter().enumerate() {
             let mut following =
-                Following::begin(self, plane, repository.id, project, delivery).await?;
+                Following::begin(self, &plane, repository.id, project, delivery).await?;
             let mut now = following.all_of(&told);
             // Into the projects of rules a label comes with the first issue that carries it.
             if place > 0 {

@@ -10,9 +10,9 @@ use super::github_writes::people_of;
 use super::hand::broken;
 use super::placing::{placed_by, projects_named};
 use super::planning::{merged, remembered_item, rendered};
-use super::{IssueSync, stored};
+use super::{IssueSync, in_workspace, stored};
 use crate::clients::plane::{PlaneClient, Refusal};
-use crate::config::RepositoryName;
+use crate::config::{RepositoryName, WorkspaceSlug};
 use crate::failure::Failure;
 use crate::jobs::settings::Followed;
 use crate::rules::{Admission, Rulebook, Verdict};
@@ -42,7 +42,24 @@ pub struct Memory {
 
 /// The projects of one repository, in their order: its own, those that its rules name, and those in
 /// which a rule of before put an item. Of one that the key does not show the reason stands here.
-pub type KnownProjects = Vec<(String, Result<Arc<Project>, String>)>;
+pub type KnownProjects = Vec<KnownProject>;
+
+/// One of them.
+#[derive(Debug, Clone)]
+pub struct KnownProject {
+    /// Its id.
+    pub id: String,
+    /// Its workspace; `None` for `plane.workspace`.
+    pub workspace: Option<WorkspaceSlug>,
+    parts: Result<Arc<Project>, String>,
+}
+
+impl KnownProject {
+    /// Why the key does not show it.
+    pub fn hidden(&self) -> Option<&str> {
+        self.parts.as_ref().err().map(String::as_str)
+    }
+}
 
 impl IssueSync {
     /// Plane's projects with their states, labels and members, and whose words mean what; `None`
@@ -57,6 +74,8 @@ impl IssueSync {
         if named.is_empty() {
             return Ok(None);
         }
+        let workspace = repository.plane_workspace.clone();
+        let named = named.into_iter().map(|id| (id, workspace.clone())).collect();
         let known = self.known_projects(plane, &repository.name, named).await?;
         let write_back = self.write_back(repository.direction);
         Ok(Some(Memory::new(followed, own_project(repository), known, write_back)))
@@ -68,17 +87,20 @@ impl IssueSync {
         &self,
         plane: &PlaneClient,
         repository: &RepositoryName,
-        mut named: Vec<String>,
+        mut named: Vec<(String, Option<WorkspaceSlug>)>,
     ) -> Result<KnownProjects, Failure> {
-        for project in self.store.ruled_projects(repository).await.map_err(|e| stored(&e))? {
-            if !named.contains(&project) {
-                named.push(project);
+        for placed in self.store.ruled_projects(repository).await.map_err(|e| stored(&e))? {
+            // Where an item was made is where the project is.
+            match named.iter_mut().find(|(project, _)| *project == placed.0) {
+                Some(known) => *known = placed,
+                None => named.push(placed),
             }
         }
         let is_alone = named.len() == 1;
         let mut known = Vec::with_capacity(named.len());
-        for id in named {
-            let parts = match self.asked_project(plane, &id).await? {
+        for (id, workspace) in named {
+            let plane = in_workspace(plane, workspace.as_ref());
+            let parts = match self.asked_project(&plane, &id).await? {
                 Ok(parts) => Ok(parts),
                 // The others are compared all the same.
                 Err(refusal @ (Refusal::NoAccess | Refusal::NotFound)) if !is_alone => {
@@ -86,7 +108,7 @@ impl IssueSync {
                 }
                 Err(refusal) => return Err(refused(&refusal)),
             };
-            known.push((id, parts));
+            known.push(KnownProject { id, workspace, parts });
         }
         Ok(known)
     }
@@ -149,10 +171,9 @@ impl Memory {
         self.write_back == WriteBack::Assignees
     }
 
-    /// The ids of all projects, and of each why it is not shown.
-    pub fn projects(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        let all = self.projects.iter();
-        all.map(|(id, known)| (id.as_str(), known.as_ref().err().map(String::as_str)))
+    /// All projects.
+    pub fn projects(&self) -> &[KnownProject] {
+        &self.projects
     }
 
     /// Of what stands for an issue in several projects the one that counts.
@@ -161,11 +182,11 @@ impl Memory {
     }
 
     fn parts(&self, project: &str) -> Result<&Project, String> {
-        let known = self.projects.iter().find(|(id, _)| id == project);
+        let known = self.projects.iter().find(|known| known.id == project);
         let none = || "the repository does not go by this project any more".to_owned();
         let known = known.ok_or_else(none)?;
         let why = |why: &String| format!("its work item is in Plane's project {project}: {why}");
-        known.1.as_ref().map(|parts| &**parts).map_err(why)
+        known.parts.as_ref().map(|parts| &**parts).map_err(why)
     }
 
     /// Which other project the rules want for an issue than the one in which its item is.

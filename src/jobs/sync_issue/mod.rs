@@ -54,6 +54,7 @@ use crate::clients::gate::Stopped;
 use crate::clients::github::GitHub;
 use crate::clients::plane::PlaneClient;
 use crate::clock::Clock;
+use crate::config::WorkspaceSlug;
 use crate::failure::Failure;
 use crate::ids::Lease;
 use crate::jobs::settings::{CurrentSettings, Followed};
@@ -67,7 +68,7 @@ use asking::refused;
 pub use foresee::{Foreseen, Manner, issue_of};
 use hand::Hand;
 pub(super) use hand::broken;
-pub use memory::{Memory, Way};
+pub use memory::{KnownProject, Memory, Way};
 pub use own_items::OwnItem;
 pub(super) use placing::placed_by;
 pub use placing::projects_named;
@@ -146,11 +147,13 @@ impl IssueSync {
             github_issue: target.issue,
             number: target.number,
             plane_project: project,
+            plane_workspace: target.repository.plane_workspace.clone(),
         };
         let own = target.repository.plane_project.map(|id| id.to_string());
         let (link, lease) = self.held_at_home(&key, own.as_deref(), placed_by(&rulebook)).await?;
         let id = link.id;
         let mut hand = Hand::new(self, plane, mapping, link, lease, attempt);
+        hand.own_workspace.clone_from(&target.repository.plane_workspace);
         (hand.rulebook, hand.own_project) = (rulebook, own);
         hand.bundles = settings.milestones;
         hand.repository = Some(target.repository.id);
@@ -162,6 +165,11 @@ impl IssueSync {
         }
         self.store.release_hold(id, lease).await.map_err(|e| stored(&e))?;
         done.map(|()| hand.into_report())
+    }
+
+    /// Plane, asked for a workspace; `None` for `plane.workspace`.
+    pub fn plane_in(&self, workspace: Option<&WorkspaceSlug>) -> Option<PlaneClient> {
+        self.plane.as_ref().map(|plane| in_workspace(plane, workspace))
     }
 
     /// Why jobs of a class should not begin now, and until when: whatever would be asked of the one
@@ -206,6 +214,13 @@ impl IssueSync {
             }),
         }
     }
+}
+
+pub(in crate::jobs) fn in_workspace(
+    plane: &PlaneClient,
+    workspace: Option<&WorkspaceSlug>,
+) -> PlaneClient {
+    workspace.map_or_else(|| plane.clone(), |slug| plane.in_workspace(slug.as_str()))
 }
 
 /// A failure of our own database, for the queue.

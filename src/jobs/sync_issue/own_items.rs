@@ -12,7 +12,7 @@ use super::asking::refused;
 use super::{BUSY, HOLD, IssueSync, Report, overtaken, stored};
 use crate::clients::plane::PlaneClient;
 use crate::clock::Timestamp;
-use crate::config::RepositoryName;
+use crate::config::{RepositoryName, WorkspaceSlug};
 use crate::failure::Failure;
 use crate::ids::{DeliveryId, Lease, WorkItemRef};
 use crate::store::links::Save;
@@ -29,6 +29,8 @@ pub struct OwnItem {
     pub id: String,
     /// Plane's project.
     pub project: String,
+    /// Its workspace; `None` for `plane.workspace`.
+    pub workspace: Option<WorkspaceSlug>,
     /// The repository whose states count.
     pub repository: RepositoryName,
 }
@@ -53,7 +55,7 @@ impl IssueSync {
         item: &OwnItem,
         delivery: Option<&DeliveryId>,
     ) -> Result<Report, Failure> {
-        let Some(plane) = &self.plane else {
+        let Some(plane) = &self.plane_in(item.workspace.as_ref()) else {
             return Ok(Report::idle("nothing is written to Plane"));
         };
         let settings = self.settings.of(&item.repository).await;

@@ -133,7 +133,8 @@ impl Hand<'_> {
 
     async fn move_link(&mut self, project: &str, by: Option<&str>) -> Result<(), Failure> {
         let (store, now) = (&self.sync.store, self.sync.clock.now());
-        let place = NewPlace { project, by };
+        let workspace = self.own_workspace.clone();
+        let place = NewPlace { project, by, workspace: workspace.as_ref() };
         let placed = store.place_link(self.link.id, self.lease, place, now).await;
         if placed.map_err(|e| stored(&e))? == Save::Lost {
             return Err(Failure::retry(format!(
@@ -141,7 +142,11 @@ impl Hand<'_> {
             )));
         }
         self.link = IssueLink {
-            key: LinkKey { plane_project: project.to_owned(), ..self.link.key.clone() },
+            key: LinkKey {
+                plane_project: project.to_owned(),
+                plane_workspace: workspace,
+                ..self.link.key.clone()
+            },
             placed_by: by.map(str::to_owned),
             wanted_project: None,
             item: None,
@@ -153,6 +158,9 @@ impl Hand<'_> {
             synced_at: None,
             ..self.link.clone()
         };
+        if let Some(plane) = self.sync.plane_in(self.link.key.plane_workspace.as_ref()) {
+            self.plane = plane.in_class(self.plane.class());
+        }
         Ok(())
     }
 
@@ -183,17 +191,23 @@ impl Hand<'_> {
         Ok(())
     }
 
-    /// What it means that the link's project is refused: of one that a rule names the rule is told.
+    /// What it means that the link's project is refused: whoever named it is told, and the
+    /// workspace.
     pub(super) fn place_refused(&self, refusal: &Refusal) -> Failure {
         let is_unseen = matches!(refusal, Refusal::NoAccess | Refusal::NotFound);
-        let Some(rule) = self.link.placed_by.as_ref().filter(|_| is_unseen) else {
-            return refused(refusal);
-        };
         let key = &self.link.key;
+        let (rule, slug) = (&self.link.placed_by, &key.plane_workspace);
+        if !is_unseen || (rule.is_none() && slug.is_none()) {
+            return refused(refusal);
+        }
+        let by = match rule {
+            Some(rule) => format!("the rule “{rule}” of {}", key.repository),
+            None => key.repository.clone(),
+        };
+        let of = slug.as_ref().map(|slug| format!(" of the workspace {slug}")).unwrap_or_default();
         Failure::Retry {
             reason: format!(
-                "the rule “{rule}” of {} puts it into Plane's project {}, which the key does not show: {}",
-                key.repository,
+                "{by} puts it into Plane's project {}{of}, which the key does not show: {}",
                 key.plane_project,
                 refusal.failure()
             ),

@@ -24,7 +24,8 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::duty::{Turns, take_turns};
-use super::sync_issue::IssueSync;
+use super::settings::CurrentSettings;
+use super::sync_issue::{IssueSync, in_workspace};
 use crate::alarms::{self, Changed, RHYTHM};
 use crate::clients::alarm_webhook::AlarmWebhook;
 use crate::clients::github::GitHub;
@@ -85,6 +86,7 @@ pub struct Watch {
     plane: Option<PlaneClient>,
     github: Option<GitHub>,
     canary: CanaryConfig,
+    settings: CurrentSettings,
     upkept: Option<Timestamp>,
     rhythms: Vec<Rhythm>,
     recent: VecDeque<([u64; 64], [u64; 64])>,
@@ -110,6 +112,7 @@ impl Watch {
             plane: None,
             github: None,
             canary: CanaryConfig::default(),
+            settings: CurrentSettings::new(store.clone(), clock.clone()),
             upkept: None,
             rhythms: Vec::new(),
             recent: VecDeque::new(),
@@ -225,6 +228,9 @@ impl Watch {
         };
         if self.store.take_duty(CANARY_NAME, &self.id, now + DUTY, now).await? {
             let (project, rhythm) = (project.to_string(), self.canary.rhythm);
+            let workspaces = self.settings.workspaces().await?;
+            let slug = workspaces.of.get(&project).and_then(Option::as_ref);
+            let plane = &in_workspace(plane, slug);
             canary::turn(plane, &project, rhythm, &self.store, &self.clock).await?;
         }
         Ok(())

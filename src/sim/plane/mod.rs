@@ -45,7 +45,7 @@ pub use self::records::{
     Stamps, State,
 };
 use self::webhooks::Webhook;
-use self::world::World;
+use self::world::{Workspace, World};
 use crate::sync::milestones::BundleKind;
 
 /// A running simulated Plane.
@@ -143,7 +143,7 @@ impl SimPlane {
 
     /// What `plane.workspace` is to be set to.
     pub fn workspace(&self) -> String {
-        self.shared.with(|world| world.workspace.clone())
+        self.shared.with(|world| world.workspaces[0].slug.clone())
     }
 
     /// The service's own user's key: what `plane.api_key` is to be set to.
@@ -175,7 +175,25 @@ impl SimPlane {
 
     /// Sets up a project of which everybody with a role is a member.
     pub fn add_project(&self, identifier: &str, name: &str) -> Uuid {
-        self.shared.with(|world| world.set_up_project(identifier, name))
+        let slug = self.workspace();
+        self.add_project_in(&slug, identifier, name)
+    }
+
+    /// One more workspace, of which everybody with a role is a member.
+    pub fn add_workspace(&self, slug: &str) -> Uuid {
+        self.shared.with(|world| {
+            let id = world.uuid();
+            world.workspaces.push(Workspace { id, slug: slug.to_owned() });
+            id
+        })
+    }
+
+    /// The same as [`Self::add_project`] in a workspace, which is made where there is none of
+    /// that name.
+    pub fn add_project_in(&self, workspace: &str, identifier: &str, name: &str) -> Uuid {
+        let known = self.shared.with(|world| world.workspace_named(workspace));
+        let id = known.unwrap_or_else(|| self.add_workspace(workspace));
+        self.shared.with(|world| world.set_up_project(id, identifier, name))
     }
 
     /// Makes a label, as an admin does in the web app.
@@ -222,10 +240,17 @@ impl SimPlane {
 
     /// Sends webhooks there from now on. Several may be set up; each gets its own deliveries.
     pub fn add_webhook(&self, url: &str, secret: &str) -> Uuid {
+        let slug = self.workspace();
+        self.add_webhook_in(&slug, url, secret)
+    }
+
+    /// The same of a workspace: a webhook of Plane's tells of one alone.
+    pub fn add_webhook_in(&self, workspace: &str, url: &str, secret: &str) -> Uuid {
         self.shared.with(|world| {
             let id = world.uuid();
+            let workspace = world.workspace_named(workspace).unwrap_or_default();
             let (url, secret) = (url.to_owned(), secret.to_owned());
-            world.webhooks.push(Webhook { id, url, secret, active: true });
+            world.webhooks.push(Webhook { id, workspace, url, secret, active: true });
             id
         })
     }

@@ -75,7 +75,7 @@ fn item_core(world: &World, item: &Item, zone: Zone) -> Value {
         "created_by": item.created_by,
         "updated_by": item.stamps.updated_by,
         "project": item.project,
-        "workspace": world.workspace_id,
+        "workspace": world.workspace_of(item.project),
         "parent": item.parent,
         "estimate_point": null,
         "type": null,
@@ -197,7 +197,7 @@ pub(super) fn comment(world: &World, comment: &Comment, zone: Zone) -> Value {
         "created_by": comment.created_by,
         "updated_by": comment.stamps.updated_by,
         "project": comment.project,
-        "workspace": world.workspace_id,
+        "workspace": world.workspace_of(comment.project),
         "description": comment.description,
         "issue": comment.item,
         "actor": comment.actor,
@@ -222,7 +222,7 @@ pub(super) fn link(world: &World, link: &Link, zone: Zone) -> Value {
         "created_by": link.created_by,
         "updated_by": link.stamps.updated_by,
         "project": link.project,
-        "workspace": world.workspace_id,
+        "workspace": world.workspace_of(link.project),
         "issue": link.item,
     })
 }
@@ -241,7 +241,7 @@ pub(super) fn label(world: &World, label: &Label, zone: Zone) -> Value {
         "external_id": label.external.id,
         "created_by": label.created_by,
         "updated_by": label.stamps.updated_by,
-        "workspace": world.workspace_id,
+        "workspace": world.workspace_of(label.project),
         "project": label.project,
         "parent": null,
     })
@@ -327,7 +327,7 @@ pub(super) fn state(world: &World, state: &State, zone: Zone) -> Value {
         "created_by": state.created_by,
         "updated_by": state.stamps.updated_by,
         "project": state.project,
-        "workspace": world.workspace_id,
+        "workspace": world.workspace_of(state.project),
     })
 }
 
@@ -365,7 +365,7 @@ pub(super) fn project_data(world: &World, project: &Project, zone: Zone) -> Valu
         "external_id": project.external.id,
         "created_by": project.created_by,
         "updated_by": project.stamps.updated_by,
-        "workspace": world.workspace_id,
+        "workspace": world.workspace_of(project.id),
         "default_assignee": null,
         "project_lead": null,
         "cover_image_asset": null,

@@ -4,17 +4,19 @@
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use super::records::Item;
+use super::records::{Item, Project};
 use super::world::World;
 
 /// `None` for what is no page: `/acme/browse/SYNC-1/`.
 pub(super) fn page(world: &World, path: &str) -> Option<Response> {
     let (workspace, key) = path.trim_matches('/').split_once("/browse/")?;
     let (project, number) = key.rsplit_once('-')?;
-    let project = world.projects.iter().find(|p| p.identifier == project)?;
+    let workspace = world.workspace_named(workspace)?;
+    let of = |p: &&Project| world.workspace_of(p.id) == workspace && p.identifier == project;
+    let project = world.projects.iter().find(of)?;
     let number: u64 = number.parse().ok()?;
     let called = |item: &&Item| item.project == project.id && item.sequence_id == number;
-    let item = world.items.iter().find(called).filter(|_| workspace == world.workspace)?;
+    let item = world.items.iter().find(called)?;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     Some(([(header::CONTENT_TYPE, plain)], text(world, key, item)).into_response())
 }

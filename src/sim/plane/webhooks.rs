@@ -14,6 +14,8 @@ use super::world::World;
 #[derive(Clone)]
 pub(super) struct Webhook {
     pub id: Uuid,
+    /// Whose changes it tells.
+    pub workspace: Uuid,
     pub url: String,
     pub secret: String,
     pub active: bool,
@@ -172,14 +174,20 @@ pub(super) fn make(world: &World, announcement: &Announcement) -> Vec<Outgoing> 
         Change::Created | Change::Updated { .. } => entity.data(world),
     };
     let Some(data) = data else { return Vec::new() };
-    let webhooks = world.webhooks.iter().filter(|webhook| webhook.active);
+    let project = match entity {
+        Entity::Project(id) => Some(*id),
+        _ => data["project"].as_str().and_then(|id| id.parse().ok()),
+    };
+    let workspace = world.workspace_of(project.unwrap_or_default());
+    let all = world.webhooks.iter();
+    let webhooks = all.filter(|webhook| webhook.active && webhook.workspace == workspace);
     webhooks
         .map(|webhook| {
             let envelope = Envelope {
                 event: entity.event(),
                 action,
                 webhook_id: webhook.id,
-                workspace_id: world.workspace_id,
+                workspace_id: workspace,
                 data: &data,
                 activity: Activity {
                     field,

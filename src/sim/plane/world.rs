@@ -35,12 +35,21 @@ const SORT_STEP: f64 = 10_000.0;
 /// The first one's place.
 const SORT_START: f64 = 65_535.0;
 
+/// One of its workspaces.
+pub(super) struct Workspace {
+    pub id: Uuid,
+    /// Its name in paths.
+    pub slug: String,
+}
+
 pub(super) struct World {
     clock: Clock,
     last_stamp: Timestamp,
     rng: StdRng,
-    pub workspace: String,
-    pub workspace_id: Uuid,
+    /// The first is the one of the configuration.
+    pub workspaces: Vec<Workspace>,
+    /// The workspace of each project that there is or was.
+    homes: HashMap<Uuid, Uuid>,
     pub users: Vec<User>,
     pub projects: Vec<Project>,
     pub memberships: Vec<Membership>,
@@ -67,8 +76,8 @@ impl World {
             clock: config.clock.clone(),
             last_stamp: Timestamp::default(),
             rng: StdRng::seed_from_u64(config.seed),
-            workspace: config.workspace.clone(),
-            workspace_id: config.workspace_id,
+            workspaces: vec![Workspace { id: config.workspace_id, slug: config.workspace.clone() }],
+            homes: HashMap::new(),
             users: config.users.clone(),
             projects: Vec::new(),
             memberships: Vec::new(),
@@ -86,9 +95,19 @@ impl World {
             sent: Log::keeping(config.remembered),
         };
         for (identifier, name) in &config.projects {
-            world.set_up_project(identifier, name);
+            world.set_up_project(config.workspace_id, identifier, name);
         }
         world
+    }
+
+    /// The workspace of a project, also of one that is deleted.
+    pub fn workspace_of(&self, project: Uuid) -> Uuid {
+        self.homes.get(&project).copied().unwrap_or_default()
+    }
+
+    /// The id of a workspace, by its name in paths.
+    pub fn workspace_named(&self, slug: &str) -> Option<Uuid> {
+        self.workspaces.iter().find(|workspace| workspace.slug == slug).map(|known| known.id)
     }
 
     pub fn now(&self) -> Timestamp {
@@ -117,9 +136,9 @@ impl World {
     }
 
     /// A project made by its first user, with everybody who has a role as its member.
-    pub fn set_up_project(&mut self, identifier: &str, name: &str) -> Uuid {
+    pub fn set_up_project(&mut self, workspace: Uuid, identifier: &str, name: &str) -> Uuid {
         let founder = self.users.first().map(|user| user.id).unwrap_or_default();
-        let project = self.add_project(identifier, name, founder);
+        let project = self.add_project(workspace, identifier, name, founder);
         let others: Vec<(Uuid, Role)> = self
             .users
             .iter()
@@ -133,8 +152,15 @@ impl World {
     }
 
     /// A project with its default states and its founder as its only member.
-    pub fn add_project(&mut self, identifier: &str, name: &str, founder: Uuid) -> Uuid {
+    pub fn add_project(
+        &mut self,
+        workspace: Uuid,
+        identifier: &str,
+        name: &str,
+        founder: Uuid,
+    ) -> Uuid {
         let (id, stamps) = (self.uuid(), self.fresh_stamps());
+        self.homes.insert(id, workspace);
         self.projects.push(Project {
             id,
             identifier: identifier.to_owned(),

@@ -28,6 +28,16 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The project that it is about, as far as it is told.
+    pub fn project(&self) -> Option<&str> {
+        match self {
+            Self::WorkItem(event) => event.item.project.as_deref(),
+            Self::Canary | Self::Other { .. } => None,
+        }
+    }
+}
+
 /// What happened to a work item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {

@@ -13,7 +13,9 @@ use super::parameters::Parameters;
 use super::repository_settings::{Beside, GivenSettings, Known};
 use super::{Address, Page};
 use crate::clock::Timestamp;
-use crate::config::{Direction, RepositoryConfig, RepositoryName, RepositorySettings};
+use crate::config::{
+    Direction, RepositoryConfig, RepositoryName, RepositorySettings, WorkspaceSlug,
+};
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
 use crate::web::auth::Target;
 use crate::web::error::{Problem, ProblemBody, ProblemKind};
@@ -31,6 +33,9 @@ pub(in crate::web) struct RepositoryBody {
     /// Plane’s project that it is kept in step with; null shows it on the board only.
     #[schema(required, value_type = Option<String>)]
     plane_project: Option<Uuid>,
+    /// The workspace of its projects, by its slug; null is `plane.workspace`.
+    #[schema(required)]
+    plane_workspace: Option<String>,
     /// `github-to-plane` or `both`.
     direction: &'static str,
     /// `config` (the configuration file), `manual` or `registered` (by its first webhook).
@@ -50,6 +55,7 @@ impl RepositoryBody {
             repository: repository.name.to_string(),
             github_id: repository.github_id,
             plane_project: repository.plane_project,
+            plane_workspace: repository.plane_workspace.map(String::from),
             direction: repository.direction.as_str(),
             origin: repository.origin.as_str(),
             settings,
@@ -68,6 +74,9 @@ pub(in crate::web) struct RepositoryToAdd {
     /// Plane’s project; without it the repository is on the board only.
     #[schema(value_type = Option<String>)]
     plane_project: Option<Uuid>,
+    /// The workspace of its projects, by its slug; without it `plane.workspace`.
+    #[schema(value_type = Option<String>)]
+    plane_workspace: Option<WorkspaceSlug>,
     /// `github-to-plane` if not given.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -85,7 +94,11 @@ pub(in crate::web) struct RepositoryToChange {
     /// Another project, or null for none.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    plane_project: GivenProject,
+    plane_project: Given<Uuid>,
+    /// Another workspace, or null for `plane.workspace`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    plane_workspace: Given<WorkspaceSlug>,
     /// `github-to-plane` or `both`.
     #[schema(value_type = Option<String>)]
     direction: Option<Direction>,
@@ -96,16 +109,30 @@ pub(in crate::web) struct RepositoryToChange {
 }
 
 /// Tells null from absent.
-#[derive(Debug, Default)]
-enum GivenProject {
+#[derive(Debug)]
+enum Given<T> {
     /// Not given: it stays.
-    #[default]
     Absent,
     /// Another one, or none.
-    Given(Option<Uuid>),
+    Given(Option<T>),
 }
 
-impl<'de> Deserialize<'de> for GivenProject {
+impl<T> Default for Given<T> {
+    fn default() -> Self {
+        Self::Absent
+    }
+}
+
+impl<T> Given<T> {
+    fn change(self) -> Option<Option<T>> {
+        match self {
+            Self::Absent => None,
+            Self::Given(given) => Some(given),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Option::deserialize(deserializer).map(Self::Given)
     }
@@ -153,6 +180,7 @@ pub(in crate::web) async fn add(
     let beside = Beside {
         name: &given.repository,
         plane_project: given.plane_project,
+        plane_workspace: given.plane_workspace.clone(),
         direction: given.direction,
     };
     let configured = given.settings.map(|s| s.over(&RepositorySettings::default(), &beside));
@@ -161,6 +189,7 @@ pub(in crate::web) async fn add(
         name: given.repository,
         github_id: None,
         plane_project: given.plane_project,
+        plane_workspace: given.plane_workspace,
         direction: given.direction,
         origin: Origin::Manual,
     };
@@ -229,13 +258,12 @@ pub(in crate::web) async fn change(
     let given: RepositoryToChange = parse(&read_body(body).await?)?;
     let name = named(&owner, &name)?;
     let known = changeable(&state, &name).await?;
-    let plane_project = match given.plane_project {
-        GivenProject::Absent => None,
-        GivenProject::Given(project) => Some(project),
-    };
+    let (plane_project, plane_workspace) =
+        (given.plane_project.change(), given.plane_workspace.change());
     let present = Known::read(&state.store).await?.of(&known);
     let Some(settings) = given.settings else {
-        let change = RepositoryChange { plane_project, direction: given.direction };
+        let change =
+            RepositoryChange { plane_project, plane_workspace, direction: given.direction };
         let changed = state.store.update_repository(&name, change).await?;
         let changed = changed.ok_or_else(not_configured)?;
         return Ok(Json(RepositoryBody::new(&changed, present)));
@@ -243,6 +271,7 @@ pub(in crate::web) async fn change(
     let beside = Beside {
         name: &known.name,
         plane_project: plane_project.unwrap_or(known.plane_project),
+        plane_workspace: plane_workspace.unwrap_or(known.plane_workspace),
         direction: given.direction.unwrap_or(known.direction),
     };
     let configured = settings.over(&present, &beside)?;

@@ -11,7 +11,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::config::{Direction, RepositoryConfig, RepositoryName, RepositorySettings};
+use crate::config::{
+    Direction, RepositoryConfig, RepositoryName, RepositorySettings, WorkspaceSlug,
+};
 use crate::store::repositories::Repository;
 use crate::store::{Store, StoreResult};
 use crate::web::error::{Problem, ProblemKind};
@@ -21,6 +23,7 @@ use crate::web::error::{Problem, ProblemKind};
 pub(super) struct Beside<'a> {
     pub(super) name: &'a RepositoryName,
     pub(super) plane_project: Option<Uuid>,
+    pub(super) plane_workspace: Option<WorkspaceSlug>,
     pub(super) direction: Direction,
 }
 
@@ -66,6 +69,7 @@ impl GivenSettings {
         let beside = json!({
             "name": beside.name.as_str(),
             "plane_project": beside.plane_project.map(|id| id.to_string()).unwrap_or_default(),
+            "plane_workspace": beside.plane_workspace.as_ref().map(WorkspaceSlug::as_str).unwrap_or_default(),
             "direction": beside.direction.as_str(),
         });
         for (key, value) in self.0 {

@@ -64,7 +64,8 @@ pub(super) fn by_key(world: &World, call: &Call, key: &str) -> Reply {
         return Err(wrong_method(call));
     }
     let (identifier, number) = key.rsplit_once('-').unwrap_or_default();
-    let project = world.projects.iter().find(|project| project.identifier == identifier);
+    let mut here = world.projects.iter().filter(|p| world.workspace_of(p.id) == call.workspace);
+    let project = here.find(|project| project.identifier == identifier);
     let item = project.and_then(|project| {
         let mut items = world.items.iter();
         items.find(|item| item.project == project.id && item.sequence_id.to_string() == number)
@@ -78,9 +79,12 @@ pub(super) fn search(world: &World, call: &Call) -> Reply {
         return Err(wrong_method(call));
     }
     let sought = call.parameter("search").unwrap_or_default().to_lowercase();
+    let here = world.workspaces.iter().find(|known| known.id == call.workspace);
+    let slug = here.map_or("", |workspace| workspace.slug.as_str());
     let found = world
         .items
         .iter()
+        .filter(|item| world.workspace_of(item.project) == call.workspace)
         .filter(|item| world.role_in(item.project, call.reader.id).is_some())
         .filter(|item| !sought.is_empty() && item.name.to_lowercase().contains(&sought))
         .filter_map(|item| {
@@ -91,7 +95,7 @@ pub(super) fn search(world: &World, call: &Call) -> Reply {
                 "sequence_id": item.sequence_id,
                 "project__identifier": project.identifier,
                 "project_id": project.id,
-                "workspace__slug": world.workspace,
+                "workspace__slug": slug,
             }))
         });
     Ok(Answer::ok(json!({ "issues": found.collect::<Vec<_>>() })))

@@ -14,6 +14,7 @@ mod states;
 
 use axum::http::{HeaderName, Method};
 use bytes::Bytes;
+use uuid::Uuid;
 
 use self::route::{Part, Place, Route};
 use super::answer::{Answer, Reply};
@@ -49,6 +50,8 @@ pub(super) struct Call {
     content_type: String,
     body: Bytes,
     pub reader: User,
+    /// The workspace of the address; none for `users/me/`.
+    pub workspace: Uuid,
 }
 
 impl Call {
@@ -85,6 +88,7 @@ pub(super) fn handle(world: &mut World, raw: Raw, limit: RateLimit) -> Step {
                 content_type: raw.content_type,
                 body: raw.body.unwrap_or_default(),
                 reader,
+                workspace: workspace_of(world, &route).unwrap_or_default(),
             };
             match dispatch(world, &call, route) {
                 Ok(Handled::Answer(mut answer)) | Err(mut answer) => {
@@ -120,20 +124,28 @@ fn admitted(world: &mut World, raw: &Raw, limit: RateLimit) -> Result<Admitted, 
     }
 }
 
+fn workspace_of(world: &World, route: &Route) -> Option<Uuid> {
+    match route {
+        Route::Me => None,
+        Route::Workspace { slug, .. } => world.workspace_named(slug),
+    }
+}
+
 /// What does not exist can't be told from what may not be seen.
 fn permitted(world: &World, route: &Route, method: &Method, user: &User) -> bool {
-    let Route::Workspace { slug, place } = route else { return true };
-    if *slug != world.workspace || user.role.is_none() {
-        return false;
-    }
+    let Route::Workspace { place, .. } = route else { return true };
+    let workspace = workspace_of(world, route).filter(|_| user.role.is_some());
+    let Some(workspace) = workspace else { return false };
     match place {
         Place::Projects | Place::Members | Place::Search => true,
         Place::ByKey(key) => key
             .rsplit_once('-')
             .and_then(|(identifier, _)| {
-                world.projects.iter().find(|project| project.identifier == identifier)
+                let mut here = world.projects.iter();
+                here.find(|p| world.workspace_of(p.id) == workspace && p.identifier == identifier)
             })
             .is_some_and(|project| world.role_in(project.id, user.id).is_some()),
+        Place::In(project, _) if world.workspace_of(*project) != workspace => false,
         Place::In(project, part) => match world.role_in(*project, user.id) {
             None => false,
             Some(Role::Admin) => true,

@@ -36,7 +36,10 @@ pub(super) fn all(world: &mut World, call: &Call) -> Reply {
     match call.method {
         Method::GET => {
             let reader = &call.reader;
-            let mine = |project: &&Project| world.role_in(project.id, reader.id).is_some();
+            let mine = |project: &&Project| {
+                world.workspace_of(project.id) == call.workspace
+                    && world.role_in(project.id, reader.id).is_some()
+            };
             let projects = world.projects.iter().filter(mine);
             page(call, projects.map(|p| render::listed_project(world, p, reader)).collect())
         }
@@ -51,7 +54,8 @@ fn create(world: &mut World, call: &Call) -> Reply {
     let name = fields.name("name")?.ok_or_else(|| required("name"))?;
     let identifier = fields.name("identifier")?.ok_or_else(|| required("identifier"))?;
     let taken = |project: &Project| project.name == name || project.identifier == identifier;
-    if world.projects.iter().any(taken) {
+    let mut here = world.projects.iter().filter(|p| world.workspace_of(p.id) == call.workspace);
+    if here.any(taken) {
         return Err(Answer::name_taken("The project name is already taken"));
     }
     let description = fields.free_text("description")?.unwrap_or_default();
@@ -59,7 +63,7 @@ fn create(world: &mut World, call: &Call) -> Reply {
         id: fields.short_text("external_id")?.flatten(),
         source: fields.short_text("external_source")?.flatten(),
     };
-    let id = world.add_project(&identifier, &name, call.reader.id);
+    let id = world.add_project(call.workspace, &identifier, &name, call.reader.id);
     if let Some(project) = world.projects.iter_mut().find(|project| project.id == id) {
         (project.description, project.external) = (description, external);
     }

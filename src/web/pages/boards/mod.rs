@@ -51,9 +51,9 @@ async fn make(web: &WebState, caller: Caller, params: Params) -> Result<Bytes, P
     let asked = Asked::read(&params, now)?;
     let choices = web.store.card_choices().await?;
     let settings = web.store.repository_settings().await?;
-    let ruled = settings.into_iter().map(|(name, own)| (name, named_projects(&own.rules)));
-    let ruled: Vec<_> = ruled.collect();
-    let names = ProjectNames::new(&choices, &web.store.repositories().await?, &ruled);
+    let by_rules = settings.into_iter().map(|(name, own)| (name, named_projects(&own.rules)));
+    let by_rules: Vec<_> = by_rules.collect();
+    let names = ProjectNames::new(&choices, &web.store.repositories().await?, &by_rules);
     let views = View::all(web.store.board_views().await?, &params, now);
     let filters: Vec<_> = views.iter().map(|view| view.filter.clone()).collect();
     let (read, counts) = reading::read(&web.store, &asked, &names, &filters).await?;

@@ -55,7 +55,7 @@ pub(in super::super) async fn show(
 ) -> Result<Response, Problem> {
     let repository = known(&web, &owner, &name).await?;
     let settings = settings_of(&web, &repository).await?;
-    let text = toml::to_string(&settings).unwrap_or_default();
+    let text = written(&repository, &settings);
     page(&web, caller, &repository, text, None, None).await
 }
 
@@ -78,7 +78,7 @@ pub(in super::super) async fn preview(
         Ok(Some(Step::Change { differences, .. })) => differences,
         _ => Vec::new(),
     };
-    let writes = foresee(&web, &repository, &from, &wanted.settings()).await;
+    let writes = foresee(&web, &repository, &from, &wanted).await;
     let preview = Preview { differences, writes };
     page(&web, caller, &repository, text, None, Some(preview)).await
 }
@@ -151,6 +151,13 @@ impl Typed {
     }
 }
 
+/// The settings as they are typed, with the workspace before them.
+fn written(repository: &Repository, settings: &RepositorySettings) -> String {
+    let slug = repository.plane_workspace.as_ref();
+    let slug = slug.map(|slug| format!("plane_workspace = \"{slug}\"\n")).unwrap_or_default();
+    slug + &toml::to_string(settings).unwrap_or_default()
+}
+
 /// The settings as they are written in a file, below what stands there of this repository.
 fn parsed(repository: &Repository, text: &str) -> Result<RepositoryConfig, String> {
     let mut head = format!("name = \"{}\"\n", repository.name);
@@ -171,7 +178,7 @@ async fn foresee(
     web: &WebState,
     repository: &Repository,
     from: &RepositorySettings,
-    to: &RepositorySettings,
+    to: &RepositoryConfig,
 ) -> Result<Foreseen, String> {
     let nothing = "nothing is written to Plane: it is kept in step with no project, or plane.api_url, plane.api_key or plane.workspace is not set";
     let (store, clock) = (web.store.clone(), web.clock.clone());
@@ -184,8 +191,11 @@ async fn foresee(
         clock,
     };
     let direction = repository.direction;
-    let (from, to) = (Manner { direction, settings: from }, Manner { direction, settings: to });
-    let foreseen = sync.foresee(&repository.name, repository.plane_project, from, to).await;
+    let place = (repository.plane_project, to.plane_workspace.as_ref());
+    let settings = to.settings();
+    let (from, to) =
+        (Manner { direction, settings: from }, Manner { direction, settings: &settings });
+    let foreseen = sync.foresee(&repository.name, place, from, to).await;
     foreseen.map_err(|failure| failure.to_string())?.ok_or_else(|| nothing.to_owned())
 }
 
@@ -201,6 +211,7 @@ mod tests {
             name: "octo/api".parse().unwrap(),
             github_id: None,
             plane_project: None,
+            plane_workspace: None,
             direction: Direction::Both,
             origin: Origin::Manual,
             created_at: "2026-11-22T02:00:00Z".parse().unwrap(),
@@ -226,7 +237,7 @@ mod tests {
     fn what_is_shown_can_be_sent_back_as_it_is() {
         let text = "rate_limit = 30\nmilestones = 'cycle'\nfilter = '\"bug\" in issue.labels'\n[[rules]]\nwhen = 'true'\ndrop = true\n[states]\nopen = 'Todo'\n";
         let read = parsed(&repository(), text).unwrap().settings();
-        let shown = toml::to_string(&read).unwrap();
+        let shown = written(&repository(), &read);
         assert_eq!(parsed(&repository(), &shown).unwrap().settings(), read, "{shown}");
     }
 }

@@ -143,8 +143,14 @@ pub(super) async fn add(
         return list(&web, caller, form, None).await;
     }
     let origin = Origin::Manual;
-    let new =
-        NewRepository { name: name.clone(), github_id: None, plane_project, direction, origin };
+    let new = NewRepository {
+        name: name.clone(),
+        github_id: None,
+        plane_project,
+        plane_workspace: None,
+        direction,
+        origin,
+    };
     if web.store.add_repository(&new, web.clock.now()).await?.is_none() {
         form.name_error = Some("It is configured already: open it below to change it.".to_owned());
         return list(&web, caller, form, None).await;
@@ -206,8 +212,11 @@ pub(super) async fn change(
     let Some((plane_project, direction)) = form.to_change() else {
         return one(&web, caller, repository, form, None).await;
     };
-    let change =
-        RepositoryChange { plane_project: Some(plane_project), direction: Some(direction) };
+    let change = RepositoryChange {
+        plane_project: Some(plane_project),
+        plane_workspace: None,
+        direction: Some(direction),
+    };
     let changed = web.store.update_repository(&repository.name, change).await?;
     let changed = changed.ok_or_else(unknown)?;
     Ok(Redirect::to(&format!("{}?done=changed", words::address(&changed.name))).into_response())

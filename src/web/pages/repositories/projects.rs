@@ -7,6 +7,8 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::WebState;
+use crate::clients::plane::{PlaneClient, Project, Refusal};
+use crate::config::WorkspaceSlug;
 
 /// How long an answer is good.
 const FRESH: Duration = Duration::from_mins(1);
@@ -38,14 +40,9 @@ impl Projects {
         if let Some((_, all)) = known.as_ref().filter(|(at, _)| is_fresh(at)) {
             return Self { all: all.clone(), refused: None };
         }
-        let refused = match timeout(PATIENCE, plane.fetch_projects()).await {
-            Ok(Ok(projects)) => {
-                let name =
-                    |p: &crate::clients::plane::Project| format!("{} ({})", p.name, p.identifier);
-                let mut all: Vec<_> = projects
-                    .into_iter()
-                    .map(|project| (project.id.clone(), name(&project)))
-                    .collect();
+        let others = other_workspaces(web).await;
+        let refused = match timeout(PATIENCE, of_all(plane, &others)).await {
+            Ok(Ok(mut all)) => {
                 all.sort_by_key(|(_, name)| name.to_lowercase());
                 *known = Some((now, all.clone()));
                 return Self { all, refused: None };
@@ -73,4 +70,35 @@ impl Projects {
     pub(super) fn lacks(&self, project: &str) -> bool {
         !project.is_empty() && self.all.iter().all(|(id, _)| id != project)
     }
+}
+
+/// The workspaces of repositories beside `plane.workspace`. Without an answer of the database
+/// there is only that one to choose from.
+async fn other_workspaces(web: &WebState) -> Vec<WorkspaceSlug> {
+    let repositories = web.store.repositories().await.unwrap_or_default();
+    let mut others: Vec<_> = repositories.into_iter().filter_map(|r| r.plane_workspace).collect();
+    others.sort();
+    others.dedup();
+    others
+}
+
+/// Ids and names of the projects of all workspaces.
+async fn of_all(
+    plane: &PlaneClient,
+    others: &[WorkspaceSlug],
+) -> Result<Vec<(String, String)>, Refusal> {
+    let name = |p: &Project| format!("{} ({})", p.name, p.identifier);
+    let own = plane.fetch_projects().await?;
+    let mut all: Vec<_> = own.iter().map(|project| (project.id.clone(), name(project))).collect();
+    for slug in others {
+        // One that the key does not see is no reason to offer nothing of the others.
+        let found = match plane.in_workspace(slug.as_str()).fetch_projects().await {
+            Err(Refusal::NoAccess | Refusal::NotFound) => continue,
+            found => found?,
+        };
+        let in_it =
+            |project: Project| (project.id.clone(), format!("{} in {slug}", name(&project)));
+        all.extend(found.into_iter().map(in_it));
+    }
+    Ok(all)
 }
