@@ -171,7 +171,7 @@ keys! {
 }
 
 /// The keys of one `[[repositories]]`.
-pub const REPOSITORY_KEYS: [&str; 10] = [
+pub const REPOSITORY_KEYS: [&str; 11] = [
     "name",
     "plane_project",
     "plane_workspace",

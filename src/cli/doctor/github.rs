@@ -115,7 +115,7 @@ async fn over_rest(at: &Installation<'_>, rest: &GitHubRest) -> Vec<Finding> {
         let readable = readable(rest, repository).await;
         let is_there = readable.fix.is_none();
         findings.push(readable);
-        if is_there && repository.project.is_some() && repository.direction == Direction::Both {
+        if is_there && !repository.projects.is_empty() && repository.direction == Direction::Both {
             findings.push(writable(rest, repository).await);
         }
         if is_there {

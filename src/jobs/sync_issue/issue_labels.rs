@@ -50,7 +50,7 @@ impl Hand<'_> {
         let delivery = self.cause.as_ref().map(|(_, id)| id.clone());
         let (sync, project) = (self.sync, self.link.key.plane_project.clone());
         let mut following =
-            Following::begin(sync, self.plane, repository, project, delivery.as_ref()).await?;
+            Following::begin(sync, &self.plane, repository, project, delivery.as_ref()).await?;
         let mut now = self.news(present, &following, repository, renamed).await?;
         now.extend(self.moved_on(present, &following, holders).await?);
         if now.is_empty() {

@@ -54,7 +54,7 @@ impl Hand<'_> {
                 };
                 let (said, cause) = (Said { milestone, word }, self.cause.as_ref());
                 let kept =
-                    self.sync.keep_bundle(self.plane, &key, said, make, cause, &mut self.report);
+                    self.sync.keep_bundle(&self.plane, &key, said, make, cause, &mut self.report);
                 kept.await?
             }
         };

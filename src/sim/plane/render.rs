@@ -266,7 +266,7 @@ pub(super) fn bundle(world: &World, bundle: &Bundle, zone: Zone) -> Value {
         "created_by": bundle.created_by,
         "updated_by": bundle.stamps.updated_by,
         "project": bundle.project,
-        "workspace": world.workspace_id,
+        "workspace": world.workspace_of(bundle.project),
     });
     let own = match bundle.kind {
         BundleKind::Module => json!({

@@ -302,6 +302,10 @@ impl Write {
             | Self::UpdateItem { .. }
             | Self::RestoreItem { .. }
             | Self::CreateLink { .. }
+            | Self::CreateBundle { .. }
+            | Self::UpdateBundle { .. }
+            | Self::EnterBundle { .. }
+            | Self::LeaveBundle { .. }
             | Self::CreateComment { .. }
             | Self::UpdateComment { .. }
             | Self::DeleteComment { .. } => System::Plane,

@@ -55,7 +55,7 @@ impl RepositoryBody {
             repository: repository.name.to_string(),
             github_id: repository.github_id,
             plane_project: repository.plane_project,
-            plane_workspace: repository.plane_workspace.map(String::from),
+            plane_workspace: repository.plane_workspace.clone().map(String::from),
             direction: repository.direction.as_str(),
             origin: repository.origin.as_str(),
             settings,
