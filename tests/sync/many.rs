@@ -307,6 +307,30 @@ async fn an_issue_for_which_no_rule_names_a_project_is_left_out_where_there_is_n
 }
 
 #[tokio::test]
+async fn a_label_comes_into_the_projects_of_rules_with_the_first_issue_that_carries_it() {
+    let mut placed = Placed::new(Kind::Sqlite, Asking::Rest).await;
+    placed.world.stop().await;
+    placed.world.config.repositories[0].plane_project = None;
+    placed.world.start().await;
+    let ada = placed.world.github.acting_as("ada");
+    ada.add_label(REPOSITORY, "later", "0000ff").unwrap();
+    placed.world.settle().await;
+    let labels = |placed: &Placed, project: Uuid| -> Vec<String> {
+        let all = placed.world.plane.labels().into_iter();
+        all.filter(|label| label.project == project).map(|label| label.name).collect()
+    };
+    assert_eq!(labels(&placed, placed.mobile), Vec::<String>::new());
+    placed.open("On the desk", &["desktop", "later"]);
+    placed.world.settle().await;
+    ada.rename_label(REPOSITORY, "later", "soon").unwrap();
+    placed.world.settle().await;
+    let mut carried = labels(&placed, placed.desktop);
+    carried.sort_unstable();
+    assert_eq!(carried, ["desktop", "soon"]);
+    assert_eq!(labels(&placed, placed.mobile), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_project_that_the_key_does_not_show_waits_with_its_name_and_nothing_is_lost() {
     let mut placed = Placed::new(Kind::Sqlite, Asking::Rest).await;
     let nowhere = "11111111-2222-4333-8444-555555555555";

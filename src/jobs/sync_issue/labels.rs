@@ -65,12 +65,14 @@ impl IssueSync {
         let plane = in_workspace(plane, repository.plane_workspace.as_ref());
         let told = self.told_of_labels(repository.id).await?;
         let mut report = Report::default();
-        for (place, project) in projects.into_iter().enumerate() {
+        let own = repository.plane_project.map(|project| project.to_string());
+        for project in projects {
+            let is_own = own.as_ref() == Some(&project);
             let mut following =
                 Following::begin(self, &plane, repository.id, project, delivery).await?;
             let mut now = following.all_of(&told);
             // Into the projects of rules a label comes with the first issue that carries it.
-            if place > 0 {
+            if !is_own {
                 now.retain(|label| following.rows.contains_key(&label.id));
             }
             following.bring(&settings.mapping, now, concerned).await?;
