@@ -109,21 +109,17 @@ pub(in crate::web) struct RepositoryToChange {
 }
 
 /// Tells null from absent.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Given<T> {
     /// Not given: it stays.
+    #[default]
     Absent,
     /// Another one, or none.
     Given(Option<T>),
 }
 
-impl<T> Default for Given<T> {
-    fn default() -> Self {
-        Self::Absent
-    }
-}
-
 impl<T> Given<T> {
+    #[expect(clippy::option_option, reason = "absent, none or another, as the store takes it")]
     fn change(self) -> Option<Option<T>> {
         match self {
             Self::Absent => None,
