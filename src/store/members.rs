@@ -107,15 +107,12 @@ impl Store {
             on_reader!(self, pool => sqlx::query_as(ALL).fetch_all(pool).await?);
         let mut members: Vec<UnmappedMember> = Vec::new();
         for (id, name, repository, issues) in rows {
-            match members.last_mut().filter(|last| last.id == id) {
-                Some(known) => {
-                    known.issues += issues;
-                    known.repositories.push(repository);
-                }
-                None => {
-                    let repositories = vec![repository];
-                    members.push(UnmappedMember { id, name, issues, repositories });
-                }
+            if let Some(known) = members.last_mut().filter(|last| last.id == id) {
+                known.issues += issues;
+                known.repositories.push(repository);
+            } else {
+                let repositories = vec![repository];
+                members.push(UnmappedMember { id, name, issues, repositories });
             }
         }
         members.sort_by_key(|member| std::cmp::Reverse(member.issues));

@@ -187,16 +187,14 @@ pub(super) async fn decide(
         }
         (Ok(login), member) => (login, member.to_owned()),
     };
-    let counterpart = match member.as_str() {
-        NOBODY => Counterpart::Nobody,
-        _ => {
-            let known = params.text("name").filter(|name| fits(name));
-            let name = match known {
-                Some(name) => name,
-                None => name_of(&web, &member).await,
-            };
-            Counterpart::Member { name, id: member }
-        }
+    let counterpart = if member == NOBODY {
+        Counterpart::Nobody
+    } else {
+        let name = match params.text("name").filter(|name| fits(name)) {
+            Some(name) => name,
+            None => name_of(&web, &member).await,
+        };
+        Counterpart::Member { name, id: member }
     };
     let by = caller.name.clone();
     let issues = crate::people::decide(&web.store, &web.clock, &login, &counterpart, &by).await?;

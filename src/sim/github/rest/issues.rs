@@ -197,8 +197,9 @@ fn change_assignees(
         Assigning::Add => {
             let here = change.state.repository(repository)?;
             let assigned = &here.issue(number)?.assignees;
-            let is_new =
-                |login: &String| !assigned.iter().any(|u| named(&[login.clone()], &u.login));
+            let is_new = |login: &String| {
+                !assigned.iter().any(|u| named(std::slice::from_ref(login), &u.login))
+            };
             people.retain(|login| is_new(login) && !here.outsiders.contains(&login.to_lowercase()));
             people.truncate(MOST_ASSIGNEES.saturating_sub(assigned.len()));
             change.assign(repository, number, &people)
