@@ -72,7 +72,7 @@ impl World {
 
     /// Assignees go both ways.
     pub async fn both_ways(kind: Kind, plane: SimPlaneConfig) -> Self {
-        Self::made(kind, Asking::Rest, plane, Clock::System, Direction::Both).await
+        Self::made(kind, Asking::Rest, plane, [Clock::System, Clock::System], Direction::Both).await
     }
 
     pub async fn with_plane(kind: Kind, asking: Asking, plane: SimPlaneConfig) -> Self {
@@ -85,14 +85,14 @@ impl World {
         plane: SimPlaneConfig,
         [github_clock, clock]: [Clock; 2],
     ) -> Self {
-        Self::made(kind, asking, plane, github_clock, Direction::GithubToPlane).await
+        Self::made(kind, asking, plane, [github_clock, clock], Direction::GithubToPlane).await
     }
 
     async fn made(
         kind: Kind,
         asking: Asking,
         plane: SimPlaneConfig,
-        github_clock: Clock,
+        [github_clock, clock]: [Clock; 2],
         direction: Direction,
     ) -> Self {
         let database = TestDatabase::new(kind).await;
