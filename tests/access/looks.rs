@@ -85,7 +85,8 @@ async fn whoever_signs_in_with_a_viewers_token_is_told_what_is_missing() {
     browser.press("main form button").await;
     browser.page.wait().for_element(Locator::Css("#account")).await.unwrap();
     browser.go(&served, "/audit").await;
-    let said = browser.page.find(Locator::Css("main")).await.unwrap().text().await.unwrap();
+    let said = browser.page.wait().for_element(Locator::Css("main")).await.unwrap();
+    let said = said.text().await.unwrap();
     assert!(said.contains("This needs the scope admin; Ada has viewer"), "{said}");
     browser.picture("refused").await;
     browser.go(&served, "/access").await;

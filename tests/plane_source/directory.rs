@@ -398,7 +398,7 @@ async fn a_list_is_read_to_its_last_page_and_no_further_than_fifty() {
     let asked = fake.asked.lock().unwrap().clone();
     assert_eq!(asked.len(), 50);
     assert_eq!(asked[0], format!("{path}?per_page=1000"));
-    assert_eq!(asked[1], format!("{path}?per_page=1000&cursor=1%3A1%3A0"));
+    assert_eq!(asked[1], format!("{path}?per_page=1000&cursor=1000%3A1%3A0"));
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ use crate::sync::github::{Account, Comment, Issue, IssueState};
 
 /// What became of an issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and what is asked for is there")]
 pub enum Fetched {
     /// It is there, exactly so.
     Found(Issue),
