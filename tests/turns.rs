@@ -62,7 +62,7 @@ async fn hand_over(app: &TestApp, repository: &str, issues: std::ops::Range<u64>
     let handed = |job: &ClaimedJob| {
         let lane =
             Lane::new(job.lane.as_ref().unwrap().as_str().replace("github:", "sync:github:"));
-        ended(job, app, End::Handed { result: String::new(), lane })
+        ended(job, app, End::Handed { result: String::new(), lane, place: None })
     };
     finish(app, token, &read.iter().map(handed).collect::<Vec<_>>()).await;
 }
