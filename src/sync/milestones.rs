@@ -270,13 +270,14 @@ pub fn settle_bundle(base: BundleBase, sent: &BundleChange, answer: &BundleField
 
 /// Plane tells a cycle's days as moments.
 fn same_days(wanted: &Days, there: &Days) -> bool {
-    let same = |wanted: &Option<String>, there: &Option<String>| match (wanted, there) {
+    let same = |wanted: Option<&str>, there: Option<&str>| match (wanted, there) {
         (None, None) => true,
-        (Some(wanted), Some(there)) => there.starts_with(wanted.as_str()),
+        (Some(wanted), Some(there)) => there.starts_with(wanted),
         _ => false,
     };
     // A module may have a first day, which is people's.
-    same(&wanted.last, &there.last) && (wanted.first.is_none() || same(&wanted.first, &there.first))
+    let last = same(wanted.last.as_deref(), there.last.as_deref());
+    last && (wanted.first.is_none() || same(wanted.first.as_deref(), there.first.as_deref()))
 }
 
 /// A bundle into which an item was put.

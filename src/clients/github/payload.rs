@@ -55,15 +55,24 @@ pub(in crate::clients) struct IssuePayload {
     created_at: Timestamp,
     updated_at: Timestamp,
     closed_at: Option<Timestamp>,
-    #[serde(default, deserialize_with = "said")]
-    milestone: Option<Option<MilestonePayload>>,
+    #[serde(default)]
+    milestone: GivenMilestone,
 }
 
 /// Tells null from absent.
-fn said<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<MilestonePayload>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+#[derive(Debug, Default)]
+enum GivenMilestone {
+    /// Not given.
+    #[default]
+    Absent,
+    /// One, or none.
+    Given(Option<MilestonePayload>),
+}
+
+impl<'de> Deserialize<'de> for GivenMilestone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self::Given)
+    }
 }
 
 /// A milestone.
@@ -125,9 +134,9 @@ impl IssuePayload {
             updated_at: to_micros(self.updated_at),
             closed_at: self.closed_at.map(to_micros),
             milestone: match self.milestone {
-                None => Milestoned::Unsaid,
-                Some(None) => Milestoned::Nowhere,
-                Some(Some(milestone)) => Milestoned::In(milestone.into()),
+                GivenMilestone::Absent => Milestoned::Unsaid,
+                GivenMilestone::Given(None) => Milestoned::Nowhere,
+                GivenMilestone::Given(Some(milestone)) => Milestoned::In(milestone.into()),
             },
         }
     }

@@ -183,10 +183,11 @@ impl Person {
 
     /// Takes the item out of a module or a cycle, of which nobody is told.
     pub fn take_out(&self, bundle: Uuid, item: Uuid) -> Result<(), NotDone> {
-        self.act(|world| match world.leave_bundle(bundle, item) {
-            true => Ok(()),
-            false => Err(NotDone::NotThere),
-        })
+        self.act(
+            |world| {
+                if world.leave_bundle(bundle, item) { Ok(()) } else { Err(NotDone::NotThere) }
+            },
+        )
     }
 
     /// Comments on the item.
