@@ -96,7 +96,7 @@ fn columns(event: &str, payload: &Value) -> BTreeMap<&'static str, Value> {
     let s = match &told.item {
         Change::State(s) => s,
         Change::Nothing { .. } => return BTreeMap::new(),
-        other => panic!("{other:?}"),
+        other @ Change::Gone(..) => panic!("{other:?}"),
     };
     let mut columns = BTreeMap::from([
         ("work_item_ref", json!(s.item)),

@@ -354,7 +354,8 @@ async fn a_project_that_the_key_does_not_show_waits_with_its_name_and_nothing_is
     let why = placed.link(1).await.last_error.unwrap();
     assert!(why.contains("the rule “mobile” of octo/hello") && why.contains(nowhere), "{why}");
     assert!(why.contains("make the API key's user a member of the project"), "{why}");
-    assert_eq!(world.twins().len(), 1, "what is in order goes on");
+    let goes_on = || async { world.twins().len() == 1 };
+    crate::support::process::eventually("what is in order goes on", goes_on).await;
     placed.world.stop().await;
     placed.world.config.repositories[0].rules = rules;
     placed.world.start().await;
