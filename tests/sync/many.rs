@@ -364,6 +364,21 @@ async fn a_project_that_the_key_does_not_show_waits_with_its_name_and_nothing_is
 }
 
 #[tokio::test]
+async fn labels_are_made_beside_a_rule_whose_project_the_key_does_not_show() {
+    let mut placed = Placed::new(Kind::Sqlite, Asking::Rest).await;
+    let nowhere = "11111111-2222-4333-8444-555555555555";
+    placed.world.stop().await;
+    placed.world.config.repositories[0].rules =
+        vec![toml::from_str(&rule("mobile", "mobile", nowhere)).unwrap()];
+    placed.world.start().await;
+    let world = &placed.world;
+    world.github.acting_as("ada").add_label(REPOSITORY, "later", "0000ff").unwrap();
+    world.settle().await;
+    let labels = world.plane.labels();
+    assert!(labels.iter().any(|label| label.project == world.project && label.name == "later"));
+}
+
+#[tokio::test]
 async fn other_rules_say_how_many_items_would_stay_where_they_are() {
     let placed = Placed::new(Kind::Sqlite, Asking::Rest).await;
     placed.open("On the phone", &["mobile"]);

@@ -71,7 +71,11 @@ impl IssueSync {
             let mut following =
                 Following::begin(self, &plane, repository.id, project, delivery).await?;
             let mut now = following.all_of(&told);
-            // Into the projects of rules a label comes with the first issue that carries it.
+            // Into the projects of rules a label comes with the first issue that carries it. One in
+            // which nothing was made is not even looked at: the key may not show it.
+            if !is_own && following.rows.is_empty() {
+                continue;
+            }
             if !is_own {
                 now.retain(|label| following.rows.contains_key(&label.id));
             }
