@@ -192,8 +192,8 @@ on_both_databases! {
         assert!(problem(&report).contains("none is configured any more: set github.app_id"), "{report:#?}");
         let report = run(&world).await;
         assert_eq!((fates(&report), problem(&report)), (vec![Fate::Asked], ""));
-        let last = world.github.requests().iter().filter(asks).next_back().unwrap().target.clone();
-        assert!(last.starts_with("/app/hook/deliveries/"), "{last}");
+        let newest = world.github.requests().iter().rfind(asks).unwrap().target.clone();
+        assert!(newest.starts_with("/app/hook/deliveries/"), "{newest}");
         let lost = world.github.app_deliveries();
         assert!(lost.last().unwrap().succeeded(), "{lost:?}");
     }
