@@ -253,8 +253,8 @@ async fn what_switching_it_on_would_write_to_github_is_foreseen_and_that_is_what
     let settings = RepositorySettings::default();
     let manner = |direction| Manner { direction, settings: &settings };
     let (before, after) = (manner(Direction::GithubToPlane), manner(Direction::Both));
-    let project = world.project.to_string();
-    let foreseen = sync.foresee(&name, &project, before, after).await.unwrap().unwrap();
+    let project = (Some(world.project), None);
+    let foreseen = sync.foresee(&name, project, before, after).await.unwrap().unwrap();
     assert_eq!((foreseen.links, foreseen.changing), (1, 1));
     assert_eq!(foreseen.samples[0].1, ["add the assignee grace, since grace was added in Plane"]);
     assert_eq!(world.assignments(), 0, "nothing is written by it");

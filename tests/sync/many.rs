@@ -14,6 +14,7 @@ use jetbridge::sync::github::Issue;
 use jetbridge::sync::plan::WhenGone;
 use uuid::Uuid;
 
+use crate::people::one_way;
 use crate::support::databases::Kind;
 use crate::world::{Asking, GITHUB_SECRET, REPOSITORY, World};
 
@@ -391,9 +392,10 @@ async fn other_rules_say_how_many_items_would_stay_where_they_are() {
     let after = RepositorySettings { rules, ..before.clone() };
     let name = REPOSITORY.parse().unwrap();
     let own = (Some(world.project), None);
-    let foreseen = sync.foresee(&name, own, &before, &after).await.unwrap().unwrap();
+    let foreseen =
+        sync.foresee(&name, own, one_way(&before), one_way(&after)).await.unwrap().unwrap();
     assert_eq!((foreseen.links, foreseen.staying), (2, 2), "{foreseen:?}");
-    let same = sync.foresee(&name, own, &before, &before).await.unwrap().unwrap();
+    let same = sync.foresee(&name, own, one_way(&before), one_way(&before)).await.unwrap().unwrap();
     assert_eq!((same.changing, same.staying), (0, 0));
 }
 

@@ -72,7 +72,8 @@ async fn a_stranger_is_listed_until_it_is_said_who_it_is_on_postgresql() {
     a_stranger_is_listed_until_it_is_said_who_it_is(Kind::Postgres).await;
 }
 
-fn one_way(settings: &RepositorySettings) -> Manner<'_> {
+/// Settings of a repository where nothing goes back to GitHub.
+pub fn one_way(settings: &RepositorySettings) -> Manner<'_> {
     Manner { direction: Direction::GithubToPlane, settings }
 }
 

@@ -47,7 +47,8 @@ pub struct World {
     pub plane: SimPlane,
     pub project: Uuid,
     pub store: Store,
-    pub config: Config,
+    /// Boxed, so that what waits with a world is not too large.
+    pub config: Box<Config>,
     app: Option<App>,
     database: TestDatabase,
 }
@@ -98,7 +99,7 @@ impl World {
         let database = TestDatabase::new(kind).await;
         let (github, plane) = both_sides(plane, github_clock.clone()).await;
         let project = plane.project("SYNC").unwrap().id;
-        let mut config = config(&database, &github, &plane, project, asking);
+        let mut config = Box::new(config(&database, &github, &plane, project, asking));
         config.repositories[0].direction = direction;
         let store = Store::open(&database.url).await.unwrap();
         let mut world = Self {
