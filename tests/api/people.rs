@@ -37,6 +37,7 @@ async fn with_grace(site: &Site) {
         github_issue: 7,
         number: 7,
         plane_project: GRACE.to_owned(),
+        plane_workspace: None,
     };
     let (store, now) = (&site.app.store, site.app.clock.now());
     let held = store.hold_link(&key, Lease(Uuid::new_v4()), now + Duration::from_mins(1), now);

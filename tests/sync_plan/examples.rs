@@ -1,7 +1,5 @@
 //! The examples of docs/mapping.md, each run as it is written.
 
-use std::collections::BTreeMap;
-
 use jetbridge::config::RepositoryConfig;
 use jetbridge::rules::{Rulebook, Verdict};
 use jetbridge::sync::github::{IssueLabel, IssueState, Milestone};
@@ -179,7 +177,7 @@ fn every_example_of_repositories_goes_where_it_says() {
             let repository = written.iter().find(|r| r.name.as_str() == name).unwrap();
             let rulebook = Rulebook::read(None, &repository.rules).unwrap();
             let mut issue = crate::model::issue();
-            issue.labels = vec![IssueLabel { name: label.to_owned(), color: None }];
+            issue.labels = vec![IssueLabel { id: None, name: label.to_owned(), color: None }];
             let Verdict::Carried(carried) = rulebook.applied(name, &issue).unwrap() else {
                 panic!("{line}: it is dropped");
             };
