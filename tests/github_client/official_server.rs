@@ -78,8 +78,11 @@ async fn the_official_mcp_server_and_rest_tell_the_same() {
     assert_eq!(mcp.issues_are().await.unwrap(), Fidelity::Verbatim);
     let app = repository("octo/app");
     let told = mcp.fetch_issue(&app, 1).await.unwrap();
-    assert!(matches!(told, Fetched::Found(_)));
-    assert_eq!(told, rest.fetch_issue(&app, 1).await.unwrap());
+    let Fetched::Found(by_mcp) = told.clone() else { panic!("an issue, not {told:?}") };
+    let Fetched::Found(by_rest) = rest.fetch_issue(&app, 1).await.unwrap() else {
+        panic!("REST tells it, too")
+    };
+    assert_eq!(contract::as_told(by_mcp, &by_rest), by_rest);
     let comments = mcp.fetch_comments(&app, 1).await.unwrap();
     assert_eq!(comments, rest.fetch_comments(&app, 1).await.unwrap());
     assert_eq!(mcp.who_am_i().await.unwrap(), rest.who_am_i().await.unwrap());
