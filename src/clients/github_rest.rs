@@ -5,6 +5,7 @@
 //! Lists are read to their end by `Link`.
 
 mod credential;
+mod exchange;
 pub mod graphql;
 pub mod listing;
 mod milestones;
@@ -15,32 +16,30 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::header::{self, HeaderMap};
 use reqwest::{Method, StatusCode, Url};
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use self::credential::Credential;
+use self::exchange::{Answer, text};
 use self::listing::in_smaller_pages;
 use super::gate::{Gate, Stopped, account_name};
 use super::github::payload::{AccountPayload, CommentPayload, IssuePayload, LabelPayload};
 use super::github::refusal::{Refusal, Signs};
 use super::github::{Comments, Fetched, Fidelity, InvalidAddress, ReadGitHub};
 use super::github_app::AppKey;
-use super::http_client::{LONGEST_ANSWER, NoAnswer, cause, http_client, read_whole};
+use super::http_client::LONGEST_ANSWER;
 use super::limits::{LimitSeen, Tally};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::config::{RepositoryName, Secrets};
 use crate::failure::Failure;
 use crate::ids::AppId;
 use crate::metrics::RemoteFigures;
 use crate::quota::ledger::Ledger;
-use crate::quota::{Account, Came, Class, Heard, Kind, Pass, Pauses, Remote, Said};
+use crate::quota::{Account, Class, Pauses, Remote};
 use crate::sync::github::{self, Comment, IssueLabel};
 
-/// The API's version that these shapes are of.
-const API_VERSION: &str = "2022-11-28";
 /// Entries a page: GitHub's greatest.
 const PER_PAGE: &str = "100";
 /// Pages after which a list is taken to be endless.
@@ -102,13 +101,6 @@ pub enum RepositoryAccess {
     NotShown,
     /// It has no issues: they are switched off (410).
     IssuesOff,
-}
-
-/// An answer, whatever it says.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
 }
 
 /// The next page's address, and what this one held.
@@ -400,142 +392,6 @@ impl GitHubRest {
         }
         Err(Refusal::of(status.as_u16(), self.signs(&headers, &body)))
     }
-
-    /// One request, when its turn has come.
-    async fn exchange(
-        &self,
-        method: Method,
-        url: Url,
-        etag: Option<&str>,
-        body: Option<Vec<u8>>,
-    ) -> Result<Answer, Refusal> {
-        let kind = if method == Method::GET { Kind::Read } else { Kind::Write };
-        let mut pass = self.pass(kind).await?;
-        if pass.is_probe {
-            // Harmless and free, and never the fault of the one thing that is asked for next.
-            self.send(pass, Method::GET, self.url(&["rate_limit"]), None, None).await?;
-            pass = self.pass(kind).await?;
-        }
-        self.send(pass, method, url, etag, body).await
-    }
-
-    async fn pass(&self, kind: Kind) -> Result<Pass, Refusal> {
-        self.gate.pass(self.class, kind).await.map_err(waiting)
-    }
-
-    /// Makes a request, and tells what came of it.
-    async fn send(
-        &self,
-        pass: Pass,
-        method: Method,
-        url: Url,
-        etag: Option<&str>,
-        body: Option<Vec<u8>>,
-    ) -> Result<Answer, Refusal> {
-        self.tally.asked(self.class);
-        let answer = self.answer(method, url, etag, body).await;
-        let heard = match &answer {
-            Ok(answer) => self.heard(answer),
-            Err(Refusal::Unavailable { what }) => {
-                Heard { came: Came::Failed { why: what.clone() }, said: Said::default() }
-            }
-            Err(_) => Heard { came: Came::Turned, said: Said::default() },
-        };
-        let stopped = self.gate.heard(pass, &heard).await;
-        match (heard.came, stopped) {
-            (Came::Failed { .. }, Some(stopped)) => Err(waiting(stopped)),
-            _ => answer,
-        }
-    }
-
-    async fn answer(
-        &self,
-        method: Method,
-        url: Url,
-        etag: Option<&str>,
-        body: Option<Vec<u8>>,
-    ) -> Result<Answer, Refusal> {
-        let mut request = self.request(method, url)?;
-        if let Some(etag) = etag {
-            request = request.header(header::IF_NONE_MATCH, etag);
-        }
-        if let Some(body) = body {
-            request = request.header(header::CONTENT_TYPE, "application/json").body(body);
-        }
-        self.answered(request).await
-    }
-
-    /// A request with all that each one has.
-    fn request(&self, method: Method, url: Url) -> Result<reqwest::RequestBuilder, Refusal> {
-        let http = if let Some(http) = self.inner.http.get() {
-            http
-        } else {
-            let made = http_client(self.inner.timeout).map_err(|e| unavailable(&e))?;
-            self.inner.http.get_or_init(|| made)
-        };
-        let unsent = || Refusal::BadToken { message: "it can't be sent".to_owned() };
-        let token = self.inner.credential.bearer(self.inner.clock.now()).ok_or_else(unsent)?;
-        let token = format!("Bearer {}", token.expose_secret());
-        let mut token = HeaderValue::from_str(&token).map_err(|_| unsent())?;
-        token.set_sensitive(true);
-        Ok(http
-            .request(method, url)
-            .header(header::AUTHORIZATION, token)
-            .header(header::ACCEPT, "application/vnd.github+json")
-            .header("X-GitHub-Api-Version", API_VERSION))
-    }
-
-    async fn answered(&self, request: reqwest::RequestBuilder) -> Result<Answer, Refusal> {
-        let answer = request.send().await.map_err(|e| {
-            self.tally.unanswered();
-            unavailable(&e)
-        })?;
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let wait = wait(&headers, self.inner.clock.now());
-        let limited = status == 429 || (status == 403 && wait.is_some());
-        self.tally.answered(status.as_u16(), limited);
-        let body = read_whole(answer, self.longest_answer).await.map_err(no_answer)?;
-        Ok(Answer { status, headers, body })
-    }
-
-    /// What an answer tells of the token's limit, and of GitHub.
-    fn heard(&self, answer: &Answer) -> Heard {
-        let Answer { status, headers, body } = answer;
-        // Searches and GraphQL have limits of their own.
-        let is_ours = text(headers, "x-ratelimit-resource").is_none_or(|name| name == "core");
-        let said = if is_ours { said(headers) } else { Said::default() };
-        let signs = self.signs(headers, body);
-        let is_said = signs.wait.is_some();
-        let came = match (status.as_u16(), Refusal::of(status.as_u16(), signs)) {
-            (200..=299 | 304 | 404 | 410, _) => Came::Answer,
-            (_, Refusal::Limited { wait }) => Came::Limited { wait: is_said.then_some(wait) },
-            (500.., _) => Came::Failed { why: format!("it answered {}", status.as_u16()) },
-            _ => Came::Turned,
-        };
-        Heard { came, said }
-    }
-
-    fn signs(&self, headers: &HeaderMap, body: &[u8]) -> Signs {
-        #[derive(Deserialize)]
-        struct Words {
-            message: String,
-        }
-        let words = serde_json::from_slice::<Words>(body);
-        let message = words.map_or_else(|_| "no words".to_owned(), |words| words.message);
-        let needs = text(headers, "x-accepted-github-permissions").map(str::to_owned);
-        Signs { message, wait: wait(headers, self.inner.clock.now()), needs }
-    }
-}
-
-/// What an answer says of the limit that it counts for.
-fn said(headers: &HeaderMap) -> Said {
-    let number = |name| text(headers, name).and_then(|v| v.parse().ok());
-    let reset = text(headers, "x-ratelimit-reset").and_then(|v| v.parse().ok());
-    Said {
-        remaining: number("x-ratelimit-remaining"),
-        most: number("x-ratelimit-limit"),
-        resets_at: reset.and_then(|seconds| Timestamp::from_timestamp(seconds, 0)),
-    }
 }
 
 /// Found where it was looked for, or somewhere else.
@@ -553,46 +409,12 @@ pub(super) fn found_or_moved(
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok().map(str::trim)
-}
-
-/// How long GitHub wants us to wait: its `Retry-After`, or the reset of a quota with nothing
-/// left in it.
-fn wait(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    if let Some(seconds) = text(headers, "retry-after").and_then(|v| v.parse().ok()) {
-        return Some(Duration::from_secs(seconds));
-    }
-    if text(headers, "x-ratelimit-remaining") != Some("0") {
-        return None;
-    }
-    let reset: i64 = text(headers, "x-ratelimit-reset")?.parse().ok()?;
-    let seconds = u64::try_from(reset.saturating_sub(now.timestamp())).unwrap_or_default();
-    Some(Duration::from_secs(seconds))
-}
-
 /// Where a `Link` header says that a page is: `next`, `last`.
 fn linked(headers: &HeaderMap, rel: &str) -> Option<String> {
     let mut entries = text(headers, "link")?.split(',');
     let rel = format!("rel=\"{rel}\"");
     let (_, rest) = entries.find(|entry| entry.contains(&rel))?.split_once('<')?;
     rest.split_once('>').map(|(url, _)| url.to_owned())
-}
-
-fn waiting(stopped: Stopped) -> Refusal {
-    let Stopped { reason, wait, .. } = stopped;
-    Refusal::Waiting { reason, wait }
-}
-
-fn unavailable(error: &reqwest::Error) -> Refusal {
-    no_answer(NoAnswer::Broken(cause(error)))
-}
-
-fn no_answer(why: NoAnswer) -> Refusal {
-    match why {
-        NoAnswer::TooLong => Refusal::TooLong,
-        NoAnswer::Broken(what) => Refusal::Unavailable { what: what.to_owned() },
-    }
 }
 
 /// An issue whose comments are asked for was there a moment ago: what it is now, the next

@@ -129,7 +129,7 @@ impl Store {
         let kept = on_writer!(self, pool => sqlx::query(INTEND).bind(id)
             .bind(&key.plane_project).bind(key.kind.as_str()).bind(lease.0.to_string())
             .bind(intent).bind(At(until)).execute(pool).await?.rows_affected());
-        Ok(if kept == 1 { Save::Committed } else { Save::Lost })
+        Ok(Save::of(kept))
     }
 
     /// Writes what is known from now on, ends what was intended and lets go, if it is still ours.
@@ -148,7 +148,7 @@ impl Store {
         let kept = on_writer!(self, pool => sqlx::query(SETTLE).bind(milestone)
             .bind(&key.plane_project).bind(key.kind.as_str()).bind(lease.0.to_string())
             .bind(id).bind(base).execute(pool).await?.rows_affected());
-        Ok(if kept == 1 { Save::Committed } else { Save::Lost })
+        Ok(Save::of(kept))
     }
 
     /// Lets go of a milestone, if it is still ours; what was intended stays open.

@@ -150,7 +150,7 @@ impl Store {
         let kept = on_writer!(self, pool => sqlx::query(INTEND).bind(id).bind(&key.project)
             .bind(lease.0.to_string()).bind(intent).bind(At(until))
             .execute(pool).await?.rows_affected());
-        Ok(if kept == 1 { Save::Committed } else { Save::Lost })
+        Ok(Save::of(kept))
     }
 
     /// Writes what is known from now on, ends what was intended and lets go, if it is still ours.
@@ -171,7 +171,7 @@ impl Store {
             .bind(lease.0.to_string()).bind(link.map(|link| link.plane_label.as_str()))
             .bind(link.map_or("followed", standing)).bind(link_text.as_deref()).bind(At(now))
             .execute(pool).await?.rows_affected());
-        Ok(if kept == 1 { Save::Committed } else { Save::Lost })
+        Ok(Save::of(kept))
     }
 
     /// Lets go of a label, if it is still ours; what was intended stays open.

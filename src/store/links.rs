@@ -128,6 +128,13 @@ pub enum Save {
     Lost,
 }
 
+impl Save {
+    /// By the rows that a statement with the lease in its condition wrote.
+    pub(super) fn of(rows: u64) -> Self {
+        if rows == 1 { Self::Committed } else { Self::Lost }
+    }
+}
+
 /// What a link is from now on.
 #[derive(Debug, Clone)]
 pub struct LinkUpdate<'a> {
@@ -318,7 +325,7 @@ impl Store {
         const RENEW: &str = "UPDATE issue_links SET lease_until = $3 WHERE id = $1 AND lease = $2";
         let kept = on_writer!(self, pool => sqlx::query(RENEW).bind(link.0).bind(lease.0.to_string())
             .bind(At(until)).execute(pool).await?.rows_affected());
-        Ok(if kept == 1 { Save::Committed } else { Save::Lost })
+        Ok(Save::of(kept))
     }
 
     /// Lets go of a link, if it is still ours.

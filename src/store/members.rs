@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::links::LinkId;
 use super::rows::{Statement, statement, to_json};
 use super::time::At;
-use super::{Database, Store, StoreResult, on_reader, on_writer};
+use super::{Store, StoreResult, on_reader, on_writer};
 use crate::clock::Timestamp;
 use crate::ids::DeliveryId;
 
@@ -137,26 +137,7 @@ impl Store {
         }
         let rows: Vec<_> = members.iter().map(|(member, name)| Row { member, name }).collect();
         let rows = to_json(&rows)?;
-        macro_rules! note {
-            ($transaction:expr, $dialect:ident) => {{
-                let mut transaction = $transaction;
-                sqlx::query(FORGET).bind(link.0).execute(&mut *transaction).await?;
-                sqlx::query(ADD_UNMAPPED.$dialect)
-                    .bind(&rows)
-                    .bind(link.0)
-                    .bind(At(now))
-                    .execute(&mut *transaction)
-                    .await?;
-                transaction.commit().await?;
-            }};
-        }
-        match &self.database {
-            Database::Postgres(pool) => note!(pool.begin().await?, postgres),
-            Database::Sqlite { writer, .. } => {
-                note!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite);
-            }
-        }
-        Ok(())
+        self.replace_unmapped(FORGET, &ADD_UNMAPPED, link, &rows, now).await
     }
 
     /// The deliveries that bring the issues in step which wait for this user.

@@ -170,12 +170,24 @@ impl Store {
             return Ok(());
         }
         let logins = to_json(&logins.iter().collect::<Vec<_>>())?;
-        macro_rules! note {
+        self.replace_unmapped(FORGET, &ADD_UNMAPPED, link, &logins, now).await
+    }
+
+    /// Puts those of one link who have no counterpart in place of those who were known.
+    pub(super) async fn replace_unmapped(
+        &self,
+        forget: &'static str,
+        add: &Statement,
+        link: LinkId,
+        rows: &str,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        macro_rules! replace {
             ($transaction:expr, $dialect:ident) => {{
                 let mut transaction = $transaction;
-                sqlx::query(FORGET).bind(link.0).execute(&mut *transaction).await?;
-                sqlx::query(ADD_UNMAPPED.$dialect)
-                    .bind(&logins)
+                sqlx::query(forget).bind(link.0).execute(&mut *transaction).await?;
+                sqlx::query(add.$dialect)
+                    .bind(rows)
                     .bind(link.0)
                     .bind(At(now))
                     .execute(&mut *transaction)
@@ -184,9 +196,9 @@ impl Store {
             }};
         }
         match &self.database {
-            Database::Postgres(pool) => note!(pool.begin().await?, postgres),
+            Database::Postgres(pool) => replace!(pool.begin().await?, postgres),
             Database::Sqlite { writer, .. } => {
-                note!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite);
+                replace!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite);
             }
         }
         Ok(())

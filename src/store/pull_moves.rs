@@ -91,7 +91,7 @@ impl Store {
         let kept = on_writer!(self, pool => sqlx::query(INTEND).bind(item.as_str())
             .bind(lease.0.to_string()).bind(intent).bind(At(until))
             .execute(pool).await?.rows_affected());
-        Ok(if kept == 1 { Save::Committed } else { Save::Lost })
+        Ok(Save::of(kept))
     }
 
     /// Writes what is known from now on, ends what was intended and lets go, if it is still ours.

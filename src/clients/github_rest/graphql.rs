@@ -11,7 +11,8 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, GitHubRest, said, text, waiting};
+use super::GitHubRest;
+use super::exchange::{Answer, said, text, waiting};
 use crate::clients::github::refusal::Refusal;
 use crate::config::RepositoryName;
 use crate::failure::Failure;

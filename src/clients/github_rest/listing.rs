@@ -18,7 +18,8 @@ use serde_json::value::RawValue;
 
 use super::super::github::payload::{CommentPayload, IssuePayload};
 use super::super::github::refusal::Refusal;
-use super::{GitHubRest, found_or_moved, linked, text};
+use super::exchange::text;
+use super::{GitHubRest, found_or_moved, linked};
 use crate::clients::github::Fetched;
 use crate::clock::Timestamp;
 use crate::config::RepositoryName;
