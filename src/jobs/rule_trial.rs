@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::process_delivery::{guarded, json_in};
+use super::process_delivery::{guarded, is_filtered, json_in};
 use crate::clock::Timestamp;
 use crate::config::RepositoryName;
 use crate::failure::Failure;
@@ -121,10 +121,8 @@ impl RuleTrial<'_> {
             Some(Ok((facts, issue))) => (facts, issue),
             Some(Err(_)) | None => (Facts::default(), None),
         };
-        // Filter and rules speak of issues.
         let none = Rulebook::default();
-        let speaks = delivery.event_type != "milestone";
-        let rulebook = if speaks { self.rulebook } else { &none };
+        let rulebook = if is_filtered(&delivery.event_type) { self.rulebook } else { &none };
         let trial = tried(rulebook, &facts, issue.as_ref());
         TriedDelivery { delivery, number: facts.issue.number, title: facts.issue.title, trial }
     }

@@ -341,9 +341,14 @@ impl Store {
     pub async fn release_all_holds(&self) -> StoreResult<u64> {
         const RELEASE: &str =
             "UPDATE issue_links SET lease = NULL, lease_until = NULL WHERE lease IS NOT NULL";
-        const MILESTONES: &str =
-            "UPDATE milestone_bundles SET lease = NULL, lease_until = NULL WHERE lease IS NOT NULL";
-        on_writer!(self, pool => sqlx::query(MILESTONES).execute(pool).await?.rows_affected());
+        const OTHERS: [&str; 3] = [
+            "UPDATE milestone_bundles SET lease = NULL, lease_until = NULL WHERE lease IS NOT NULL",
+            "UPDATE label_links SET lease = NULL, lease_until = NULL WHERE lease IS NOT NULL",
+            "UPDATE pull_moves SET lease = NULL, lease_until = NULL WHERE lease IS NOT NULL",
+        ];
+        for release in OTHERS {
+            on_writer!(self, pool => sqlx::query(release).execute(pool).await?.rows_affected());
+        }
         Ok(on_writer!(self, pool => sqlx::query(RELEASE).execute(pool).await?.rows_affected()))
     }
 

@@ -50,8 +50,8 @@ pub struct UnmappedPerson {
     pub issues: i64,
     /// Their repositories, by name.
     pub repositories: Vec<String>,
-    /// Plane's projects of these links.
-    pub projects: Vec<String>,
+    /// Plane's projects of these links, and their workspaces beside `plane.workspace`.
+    pub projects: Vec<(String, Option<String>)>,
 }
 
 #[derive(FromRow)]
@@ -131,13 +131,16 @@ impl Store {
 
     /// Accounts without a counterpart, those of most issues first.
     pub async fn unmapped_people(&self) -> StoreResult<Vec<UnmappedPerson>> {
-        const ALL: &str = "SELECT u.login, l.repository, l.plane_project, count(*) AS issues
+        const ALL: &str = "
+            SELECT u.login, l.repository, l.plane_project, l.plane_workspace, count(*) AS issues
             FROM unmapped_assignees u JOIN issue_links l ON l.id = u.issue_link
-            GROUP BY u.login, l.repository, l.plane_project ORDER BY u.login, l.repository";
-        let rows: Vec<(String, String, String, i64)> =
+            GROUP BY u.login, l.repository, l.plane_project, l.plane_workspace
+            ORDER BY u.login, l.repository";
+        let rows: Vec<(String, String, String, Option<String>, i64)> =
             on_reader!(self, pool => sqlx::query_as(ALL).fetch_all(pool).await?);
         let mut people: Vec<UnmappedPerson> = Vec::new();
-        for (login, repository, project, issues) in rows {
+        for (login, repository, project, workspace, issues) in rows {
+            let place = (project, workspace);
             if people.last().is_none_or(|last| last.login != login) {
                 let (repositories, projects) = (Vec::new(), Vec::new());
                 people.push(UnmappedPerson { login, issues: 0, repositories, projects });
@@ -147,8 +150,8 @@ impl Store {
             if !person.repositories.contains(&repository) {
                 person.repositories.push(repository);
             }
-            if !person.projects.contains(&project) {
-                person.projects.push(project);
+            if !person.projects.contains(&place) {
+                person.projects.push(place);
             }
         }
         people.sort_by_key(|person| std::cmp::Reverse(person.issues));

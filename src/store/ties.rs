@@ -48,12 +48,12 @@ const LINKS: Statement = Statement {
     postgres: "
         SELECT l.id, l.github_ref, l.plane_item_id, l.base, r.id AS place, r.direction, l.lease_until
         FROM issue_links l
-        LEFT JOIN repository_syncs r ON r.id = l.repository_sync AND r.plane_project = l.plane_project
+        LEFT JOIN repository_syncs r ON r.id = l.repository_sync
         WHERE l.github_ref IN (SELECT json_array_elements_text($1::json)) ORDER BY l.id DESC",
     sqlite: "
         SELECT l.id, l.github_ref, l.plane_item_id, l.base, r.id AS place, r.direction, l.lease_until
         FROM issue_links l
-        LEFT JOIN repository_syncs r ON r.id = l.repository_sync AND r.plane_project = l.plane_project
+        LEFT JOIN repository_syncs r ON r.id = l.repository_sync
         WHERE l.github_ref IN (SELECT value FROM json_each($1)) ORDER BY l.id DESC",
 };
 
@@ -124,7 +124,7 @@ impl Store {
         issue: &WorkItemRef,
     ) -> StoreResult<Option<(RepositoryName, WorkItemRef)>> {
         const OF: &str = "SELECT r.repository, l.plane_ref FROM issue_links l
-            JOIN repository_syncs r ON r.id = l.repository_sync AND r.plane_project = l.plane_project
+            JOIN repository_syncs r ON r.id = l.repository_sync
             WHERE l.github_ref = $1 AND l.plane_ref IS NOT NULL ORDER BY l.id DESC LIMIT 1";
         let row: Option<(String, String)> = on_reader!(self, pool => sqlx::query_as(OF)
             .bind(issue.as_str()).fetch_optional(pool).await?);

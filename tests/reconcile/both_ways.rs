@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use jetbridge::config::Direction;
 use jetbridge::drift::{Walk, Why};
 use jetbridge::jobs::reconcile::Doing;
-use jetbridge::sim::github::{NewIssue, RequestFault};
+use jetbridge::sim::github::{NewHook, NewIssue, RequestFault};
 use jetbridge::sim::plane::SimPlaneConfig;
 use uuid::Uuid;
 
 use crate::ground::{connected, look, lose_planes, reconcile};
 use crate::support::databases::Kind;
-use crate::world::{REPOSITORY, World};
+use crate::world::{GITHUB_SECRET, REPOSITORY, World};
 
 async fn a_world(kind: Kind) -> (World, Uuid) {
     let world = World::both_ways(kind, SimPlaneConfig::default()).await;
@@ -78,4 +79,26 @@ async fn people_whose_sync_failed_for_good_differ_by_what_would_be_written_to_gi
     assert!(report.put > 0, "{report:#?}");
     world.quiet().await;
     assert_mended(&world).await;
+}
+
+#[tokio::test]
+async fn people_of_a_one_way_repository_in_the_same_project_are_none_of_its_own() {
+    let (mut world, _) = a_world(Kind::Sqlite).await;
+    world.stop().await;
+    let mut other = world.config.repositories[0].clone();
+    (other.name, other.direction) = ("octo/other".parse().unwrap(), Direction::GithubToPlane);
+    world.config.repositories.push(other);
+    world.start().await;
+    world.github.add_repository("octo/other").unwrap();
+    let url = format!("http://{}/api/webhooks/github-mcp/", world.config.listen);
+    world.github.add_hook("octo/other", NewHook::to(url, GITHUB_SECRET)).unwrap();
+    let issue = NewIssue::titled("Theirs");
+    world.github.acting_as("ada").open_issue("octo/other", &issue).unwrap();
+    world.settle().await;
+    let theirs = world.github.issues("octo/other").unwrap().remove(0);
+    assign_grace(&world, world.twin(&theirs).id);
+    world.settle().await;
+    let report = reconcile(&world, Walk::Full).await;
+    assert!(report.is_in_sync() && report.put == 0, "{report:#?}");
+    assert_eq!(world.assignments(), 0);
 }

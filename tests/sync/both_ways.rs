@@ -29,6 +29,23 @@ async fn linked(kind: Kind) -> (World, Uuid) {
     (world, item)
 }
 
+#[tokio::test]
+async fn people_of_an_item_in_a_rules_project_go_back_as_well() {
+    let mut world = World::both_ways(Kind::Sqlite, SimPlaneConfig::default()).await;
+    let mobile = world.plane.add_project("MOB", "Mobile");
+    world.stop().await;
+    let rule = format!("set = {{ plane_project = '{mobile}' }}");
+    world.config.repositories[0].rules = vec![toml::from_str(&rule).unwrap()];
+    world.start().await;
+    world.github.acting_as("ada").open_issue(REPOSITORY, &NewIssue::titled("Crash")).unwrap();
+    world.settle().await;
+    let item = world.twin(&world.issue(1));
+    assert_eq!(item.project, mobile);
+    assign_in_plane(&world, item.id, &["grace"]);
+    world.settle().await;
+    assert_eq!(on_github(&world), names(&["grace"]));
+}
+
 fn assign_in_plane(world: &World, item: Uuid, names: &[&str]) {
     let grace = world.plane.person("grace").unwrap();
     let ids: Vec<Uuid> = names.iter().map(|name| world.plane.user(name).unwrap().id).collect();

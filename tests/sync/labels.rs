@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jetbridge::clock::Clock;
+use jetbridge::config::RepositoryConfig;
 use jetbridge::sim::github::{NewIssue, WebhookFault};
 use jetbridge::sim::plane::{Label, On, RequestFault};
 use jetbridge::store::deliveries::{DeliveryFilter, DeliveryStatus};
@@ -291,10 +292,25 @@ async fn a_repository_that_was_taken_out_and_put_in_again_knows_its_labels() {
 
 #[tokio::test]
 async fn a_label_that_two_repositories_share_is_renamed_for_neither() {
-    let mut world = World::new(Kind::Postgres, Asking::Rest).await;
+    renamed_for_neither(Kind::Postgres, |_| {}).await;
+}
+
+#[tokio::test]
+async fn a_label_that_another_repository_uses_by_a_rule_is_renamed_for_neither() {
+    renamed_for_neither(Kind::Sqlite, |other| {
+        let project = other.plane_project.take().unwrap();
+        let rule = format!("set = {{ plane_project = '{project}' }}");
+        other.rules = vec![toml::from_str(&rule).unwrap()];
+    })
+    .await;
+}
+
+async fn renamed_for_neither(kind: Kind, arrange: impl FnOnce(&mut RepositoryConfig)) {
+    let mut world = World::new(kind, Asking::Rest).await;
     world.stop().await;
     let mut other = world.config.repositories[0].clone();
     other.name = "octo/other".parse().unwrap();
+    arrange(&mut other);
     world.config.repositories.push(other);
     world.start().await;
     world.github.add_repository("octo/other").unwrap();

@@ -8,7 +8,8 @@ use jetbridge::config::{RepositoryConfig, RepositorySettings};
 use jetbridge::ids::WorkItemRef;
 use jetbridge::jobs::sync_issue::{Target, Told};
 use jetbridge::sim::github::{CloseReason, NewHook, NewIssue};
-use jetbridge::sim::plane::Item;
+use jetbridge::sim::plane::{Item, Label};
+use jetbridge::store::deliveries::DeliveryFilter;
 use jetbridge::store::links::IssueLink;
 use jetbridge::sync::github::Issue;
 use jetbridge::sync::plan::WhenGone;
@@ -529,6 +530,29 @@ async fn what_was_made_is_kept_in_step_in_its_workspace_when_the_repository_move
     let first = beta.twin(OTHER, 1);
     assert_eq!((first.project, first.name.as_str()), (beta.mobile, "Kept in step"));
     assert_eq!(beta.twin(OTHER, 2).project, beta.world.project);
+}
+
+#[tokio::test]
+async fn labels_go_on_where_a_rules_project_is_in_a_workspace_that_the_repository_left() {
+    let mut beta = Beta::new(Kind::Sqlite, Asking::Rest).await;
+    let ada = beta.world.github.acting_as("ada");
+    ada.add_label(OTHER, "mobile", "d73a4a").unwrap();
+    ada.open_issue(OTHER, &NewIssue::titled("On the phone").with_labels(["mobile"])).unwrap();
+    beta.world.settle().await;
+    beta.world.stop().await;
+    let second = &mut beta.world.config.repositories[1];
+    (second.plane_project, second.plane_workspace) = (Some(beta.world.project), None);
+    beta.world.start().await;
+    let ada = beta.world.github.acting_as("ada");
+    ada.add_label(OTHER, "later", "0000ff").unwrap();
+    beta.world.settle().await;
+    let labels = beta.world.plane.labels();
+    let is_there = |label: &Label| label.project == beta.world.project && label.name == "later";
+    assert!(labels.iter().any(is_there));
+    let filter = DeliveryFilter { event: Some("label".to_owned()), ..DeliveryFilter::default() };
+    let newest = beta.world.store.deliveries(&filter, None, 1).await.unwrap().remove(0);
+    let said = newest.result.unwrap();
+    assert!(said.contains(&format!("Plane does not show the project {}", beta.mobile)), "{said}");
 }
 
 #[tokio::test]

@@ -37,11 +37,14 @@ pub(super) fn judged(jobs: &[ClaimedJob], of: Option<&(RepositoryName, Followed)
     jobs.iter().map(|job| one(job, name, &followed.rulebook)).collect()
 }
 
+/// Whether a filter speaks of GitHub's deliveries of an event: those that are about no issue are
+/// never left out.
+pub(in crate::jobs) fn is_filtered(event: &str) -> bool {
+    ![LABEL, carry_milestone::EVENT].contains(&event)
+}
+
 fn one(job: &ClaimedJob, name: &RepositoryName, rulebook: &Rulebook) -> Judged {
-    // A filter speaks of issues.
-    if job.source != Source::Github
-        || [LABEL, carry_milestone::EVENT].contains(&job.event_type.as_str())
-    {
+    if job.source != Source::Github || !is_filtered(&job.event_type) {
         return Judged::Admitted;
     }
     match admission(job, name, rulebook) {

@@ -27,6 +27,8 @@ use std::time::Instant;
 
 use tracing::{debug, error, warn};
 
+pub(super) use filter::is_filtered;
+
 use super::directory::Directory;
 use super::sync_issue::IssueSync;
 use crate::clock::{Clock, Timestamp};

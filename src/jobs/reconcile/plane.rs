@@ -198,6 +198,11 @@ impl Walker<'_> {
         let Some(memory) = self.memory.as_ref().filter(|memory| memory.writes_back()) else {
             return Ok(behind);
         };
+        // Nothing is written to issues that are switched off.
+        if self.issues_off() {
+            return Ok(behind);
+        }
+        let names = self.github_projects();
         let told: HashMap<&WorkItemRef, &Snapshot> = listed.map(|s| (&s.item, s)).collect();
         let items: Vec<&WorkItemRef> = told.keys().copied().collect();
         let store = &self.job.sync.store;
@@ -206,10 +211,14 @@ impl Walker<'_> {
             let Some(snapshot) = told.get(&twin) else { continue };
             let people: BTreeSet<String> =
                 snapshot.assignees.iter().map(|person| person.id.clone()).collect();
-            if link.status != LinkStatus::Ok || people == link.base.plane.assignees {
+            // Others share the project, and go by settings of their own.
+            let is_ours = names.iter().any(|name| name.eq_ignore_ascii_case(&link.key.repository));
+            let is_followed = link.status == LinkStatus::Ok && !link.base.github.gone;
+            if !is_ours || !is_followed || people == link.base.plane.assignees {
                 continue;
             }
             let issue = store.work_item(&link.issue_ref()).await.map_err(|e| stored(&e))?;
+            let issue = issue.filter(|issue| issue.deleted_at.is_none());
             let Some(state) = issue.and_then(|issue| issue.state) else { continue };
             let issue = issue_of(&state, &link);
             // Of a project that is not shown GitHub's side says so.

@@ -42,6 +42,21 @@ impl IssueSync {
     }
 }
 
+impl IssueSync {
+    /// Whether the key shows a project. One that a rule names may be hidden, and the others go on.
+    pub(super) async fn is_shown(
+        &self,
+        plane: &PlaneClient,
+        project: &str,
+    ) -> Result<bool, Failure> {
+        match self.asked_project(plane, project).await? {
+            Ok(_) => Ok(true),
+            Err(Refusal::NoAccess | Refusal::NotFound) => Ok(false),
+            Err(refusal) => Err(refused(&refusal)),
+        }
+    }
+}
+
 impl Hand<'_> {
     pub(super) async fn project(&self) -> Result<Arc<Project>, Failure> {
         let project = &self.link.key.plane_project;

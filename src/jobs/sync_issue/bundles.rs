@@ -121,8 +121,15 @@ impl IssueSync {
             None => Said { milestone: told, word: Word::Told },
         };
         let plane = in_workspace(plane, repository.plane_workspace.as_ref());
+        let own = repository.plane_project.map(|project| project.to_string());
         let mut report = Report::default();
         for key in &keys {
+            let is_own = own.as_ref() == Some(&key.plane_project);
+            if !is_own && !self.is_shown(&plane, &key.plane_project).await? {
+                let project = key.plane_project.clone();
+                report.findings.push(Finding::ProjectHidden { project });
+                continue;
+            }
             self.keep_bundle(&plane, key, said, Make::Never, cause.as_ref(), &mut report).await?;
         }
         Ok(report)

@@ -77,6 +77,11 @@ impl IssueSync {
                 continue;
             }
             if !is_own {
+                if !self.is_shown(&plane, &following.project).await? {
+                    let project = following.project;
+                    report.findings.push(Finding::ProjectHidden { project });
+                    continue;
+                }
                 now.retain(|label| following.rows.contains_key(&label.id));
             }
             following.bring(&settings.mapping, now, concerned).await?;
@@ -354,14 +359,15 @@ impl<'a> Following<'a> {
         let store = &self.sync.store;
         let mut others = Vec::new();
         for repository in store.repositories().await.map_err(|e| stored(&e))? {
-            let project = repository.plane_project.map(|project| project.to_string());
-            if repository.id == self.repository || project.as_ref() != Some(&self.project) {
+            if repository.id == self.repository {
                 continue;
             }
-            let settings = self.sync.settings.of(&repository.name).await;
-            let mapping = settings.map_err(|e| stored(&e))?.mapping;
+            let followed = self.sync.settings.of(&repository.name).await.map_err(|e| stored(&e))?;
+            if !projects_named(&repository, &followed.rulebook).contains(&self.project) {
+                continue;
+            }
             let carried = store.carried_labels(&repository.name).await.map_err(|e| stored(&e))?;
-            others.push((repository.name.to_string(), mapping, carried));
+            others.push((repository.name.to_string(), followed.mapping, carried));
         }
         Ok(others)
     }

@@ -222,6 +222,11 @@ pub enum Finding {
     /// Rules say which labels an item has.
     #[error("rules of the repository set the labels: they are made and given issue by issue")]
     LabelsRuled,
+    /// The key does not show a project that a rule names.
+    #[error(
+        "Plane does not show the project {project}, which a rule names, so nothing is done there: make the API key's user a member of it, and check the repository's plane_workspace"
+    )]
+    ProjectHidden { project: String },
     /// GitHub did not tell which issues are linked with a pull request.
     #[error(
         "GitHub did not tell which issues are linked with it ({why}): what its text names counts"

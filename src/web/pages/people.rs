@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::query::Params;
 use super::spans::{exact, when};
 use super::{Caller, Frame, Problem, Section, WebState, render};
+use crate::clients::plane::Refusal;
 use crate::people::{InvalidLogin, Login};
 use crate::store::members::{MemberApart, UnmappedMember};
 use crate::store::people::{Counterpart, KnownPerson, UnmappedPerson};
@@ -312,12 +313,17 @@ async fn name_of(web: &WebState, member: &str) -> String {
 
 impl Members {
     /// The members of these projects, as Plane says or said a moment ago.
-    async fn read(web: &WebState, projects: Vec<String>) -> Self {
+    async fn read(web: &WebState, projects: Vec<(String, Option<String>)>) -> Self {
         let (now, mut refused) = (web.clock.now(), None);
         let mut known = web.setup.members.lock().await;
         if let Some(plane) = &web.setup.plane {
             let asked = async {
-                for project in &projects {
+                let mut refused = None;
+                for (project, workspace) in &projects {
+                    let plane = match workspace {
+                        Some(slug) => plane.in_workspace(slug),
+                        None => plane.clone(),
+                    };
                     let age = known.get(project).map(|(at, _)| (now - *at).to_std());
                     if age.is_some_and(|age| age.is_ok_and(|age| age < FRESH)) {
                         continue;
@@ -327,15 +333,19 @@ impl Members {
                             let all = members.into_iter().map(|m| (m.id, m.display_name)).collect();
                             known.insert(project.clone(), (now, all));
                         }
+                        // The others may be shown all the same.
+                        Err(refusal @ (Refusal::NoAccess | Refusal::NotFound)) => {
+                            refused = Some(refusal.failure().to_string());
+                        }
                         Err(refusal) => return Some(refusal.failure().to_string()),
                     }
                 }
-                None
+                refused
             };
             let late = Some("it does not answer".to_owned());
             refused = timeout(PATIENCE, asked).await.unwrap_or(late);
         }
-        let of_projects = projects.iter().filter_map(|project| known.get(project));
+        let of_projects = projects.iter().filter_map(|(project, _)| known.get(project));
         let by_id: BTreeMap<&String, &String> =
             of_projects.flat_map(|(_, all)| all).map(|(id, name)| (id, name)).collect();
         let mut all: Vec<_> =
