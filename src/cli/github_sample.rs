@@ -103,7 +103,7 @@ fn ping(story: &Story<'_>) -> Value {
     json!({
         "zen": "Sent by jetbridge send github.",
         "hook_id": 1,
-        "hook": { "type": "Repository", "id": 1, "active": true, "events": ["issues", "issue_comment", "pull_request", "pull_request_review", "label", "milestone"] },
+        "hook": { "type": "Repository", "id": 1, "active": true, "events": ["issues", "issue_comment", "pull_request", "pull_request_review", "label", "milestone", "sub_issues"] },
         "repository": repository(story),
         "sender": user(),
     })

@@ -9,6 +9,7 @@ mod exchange;
 pub mod graphql;
 pub mod listing;
 mod milestones;
+mod parents;
 mod pulls;
 mod writing;
 

@@ -121,7 +121,8 @@ impl Worker {
         let mut total = 0;
         while let Some((lease, jobs)) = self.claim().await {
             total += jobs.len();
-            self.work(lease, jobs).await;
+            // Boxed, as a running worker's batches are.
+            Box::pin(self.work(lease, jobs)).await;
         }
         total
     }

@@ -163,6 +163,7 @@ struct UpdateRow<'a> {
     markdown: Option<String>,
     github_updated_at: Option<String>,
     github_arrival: Option<i64>,
+    github_parent_id: Option<i64>,
     status: &'static str,
     last_error: Option<&'a str>,
     synced_at: Option<String>,
@@ -242,11 +243,11 @@ const FORGET_MIRRORS: &str = "
 const UPDATE: Statement = statement!(
     "UPDATE issue_links SET plane_item_id = r.item, plane_ref = r.plane_ref, base = r.base, markdown = r.markdown,
         github_updated_at = COALESCE(r.github_updated_at, issue_links.github_updated_at),
-        github_arrival = r.github_arrival, status = r.status,
+        github_arrival = r.github_arrival, github_parent_id = r.github_parent_id, status = r.status,
         last_error = r.last_error, synced_at = COALESCE(r.synced_at, issue_links.synced_at)
      FROM ",
     rows(id "bigint", item "text", plane_ref "text", base "json", markdown "text", github_updated_at "timestamptz",
-        github_arrival "bigint", status "text", last_error "text", synced_at "timestamptz"),
+        github_arrival "bigint", github_parent_id "bigint", status "text", last_error "text", synced_at "timestamptz"),
     " WHERE issue_links.id = r.id"
 );
 
@@ -363,7 +364,7 @@ impl Store {
         intents: &[IntentEnd],
         now: Timestamp,
     ) -> StoreResult<Save> {
-        let row = to_json(&[update_row(link, update, now)])?;
+        let row = to_json(&[update_row(link, update, now)?])?;
         let comments = comments.iter().map(|c| comment_row(link, c, now));
         let comments = to_json(&comments.collect::<StoreResult<Vec<_>>>()?)?;
         let ends: Vec<_> = intents.iter().map(|end| end_row(end, now)).collect();
@@ -500,8 +501,13 @@ impl TryFrom<Row> for IssueLink {
     }
 }
 
-fn update_row<'a>(link: LinkId, update: &LinkUpdate<'a>, now: Timestamp) -> UpdateRow<'a> {
-    UpdateRow {
+fn update_row<'a>(
+    link: LinkId,
+    update: &LinkUpdate<'a>,
+    now: Timestamp,
+) -> StoreResult<UpdateRow<'a>> {
+    let parent = update.base.parent.told.as_ref();
+    Ok(UpdateRow {
         id: link.0,
         item: update.item,
         plane_ref: update.item.map(|item| format!("plane:{item}")),
@@ -510,11 +516,12 @@ fn update_row<'a>(link: LinkId, update: &LinkUpdate<'a>, now: Timestamp) -> Upda
         markdown: update.markdown.map(|text| text.replace('\0', "\u{fffd}")),
         github_updated_at: update.github_updated_at.map(to_text),
         github_arrival: update.github_arrival,
+        github_parent_id: parent.map(|parent| database_id(parent.id)).transpose()?,
         status: update.status.as_str(),
         last_error: update.last_error,
         synced_at: (update.status == LinkStatus::Ok && update.last_error.is_none())
             .then(|| to_text(now)),
-    }
+    })
 }
 
 fn comment_row(link: LinkId, comment: &CommentLink, now: Timestamp) -> StoreResult<CommentRow<'_>> {

@@ -81,6 +81,23 @@ impl Store {
         rows.into_iter().map(IssueLink::try_from).collect()
     }
 
+    /// The links of an issue's sub-issues with a project, as GitHub last told which they are.
+    pub async fn links_of_sub_issues(
+        &self,
+        parent: u64,
+        plane_project: &str,
+    ) -> StoreResult<Vec<IssueLink>> {
+        const OF: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM issue_links WHERE github_parent_id = $1 AND plane_project = $2 ORDER BY id"
+        );
+        let parent = i64::try_from(parent).map_err(|e| unreadable("GitHub id", e))?;
+        let rows: Vec<Row> = on_reader!(self, pool => sqlx::query_as(OF).bind(parent)
+            .bind(plane_project).fetch_all(pool).await?);
+        rows.into_iter().map(IssueLink::try_from).collect()
+    }
+
     /// The links of work items, by their names here.
     pub async fn links_of_twins(&self, items: &[&WorkItemRef]) -> StoreResult<Vec<IssueLink>> {
         const OF: Statement = Statement {

@@ -40,6 +40,19 @@ pub struct Issue {
     /// The milestone that it is in.
     #[serde(default)]
     pub milestone: Milestoned,
+    /// `owner/name#12` of the issue whose sub-issue it is, where that was told. Nothing told may
+    /// be none, or a teller that knows no sub-issues.
+    #[serde(default)]
+    pub parent: Option<String>,
+}
+
+/// `owner/name#12` of an issue's API address.
+pub fn key_of_address(address: &str) -> Option<String> {
+    let (before, number) = address.rsplit_once("/issues/")?;
+    let number: u64 = number.parse().ok()?;
+    let (before, name) = before.rsplit_once('/')?;
+    let owner = before.rsplit('/').next()?;
+    Some(format!("{owner}/{name}#{number}"))
 }
 
 /// Which milestone an issue is in, as far as that was told.

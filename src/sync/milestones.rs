@@ -275,7 +275,6 @@ fn same_days(wanted: &Days, there: &Days) -> bool {
         (Some(wanted), Some(there)) => there.starts_with(wanted),
         _ => false,
     };
-    // A module may have a first day, which is people's.
     let last = same(wanted.last.as_deref(), there.last.as_deref());
     last && (wanted.first.is_none() || same(wanted.first.as_deref(), there.first.as_deref()))
 }

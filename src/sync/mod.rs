@@ -11,6 +11,7 @@ pub mod mapping;
 pub mod markdown;
 pub mod merge;
 pub mod milestones;
+pub mod parents;
 pub mod plan;
 pub mod plane;
 pub mod pulls;

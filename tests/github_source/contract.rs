@@ -75,6 +75,10 @@ fn sample(event: &str) -> Value {
                 "created_at": "2026-11-22T00:00:00Z", "updated_at": "2026-11-22T01:00:00Z"
             });
         }
+        "sub_issues" => {
+            payload["parent_issue"] = thing.clone();
+            payload["sub_issue"] = thing;
+        }
         _ => payload["issue"] = thing,
     }
     payload

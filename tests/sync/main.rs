@@ -24,4 +24,5 @@ mod quota;
 mod ruled;
 mod rules;
 mod sharing;
+mod sub_issues;
 mod world;

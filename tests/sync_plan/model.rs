@@ -47,6 +47,7 @@ pub fn issue() -> Issue {
         updated_at: at,
         closed_at: None,
         milestone: jetbridge::sync::github::Milestoned::Unsaid,
+        parent: None,
     }
 }
 

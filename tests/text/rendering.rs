@@ -40,6 +40,7 @@ fn issue(title: &str, body: &str) -> Issue {
         updated_at: time,
         closed_at: None,
         milestone: jetbridge::sync::github::Milestoned::Unsaid,
+        parent: None,
     }
 }
 

@@ -15,12 +15,17 @@ const CHECK: &str = "github webhook";
 const EVENTS: [(&str, &str); 3] =
     [("issues", "Issues"), ("issue_comment", "Issue comments"), ("pull_request", "Pull requests")];
 /// Everything else works without these; what does not.
-const BESIDE: [(&str, &str, &str); 3] = [
+const BESIDE: [(&str, &str, &str); 4] = [
     ("pull_request_review", "Pull request reviews", "nothing shows who approved what"),
     (
         "label",
         "Labels",
         "a label is made, renamed and recolored in Plane only with the next change of an issue that carries it",
+    ),
+    (
+        "sub_issues",
+        "Sub-issues",
+        "a work item goes under its parent's only where github.token is set, with the next change of its issue",
     ),
     (
         MILESTONES,

@@ -5,7 +5,9 @@ use serde::{Deserialize, Deserializer};
 
 use crate::clock::{Timestamp, to_micros};
 use crate::config::RepositoryName;
-use crate::sync::github::{Account, Comment, Issue, IssueLabel, IssueState, Milestone, Milestoned};
+use crate::sync::github::{
+    Account, Comment, Issue, IssueLabel, IssueState, Milestone, Milestoned, key_of_address,
+};
 
 /// An account.
 #[derive(Debug, Deserialize)]
@@ -55,6 +57,7 @@ pub(in crate::clients) struct IssuePayload {
     created_at: Timestamp,
     updated_at: Timestamp,
     closed_at: Option<Timestamp>,
+    parent_issue_url: Option<String>,
     #[serde(default)]
     milestone: GivenMilestone,
 }
@@ -138,6 +141,7 @@ impl IssuePayload {
                 GivenMilestone::Given(None) => Milestoned::Nowhere,
                 GivenMilestone::Given(Some(milestone)) => Milestoned::In(milestone.into()),
             },
+            parent: self.parent_issue_url.as_deref().and_then(key_of_address),
         }
     }
 }

@@ -10,6 +10,7 @@ mod canary;
 mod exchange;
 pub mod listing;
 mod pages;
+mod parents;
 mod read;
 mod refusal;
 mod shapes;

@@ -25,12 +25,13 @@ use crate::jobs::sync_issue::{Occasion, Report, Target, Told, of_database};
 use crate::metrics::OfKind;
 use crate::sources::Source;
 use crate::sources::github::closing::named;
-use crate::sources::github::normalize::{sync_comment, sync_issue};
+use crate::sources::github::normalize::{sync_comment, sync_issue, sync_parent};
 use crate::sources::github::payload::{CommentAction, Event, IssueAction, parse};
 use crate::store::finish::Changed;
 use crate::store::jobs::{ClaimedJob, End, Finish, Finished};
 use crate::store::{StoreError, StoreResult};
 use crate::sync::github::{Comment, Issue};
+use crate::sync::parents::ParentWord;
 use crate::sync::plan::{Gone, WhenGone};
 use crate::timeline::{EntryOutcome, TimelineEntry};
 use crate::work_items::{Kind, WorkItem};
@@ -182,6 +183,7 @@ impl Processor {
         let mut finished = self.finished(&jobs, &judged, &items, &carried, now);
         wait_together(&mut finished);
         if let Ok(report) = &carried {
+            moved.extend(report.elsewhere.iter().cloned());
             for kind in &report.kinds {
                 self.metrics.sync_writes.get_or_create(&OfKind { kind }).inc();
             }
@@ -307,7 +309,7 @@ impl Processor {
         let Some(known) = known else {
             return Err(Failure::permanent("a bug: its issue was never stored"));
         };
-        let Said { issue, written, deleted } = said(jobs)?;
+        let Said { issue, written, deleted, parent } = said(jobs)?;
         let Some(number) = number_of(&known, issue.as_ref().map(|(issue, _)| issue)) else {
             return Err(Failure::permanent("the issue's number was never told"));
         };
@@ -323,7 +325,7 @@ impl Processor {
         let of_plane = jobs.iter().all(|job| job.source == Source::Plane);
         let occasion = if of_plane { Occasion::PlanesPeople } else { Occasion::Github };
         let arrival = arrival.unwrap_or(0);
-        let told = Told { issue, arrival, comments, deleted, gone, cause, occasion };
+        let told = Told { issue, arrival, comments, deleted, parent, gone, cause, occasion };
         let attempt = jobs.iter().map(|job| job.attempt).max().unwrap_or(1);
         // Whoever has waited longest with it brings the others along.
         let class = jobs.iter().map(|job| job.class).min().unwrap_or_default();
@@ -371,6 +373,8 @@ struct Said {
     written: BTreeMap<u64, Comment>,
     /// Ids of comments that were deleted.
     deleted: BTreeSet<u64>,
+    /// What was said last of the issue's parent.
+    parent: Option<ParentWord>,
 }
 
 /// `jobs` in the order of their arrival.
@@ -385,6 +389,11 @@ fn said(jobs: &[ClaimedJob]) -> Result<Said, Failure> {
 
 impl Said {
     fn add(&mut self, job: JobId, event: &Event) {
+        let word = sync_parent(event, job.0);
+        let order = |word: &ParentWord| (word.at, word.arrival);
+        if word.as_ref().map(order) > self.parent.as_ref().map(order) {
+            self.parent = word;
+        }
         if let Some(told) = sync_issue(event) {
             // Whatever else happened in its first second happened later.
             let is_first = matches!(event, Event::Issue(e) if e.action == IssueAction::Opened);

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::asking::refused;
 use super::placing::projects_named;
 use super::{BUSY, HOLD, IssueSync, Report, in_workspace, overtaken, stored};
+use crate::clients::github::GitHub;
 use crate::clients::plane::{Creation, FoundBundle, PlaneClient, Refusal};
 use crate::failure::Failure;
 use crate::ids::{DeliveryId, Lease};
@@ -111,7 +112,7 @@ impl IssueSync {
         if let Some(failure) = self.held_up(plane.class()) {
             return Err(failure);
         }
-        let rest = self.github.as_ref().and_then(|github| github.rest());
+        let rest = self.github.as_ref().and_then(GitHub::rest);
         let asked = match rest {
             Some(rest) => rest.fetch_milestone(&repository.name, told.number).await?,
             None => None,

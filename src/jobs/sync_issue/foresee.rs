@@ -166,5 +166,6 @@ pub fn issue_of(state: &Snapshot, link: &IssueLink) -> Issue {
         updated_at: state.updated_at,
         closed_at: None,
         milestone: Milestoned::Unsaid,
+        parent: None,
     }
 }

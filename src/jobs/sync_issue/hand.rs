@@ -41,7 +41,7 @@ pub(super) struct Hand<'a> {
     /// How the pull requests about the issue stand, once that was looked at.
     pub(super) pulls: Option<PullsNow>,
     pub(super) lease: Lease,
-    attempt: u32,
+    pub(super) attempt: u32,
     /// The newest of the deliveries that it works for.
     pub(super) cause: Option<(Source, DeliveryId)>,
     pub(super) report: Report,
@@ -121,6 +121,7 @@ impl<'a> Hand<'a> {
     ) -> Result<(), Failure> {
         self.cause.clone_from(&told.cause);
         self.resume().await?;
+        let word = told.parent.clone();
         let occasion = told.occasion;
         if self.write_back == WriteBack::Assignees {
             self.people = self.sync.people_told(&self.link).await?;
@@ -158,6 +159,9 @@ impl<'a> Hand<'a> {
             },
             GithubNow::Present(present) => self.follow(present, when_gone).await,
         }?;
+        if !matches!(now, GithubNow::Gone(_)) {
+            Box::pin(self.parent(word.as_ref(), &now)).await?;
+        }
         // GitHub's answer to a write is newer.
         self.report.asked = self.report.asked.take().or(asked);
         Ok(())
@@ -238,7 +242,7 @@ impl<'a> Hand<'a> {
                 self.comments(present).await?;
             }
         }
-        self.milestone(present, when_gone).await?;
+        Box::pin(self.milestone(present, when_gone)).await?;
         self.link.markdown.clone_from(&issue.body);
         self.link.github_updated_at = Some(issue.updated_at);
         self.link.github_arrival = present.arrival;

@@ -255,6 +255,10 @@ impl Memory {
                 format!("take the work item out of the {kind} of its milestone")
             }
         });
-        Ok(planned.writes.iter().map(ToString::to_string).chain(moved).collect())
+        let known = known.base.parent.told.as_ref().map(|told| &told.key);
+        let parent = issue.parent.as_ref().filter(|parent| known != Some(parent));
+        let under = parent.map(|parent| format!("put the work item under {parent}"));
+        let writes = planned.writes.iter().map(ToString::to_string);
+        Ok(writes.chain(moved).chain(under).collect())
     }
 }

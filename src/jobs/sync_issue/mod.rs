@@ -37,6 +37,7 @@ mod labels;
 mod memory;
 mod milestone;
 mod own_items;
+mod parents;
 mod placing;
 mod planning;
 mod projects;
@@ -164,7 +165,14 @@ impl IssueSync {
             hand.note_failure(failure).await;
         }
         self.store.release_hold(id, lease).await.map_err(|e| stored(&e))?;
-        done.map(|()| hand.into_report())
+        done?;
+        let above = hand.as_parent();
+        let mut report = hand.into_report();
+        if let Some(above) = above {
+            Box::pin(self.look_up_once_more(plane, &above, &mut report)).await?;
+            Box::pin(self.follow_sub_issues(plane, &above, &mut report)).await?;
+        }
+        Ok(report)
     }
 
     /// Plane, asked for a workspace; `None` for `plane.workspace`.
@@ -192,7 +200,7 @@ impl IssueSync {
         if self.github.is_none() {
             return Report::idle(why);
         }
-        match self.github_now(target, told, None).await {
+        match Box::pin(self.github_now(target, told, None)).await {
             Ok(now) => {
                 let mut report = Report::idle(why);
                 report.asked = now.asked();
@@ -203,16 +211,21 @@ impl IssueSync {
     }
 
     async fn held(&self, key: &LinkKey) -> Result<(IssueLink, Lease), Failure> {
+        self.held_if_free(key).await?.ok_or_else(|| Failure::Quota {
+            reason: "another worker is bringing this issue in step".to_owned(),
+            wait: BUSY,
+        })
+    }
+
+    /// The same; `None` where somebody else holds it.
+    async fn held_if_free(&self, key: &LinkKey) -> Result<Option<(IssueLink, Lease)>, Failure> {
         let lease = Lease(Uuid::new_v4());
         let now = self.clock.now();
         let held = self.store.hold_link(key, lease, now + HOLD, now).await;
-        match held.map_err(|e| stored(&e))? {
-            Held::Ours(link) => Ok((*link, lease)),
-            Held::Busy => Err(Failure::Quota {
-                reason: "another worker is bringing this issue in step".to_owned(),
-                wait: BUSY,
-            }),
-        }
+        Ok(match held.map_err(|e| stored(&e))? {
+            Held::Ours(link) => Some((*link, lease)),
+            Held::Busy => None,
+        })
     }
 }
 

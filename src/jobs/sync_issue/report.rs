@@ -1,6 +1,6 @@
 //! What bringing one issue in step came to, in words for the timeline.
 
-use crate::ids::DeliveryId;
+use crate::ids::{DeliveryId, WorkItemRef};
 use crate::sources::Source;
 use crate::sync::github::Issue;
 use crate::sync::labels::LabelWrite;
@@ -22,6 +22,8 @@ pub struct Report {
     pub asked: Option<Box<Issue>>,
     /// The rules that were for it.
     pub rules: Vec<String>,
+    /// What was written for other issues beside it: whose item, and what and why.
+    pub elsewhere: Vec<(WorkItemRef, String)>,
     /// Why nothing was to be done at all.
     idle: Option<String>,
 }
@@ -50,6 +52,7 @@ impl Report {
     }
 
     pub(super) fn wrote(&mut self, write: &Write) {
+        self.idle = None;
         self.writes.push(write.to_string());
         self.kinds.push(write.kind());
     }
@@ -94,6 +97,12 @@ impl Report {
         };
         self.to_github.push(format!("{write}{told}"));
         self.kinds.push(write.kind());
+    }
+
+    /// Something worth knowing, also where nothing is to be done.
+    pub(super) fn found(&mut self, finding: Finding) {
+        self.idle = None;
+        self.findings.push(finding);
     }
 
     /// Whether Plane was not to be written to at all.

@@ -11,6 +11,7 @@ use crate::ids::DeliveryId;
 use crate::sources::Source;
 use crate::store::repositories::Repository;
 use crate::sync::github::{Comment, Issue, Milestoned};
+use crate::sync::parents::ParentWord;
 use crate::sync::plan::{CommentListing, Gone};
 
 /// Which issue.
@@ -35,6 +36,8 @@ pub struct Told {
     pub comments: Vec<Comment>,
     /// Ids of comments that are deleted.
     pub deleted: BTreeSet<u64>,
+    /// What it said last of the issue's parent.
+    pub parent: Option<ParentWord>,
     /// It was deleted or transferred.
     pub gone: Option<Gone>,
     /// The newest delivery that told it, for the record; `None` where a person asks.
@@ -103,7 +106,7 @@ impl IssueSync {
 }
 
 fn as_told(told: Told) -> GithubNow {
-    let Told { issue, arrival, comments, deleted, gone, cause: _, occasion: _ } = told;
+    let Told { issue, arrival, comments, deleted, gone, parent: _, cause: _, occasion: _ } = told;
     match (gone, issue) {
         (Some(gone), _) => GithubNow::Gone(gone),
         (None, Some(issue)) => {
@@ -220,6 +223,7 @@ mod tests {
             updated_at: at(second),
             closed_at: None,
             milestone: Milestoned::Unsaid,
+            parent: None,
         }
     }
 

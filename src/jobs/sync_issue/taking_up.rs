@@ -53,6 +53,8 @@ impl Hand<'_> {
                 })
             } else if matches!(intent.write, Write::EnterBundle { .. }) {
                 self.resume_entry(&intent.write).await?
+            } else if matches!(intent.write, Write::SetParent { .. }) {
+                self.resume_parent(&intent.write).await?
             } else if item.is_some() {
                 resume_comment(&intent.write, &comments).map(|link| links.push(link))
             } else {

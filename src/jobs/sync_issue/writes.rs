@@ -28,6 +28,8 @@ impl Hand<'_> {
         let is_new = writes.iter().any(|write| matches!(write, Write::CreateItem { .. }));
         let made = self.link.base.link_url.clone();
         expected.base.link_url = made.filter(|_| !is_new);
+        let parent = self.link.base.parent.clone();
+        expected.base.parent = if is_new { parent.afresh() } else { parent };
         let mut item_id = linked;
         let mut is_settled = false;
         for write in &writes {
@@ -52,6 +54,7 @@ impl Hand<'_> {
                 | Write::UpdateBundle { .. }
                 | Write::EnterBundle { .. }
                 | Write::LeaveBundle { .. }
+                | Write::SetParent { .. }
                 | Write::CreateComment { .. }
                 | Write::UpdateComment { .. }
                 | Write::DeleteComment { .. }

@@ -168,6 +168,23 @@ impl<'a> Person<'a> {
         self.act(repository, |change, r| change.milestone_issue(r, number, milestone))
     }
 
+    /// Makes an issue of a repository the sub-issue of another one.
+    pub fn add_sub_issue(
+        &self,
+        parent: (&str, u64),
+        (repository, number): (&str, u64),
+    ) -> Result<(), SimError> {
+        self.act(repository, |change, r| {
+            let above = (change.state.named(parent.0)?, parent.1);
+            change.add_sub_issue(above, (r, number))
+        })
+    }
+
+    /// Takes an issue off its parent.
+    pub fn remove_sub_issue(&self, repository: &str, number: u64) -> Result<(), SimError> {
+        self.act(repository, |change, r| change.remove_sub_issue((r, number)))
+    }
+
     /// Comments; the comment's id.
     pub fn comment(&self, repository: &str, number: u64, body: &str) -> Result<u64, SimError> {
         self.act(repository, |change, r| change.comment(r, number, body))

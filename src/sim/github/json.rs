@@ -238,6 +238,10 @@ pub(super) fn issue(at: &Instance, repository: &Repository, issue: &Issue) -> Va
             "reactions": reactions(&url),
         }),
     );
+    if let Some(parent) = &issue.parent {
+        let url = format!("{}/repos/{}/issues/{}", at.api, parent.full_name, parent.number);
+        value = with(value, json!({ "parent_issue_url": url }));
+    }
     if let Some(pull) = &issue.pull {
         let links = json!({"pull_request": {
             "url": format!("{base}/pulls/{}", issue.number),

@@ -84,6 +84,16 @@ pub(super) struct Label {
     pub(super) description: Option<String>,
 }
 
+/// Where an issue is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The repository's id.
+    pub(super) repository: u64,
+    /// The repository's name when it was said.
+    pub(super) full_name: String,
+    pub(super) number: u64,
+}
+
 /// A milestone of a repository.
 #[derive(Debug, Clone)]
 pub(super) struct Milestone {
@@ -112,6 +122,8 @@ pub(super) struct Issue {
     pub(super) assignees: Vec<User>,
     /// The number of its milestone.
     pub(super) milestone: Option<u64>,
+    /// The issue whose sub-issue it is.
+    pub(super) parent: Option<Place>,
     pub(super) comments: Vec<Comment>,
     pub(super) pull: Option<Pull>,
     /// Shown to nobody, as all that a flagged account wrote.

@@ -230,6 +230,7 @@ fn issue_of(state: &state::State, here: &state::Repository, issue: &state::Issue
             Some(milestone) => Milestoned::In(milestone_of(milestone)),
             None => Milestoned::Nowhere,
         },
+        parent: issue.parent.as_ref().map(|at| format!("{}#{}", at.full_name, at.number)),
     }
 }
 

@@ -87,6 +87,11 @@ impl Person {
         self.edit(item, "label_ids", &json!(labels), |item| item.labels = sorted(labels))
     }
 
+    /// Puts the item under another one, or under none.
+    pub fn put_under(&self, item: Uuid, parent: Option<Uuid>) -> Result<(), NotDone> {
+        self.edit(item, "parent_id", &json!(parent), |item| item.parent = parent)
+    }
+
     /// Says how urgent it is: `urgent`, `high`, `medium`, `low` or `none`.
     pub fn prioritize(&self, item: Uuid, priority: &str) -> Result<(), NotDone> {
         self.edit(item, "priority", &json!(priority), |item| {
@@ -273,6 +278,7 @@ fn in_the_app(item: &Item) -> Value {
         "state_id": item.state,
         "assignee_ids": item.assignees,
         "label_ids": item.labels,
+        "parent_id": item.parent,
     })
 }
 

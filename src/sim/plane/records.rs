@@ -141,7 +141,8 @@ pub struct Item {
     pub(super) description_json: Value,
     pub(super) start_date: Option<String>,
     pub(super) target_date: Option<String>,
-    pub(super) parent: Option<Uuid>,
+    /// The item that it is under.
+    pub parent: Option<Uuid>,
     pub(super) is_draft: bool,
     pub(super) sort_order: f64,
 }

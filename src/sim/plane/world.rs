@@ -293,6 +293,9 @@ impl World {
         self.items.retain(|item| item.id != id);
         self.comments.retain(|comment| comment.item != id);
         self.links.retain(|link| link.item != id);
+        for item in self.items.iter_mut().filter(|item| item.parent == Some(id)) {
+            item.parent = None;
+        }
         for bundle in &mut self.bundles {
             bundle.items.retain(|item| *item != id);
         }

@@ -40,6 +40,7 @@ fn issue(event: &Event) -> IssueFacts {
         Event::Issue(event) => &event.issue,
         Event::Comment(event) => &event.issue,
         Event::PullRequest(event) => &event.pull_request,
+        Event::SubIssue(event) => &event.issue,
         Event::Label(_) | Event::Milestone(_) | Event::Other { .. } => {
             return IssueFacts::default();
         }

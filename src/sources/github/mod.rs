@@ -1,5 +1,6 @@
-//! GitHub: `issues`, `issue_comment`, `pull_request`, `pull_request_review`, `label` and `milestone`
-//! webhooks in; items, comments and steps of labels out. `milestone` tells of no item, but of what
+//! GitHub: `issues`, `issue_comment`, `pull_request`, `pull_request_review`, `label`, `milestone` and
+//! `sub_issues` webhooks in; items, comments and steps of labels out. `sub_issues` tells of an issue
+//! and its parent, `milestone` of no item, but of what
 //! items are put into.
 //!
 //! An item is known by numbers that survive a rename. An issue has its numeric id. A pull request
@@ -17,5 +18,12 @@ pub mod verify;
 pub const ENDPOINT: &str = "/api/webhooks/github-mcp/";
 
 /// The events that are kept and worked off; the others are answered and forgotten.
-pub const EVENTS: [&str; 6] =
-    ["issues", "issue_comment", "pull_request", "pull_request_review", "label", "milestone"];
+pub const EVENTS: [&str; 7] = [
+    "issues",
+    "issue_comment",
+    "pull_request",
+    "pull_request_review",
+    "label",
+    "milestone",
+    "sub_issues",
+];

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::payload::{
     self, Account, CommentAction, CommentEvent, Event, IssueAction, IssueEvent, LabelAction,
     LabelEvent, Merge, MilestoneAction, Nature, PullRequestAction, PullRequestEvent, Repository,
-    Thing,
+    SubIssueEvent, Thing,
 };
 use crate::clock::Timestamp;
 use crate::comments::{CommentChange, Saying};
@@ -18,6 +18,7 @@ use crate::sources::Told;
 use crate::sources::fields::missing;
 use crate::sync::github::{self, IssueState};
 use crate::sync::labels::{Happened, LabelFace, LabelStep};
+use crate::sync::parents::ParentWord;
 use crate::work_items::{
     Change, Course, Extent, Kind, Label, Person, PullFacts, Readiness, Review, Snapshot, Stage,
     StateGroup, System, Text, TextFormat, Tombstone, Verdict,
@@ -33,6 +34,7 @@ pub fn normalize(event: &Event) -> Result<Told, Failure> {
         Event::Issue(event) => issue(event).map(Told::from),
         Event::Comment(event) => comment(event),
         Event::PullRequest(event) => pull_request(event).map(Told::from),
+        Event::SubIssue(event) => sub_issue(event).map(Told::from),
         Event::Milestone(event) => {
             let reason = format!("read: the milestone “{}”", event.milestone.title);
             Ok(Change::Nothing { reason }.into())
@@ -79,6 +81,25 @@ fn issue(event: &IssueEvent) -> Result<Change, Failure> {
         moved_to,
     };
     Ok(Change::Gone(tombstone, Some(snapshot)))
+}
+
+/// The sub-issue's own repository tells of it, too.
+fn sub_issue(event: &SubIssueEvent) -> Result<Change, Failure> {
+    let SubIssueEvent { repository, place, issue, .. } = event;
+    if !is_its(repository, place) {
+        let reason =
+            format!("ignored: the sub-issue's own repository {} tells it", place.full_name);
+        return Ok(Change::Nothing { reason });
+    }
+    let name = Name::of(place, issue)?;
+    Ok(Change::State(Box::new(snapshot(&name, place, issue, Stage::Later))))
+}
+
+fn is_its(one: &Repository, other: &Repository) -> bool {
+    match (one.id, other.id) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.full_name.eq_ignore_ascii_case(&other.full_name),
+    }
 }
 
 fn pull_request(event: &PullRequestEvent) -> Result<Change, Failure> {
@@ -292,6 +313,7 @@ pub fn sync_issue(event: &Event) -> Option<github::Issue> {
     let (repository, issue) = match event {
         Event::Issue(event) => (&event.repository, &event.issue),
         Event::Comment(event) => (&event.repository, &event.issue),
+        Event::SubIssue(event) => (&event.place, &event.issue),
         Event::PullRequest(_) | Event::Label(_) | Event::Milestone(_) | Event::Other { .. } => {
             return None;
         }
@@ -318,7 +340,15 @@ pub fn sync_issue(event: &Event) -> Option<github::Issue> {
         updated_at: issue.updated_at,
         closed_at: issue.closed_at,
         milestone: issue.milestone.clone(),
+        parent: issue.parent.clone(),
     })
+}
+
+/// What an event says of an issue's parent; `arrival` tells two of one time apart.
+pub fn sync_parent(event: &Event, arrival: i64) -> Option<ParentWord> {
+    let Event::SubIssue(event) = event else { return None };
+    let (parent, at) = (event.parent.clone(), event.issue.updated_at);
+    Some(ParentWord { parent, at, arrival })
 }
 
 /// The milestone that an event is about, with what happened to it.

@@ -4,6 +4,7 @@
 //! can't be read is a permanent failure that names its path, and an action that is not known here
 //! is "something changed". Nothing is decided; that is `normalize`.
 
+mod beside;
 mod labels;
 
 use serde_json::value::RawValue;
@@ -11,7 +12,10 @@ use serde_json::value::RawValue;
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::sources::fields::{Object, missing, unexpected};
-use crate::sync::github::{Milestone, Milestoned};
+use crate::sync::github::{Milestoned, key_of_address};
+
+pub use beside::{MilestoneAction, MilestoneEvent, SubIssueEvent};
+use beside::{milestone_event, milestoned, sub_issue_event};
 
 pub use labels::{Label, LabelAction, LabelEvent};
 
@@ -28,6 +32,8 @@ pub enum Event {
     Label(Box<LabelEvent>),
     /// `milestone`.
     Milestone(Box<MilestoneEvent>),
+    /// `sub_issues`.
+    SubIssue(Box<SubIssueEvent>),
     /// Anything else.
     Other {
         /// Its name.
@@ -114,26 +120,6 @@ pub struct PullRequestEvent {
     pub review: Option<Review>,
 }
 
-/// A milestone and what happened to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MilestoneEvent {
-    /// What happened.
-    pub action: MilestoneAction,
-    /// Where.
-    pub repository: Repository,
-    /// The milestone.
-    pub milestone: Milestone,
-}
-
-/// What happened to a milestone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MilestoneAction {
-    /// It was made or changed.
-    Written,
-    /// It is gone.
-    Deleted,
-}
-
 /// A review of a pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Review {
@@ -196,6 +182,8 @@ pub struct Thing {
     pub closed_at: Option<Timestamp>,
     /// The milestone that it is in.
     pub milestone: Milestoned,
+    /// `owner/name#12` of its parent, where told.
+    pub parent: Option<String>,
     /// Whether it is a pull request that its author still works on.
     pub draft: bool,
     /// Issue or pull request.
@@ -247,6 +235,10 @@ const TOP: &[&str] = &[
     "comment",
     "label",
     "milestone",
+    "sub_issue",
+    "sub_issue_repo",
+    "parent_issue",
+    "parent_issue_repo",
     "repository",
     "changes",
     FOUND_AT,
@@ -268,6 +260,7 @@ const THING: &[&str] = &[
     "updated_at",
     "closed_at",
     "milestone",
+    "parent_issue_url",
     "pull_request",
     "merged",
     "merged_at",
@@ -277,8 +270,6 @@ const THING: &[&str] = &[
     "requested_teams",
 ];
 const REVIEW: &[&str] = &["id", "user", "state", "submitted_at"];
-const MILESTONE: &[&str] =
-    &["id", "number", "title", "description", "due_on", "created_at", "updated_at"];
 const COMMENT: &[&str] = &["id", "body", "user", "html_url", "created_at", "updated_at"];
 const NUMBER: &str = "GitHub's number as a whole number";
 
@@ -321,17 +312,8 @@ pub fn parse(event: &str, json: &[u8]) -> Result<Event, Failure> {
             }))
         }
         "label" => Event::Label(Box::new(labels::event(&top, &action, repository)?)),
-        "milestone" => Event::Milestone(Box::new(MilestoneEvent {
-            action: match action.as_str() {
-                "deleted" => MilestoneAction::Deleted,
-                _ => MilestoneAction::Written,
-            },
-            repository,
-            milestone: milestone_of(
-                &top.object("milestone", MILESTONE)?
-                    .ok_or_else(|| missing("milestone", "the milestone as an object"))?,
-            )?,
-        })),
+        "milestone" => Event::Milestone(Box::new(milestone_event(&top, &action, repository)?)),
+        "sub_issues" => Event::SubIssue(Box::new(sub_issue_event(&top, &action, repository)?)),
         "pull_request_review" => {
             let review = Some(review_of(&top)?);
             let event = pull_request_event(&top, PullRequestAction::Changed, repository)?;
@@ -348,13 +330,16 @@ pub fn parse(event: &str, json: &[u8]) -> Result<Event, Failure> {
 }
 
 fn repository_of(top: &Object<'_>) -> Result<Repository, Failure> {
-    let fields = top
-        .object("repository", &["id", "full_name"])?
-        .ok_or_else(|| missing("repository", "an object with full_name"))?;
+    repository_at(top, "repository")?
+        .ok_or_else(|| missing("repository", "an object with full_name"))
+}
+
+fn repository_at(top: &Object<'_>, name: &str) -> Result<Option<Repository>, Failure> {
+    let Some(fields) = top.object(name, &["id", "full_name"])? else { return Ok(None) };
     let full_name = fields
         .id("full_name")?
-        .ok_or_else(|| missing("repository.full_name", "owner/name as text"))?;
-    Ok(Repository { id: fields.number("id")?, full_name })
+        .ok_or_else(|| missing(&fields.path_of("full_name"), "owner/name as text"))?;
+    Ok(Some(Repository { id: fields.number("id")?, full_name }))
 }
 
 fn issue_action(top: &Object<'_>, action: &str) -> Result<IssueAction, Failure> {
@@ -448,34 +433,9 @@ fn thing_of(fields: &Object<'_>, nature: Nature) -> Result<Thing, Failure> {
         })?,
         closed_at: fields.time("closed_at")?,
         milestone: milestoned(fields)?,
+        parent: fields.word("parent_issue_url")?.as_deref().and_then(key_of_address),
         draft: fields.value("draft").is_some_and(|draft| draft.get() == "true"),
         nature,
-    })
-}
-
-/// What a payload says of the milestone of an issue.
-fn milestoned(fields: &Object<'_>) -> Result<Milestoned, Failure> {
-    if !fields.has("milestone") {
-        return Ok(Milestoned::Unsaid);
-    }
-    Ok(match fields.object("milestone", MILESTONE)? {
-        Some(milestone) => Milestoned::In(milestone_of(&milestone)?),
-        None => Milestoned::Nowhere,
-    })
-}
-
-fn milestone_of(fields: &Object<'_>) -> Result<Milestone, Failure> {
-    let required = |name: &str, expected| missing(&fields.path_of(name), expected);
-    Ok(Milestone {
-        id: fields.number("id")?.ok_or_else(|| required("id", NUMBER))?,
-        number: fields.number("number")?.ok_or_else(|| required("number", NUMBER))?,
-        title: fields.text("title")?.ok_or_else(|| required("title", "the title as text"))?,
-        description: fields.text("description")?,
-        due_on: fields.time("due_on")?,
-        created_at: fields.time("created_at")?,
-        updated_at: fields.time("updated_at")?.ok_or_else(|| {
-            required("updated_at", "a time, without which newer can't be told from older")
-        })?,
     })
 }
 

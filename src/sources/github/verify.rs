@@ -122,7 +122,7 @@ struct Probe {
 /// Reads the body's outermost fields; `None` when it is not JSON.
 fn probe(json: &[u8], event: &str) -> Option<Probe> {
     let json = std::str::from_utf8(json).ok()?;
-    let fields = &["action", "issue", "pull_request", "milestone", "repository"];
+    let fields = &["action", "issue", "sub_issue", "pull_request", "milestone", "repository"];
     let Some(top) = Object::root(json, fields).ok()? else { return Some(Probe::default()) };
     let action = top.value("action").and_then(text_of).map(|text| word(&text));
     let repository = repository(&top);
@@ -155,6 +155,10 @@ fn lane(top: &Object<'_>, event: &str, repository: Option<&RepositoryRef>) -> Op
     if event == "milestone" {
         let milestone = first(top.value("milestone")?, "id").and_then(id)?;
         return Some(Lane::new(format!("github:milestone:{milestone}")));
+    }
+    if event == "sub_issues" {
+        let issue = first(top.value("sub_issue")?, "id").and_then(id)?;
+        return Some(Lane::new(format!("github:issue:{issue}")));
     }
     let issue = Object::at("issue", top.value("issue")?, &["id", "number", "pull_request"]).ok()?;
     if issue.value("pull_request").is_some() {

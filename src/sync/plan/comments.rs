@@ -233,6 +233,7 @@ pub fn resume_comment(write: &Write, plane: &[ItemComment]) -> Option<CommentLin
         | Write::UpdateBundle { .. }
         | Write::EnterBundle { .. }
         | Write::LeaveBundle { .. }
-        | Write::ChangeAssignees { .. } => None,
+        | Write::ChangeAssignees { .. }
+        | Write::SetParent { .. } => None,
     }
 }

@@ -110,6 +110,27 @@ pub enum Finding {
         "the work item stays in the cycle “{cycle}”, chosen in Plane, and does not go into “{milestone}”"
     )]
     CycleKept { cycle: String, milestone: String },
+    /// The parent has no item yet.
+    #[error("its parent {parent} has no work item yet: it goes under that as soon as there is one")]
+    ParentWaits { parent: String },
+    /// The parent has no item in this project and will have none.
+    #[error(
+        "its parent {parent} is not kept in this project of Plane, so the work item goes under none"
+    )]
+    ParentElsewhere { parent: String },
+    /// A person put the item under another one.
+    #[error(
+        "the work item stays under the parent that was chosen in Plane, and not under {parent}"
+    )]
+    ParentKept { parent: String },
+    /// The parent's item is below this one.
+    #[error(
+        "the work item of {parent} is below this one in Plane, so it can't become its parent: change that in Plane first"
+    )]
+    ParentCircle { parent: String },
+    /// Plane does not take the parent.
+    #[error("Plane does not take the parent {parent}: {words}")]
+    ParentRefused { parent: String, words: String },
     /// GitHub's new text was merged into one that a person had edited in Plane.
     #[error("GitHub's new text was merged into the description that was edited in Plane")]
     DescriptionMerged,

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::people::Standing;
 use crate::sync::github::{Issue, IssueState};
 use crate::sync::milestones::MilestoneBase;
+use crate::sync::parents::ParentBase;
 use crate::sync::plane::{Item, Priority};
 use crate::sync::pulls::PullBase;
 use crate::work_items::UnknownWord;
@@ -104,6 +105,9 @@ pub struct Base {
     /// one way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub people: Option<BTreeMap<String, Standing>>,
+    /// What was last made of its parent.
+    #[serde(skip_serializing_if = "ParentBase::is_empty")]
+    pub parent: ParentBase,
 }
 
 /// GitHub's half of a base.

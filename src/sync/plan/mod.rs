@@ -232,6 +232,15 @@ pub enum Write {
         /// Which one.
         bundle: Bundle,
     },
+    /// Put the work item under another one, or under none.
+    SetParent {
+        /// Plane's id of the work item.
+        item: String,
+        /// Plane's id of the parent.
+        parent: Option<String>,
+        /// The key of the parent's issue, for people.
+        key: Option<String>,
+    },
     /// Mirror a comment.
     CreateComment {
         /// GitHub's numeric id, which becomes the external id.
@@ -285,6 +294,7 @@ impl Write {
             Self::UpdateBundle { .. } => "update_bundle",
             Self::EnterBundle { .. } => "enter_bundle",
             Self::LeaveBundle { .. } => "leave_bundle",
+            Self::SetParent { .. } => "set_parent",
             Self::CreateComment { .. } => "create_comment",
             Self::UpdateComment { .. } => "update_comment",
             Self::DeleteComment { .. } => "delete_comment",
@@ -306,6 +316,7 @@ impl Write {
             | Self::UpdateBundle { .. }
             | Self::EnterBundle { .. }
             | Self::LeaveBundle { .. }
+            | Self::SetParent { .. }
             | Self::CreateComment { .. }
             | Self::UpdateComment { .. }
             | Self::DeleteComment { .. } => System::Plane,
@@ -317,7 +328,9 @@ impl Write {
         match self {
             Self::CreateLabel { label } => label.name.clone(),
             Self::CreateItem { item, .. } => item.external_id.clone(),
-            Self::UpdateItem { item, .. } | Self::RestoreItem { item } => item.clone(),
+            Self::UpdateItem { item, .. }
+            | Self::RestoreItem { item }
+            | Self::SetParent { item, .. } => item.clone(),
             Self::CreateLink { url, .. } => url.clone(),
             Self::CreateBundle { milestone, .. } => milestone.to_string(),
             Self::UpdateBundle { bundle, .. }
@@ -353,6 +366,7 @@ impl Write {
             | Self::UpdateBundle { .. }
             | Self::EnterBundle { .. }
             | Self::LeaveBundle { .. }
+            | Self::SetParent { .. }
             | Self::CreateComment { .. }
             | Self::UpdateComment { .. }
             | Self::DeleteComment { .. }
@@ -385,6 +399,8 @@ impl fmt::Display for Write {
             Self::LeaveBundle { bundle: Bundle { kind, name, .. }, .. } => {
                 write!(f, "take the work item out of the {kind} “{name}”")
             }
+            Self::SetParent { key: Some(key), .. } => write!(f, "put the work item under {key}"),
+            Self::SetParent { key: None, .. } => f.write_str("take the work item off its parent"),
             Self::CreateComment { comment, .. } => write!(f, "mirror comment {comment}"),
             Self::UpdateComment { comment, .. } => {
                 write!(f, "change the mirror of comment {comment}")

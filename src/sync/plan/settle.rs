@@ -188,6 +188,7 @@ fn change_of(write: &Write) -> Option<ItemChange> {
         | Write::UpdateBundle { .. }
         | Write::EnterBundle { .. }
         | Write::LeaveBundle { .. }
+        | Write::SetParent { .. }
         | Write::CreateComment { .. }
         | Write::UpdateComment { .. }
         | Write::DeleteComment { .. }

@@ -34,7 +34,7 @@ pub(in crate::web) struct TimelineEntry {
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::web) struct WriteEntry {
     /// `create_item`, `update_item`, `create_label`, `create_link`, `enter_bundle` or
-    /// `leave_bundle` (modules and cycles), `create_comment`, `update_comment` or
+    /// `leave_bundle` (modules and cycles), `set_parent`, `create_comment`, `update_comment` or
     /// `delete_comment`; to GitHub `assign` or `unassign`.
     kind: String,
     /// What was to be written, one line for people.

@@ -104,6 +104,7 @@ impl Change<'_> {
             labels: Vec::new(),
             assignees: Vec::new(),
             milestone: None,
+            parent: None,
             comments: Vec::new(),
             pull: None,
             hidden: false,

@@ -12,6 +12,7 @@ mod labels;
 mod milestones;
 mod pull_requests;
 mod repositories;
+mod sub_issues;
 
 use serde_json::{Value, json};
 

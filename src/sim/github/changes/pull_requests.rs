@@ -80,6 +80,7 @@ impl Change<'_> {
             labels: Vec::new(),
             assignees: Vec::new(),
             milestone: None,
+            parent: None,
             comments: Vec::new(),
             pull: Some(pull),
             hidden: false,

@@ -22,6 +22,7 @@ pub(super) fn route(
         ("GET", []) => list(request),
         ("POST", []) => create(request),
         ("GET", [number]) => show(request, number_in(number)?, 200),
+        ("GET", [number, "parent"]) => parent(request, number_in(number)?),
         ("PATCH", [number]) => update(request, number_in(number)?),
         ("POST", [number, "assignees"]) => change_assignees(request, number, Assigning::Add),
         ("DELETE", [number, "assignees"]) => change_assignees(request, number, Assigning::Remove),
@@ -33,6 +34,15 @@ pub(super) fn show(request: &Request<'_>, number: u64, status: u16) -> Result<An
     let state = request.sim.lock();
     let here = state.repository(request.repository()?)?;
     Ok(Answer::new(status, json::issue(&state.instance, here, here.shown(number)?)))
+}
+
+/// An issue without a parent is answered like one that is not there.
+fn parent(request: &Request<'_>, number: u64) -> Result<Answer, SimError> {
+    let state = request.sim.lock();
+    let issue = state.repository(request.repository()?)?.shown(number)?;
+    let place = issue.parent.as_ref().ok_or(SimError::NoIssue)?;
+    let there = state.repository(place.repository)?;
+    Ok(Answer::ok(json::issue(&state.instance, there, there.shown(place.number)?)))
 }
 
 pub(super) fn show_pull_request(request: &Request<'_>, number: &str) -> Result<Answer, SimError> {

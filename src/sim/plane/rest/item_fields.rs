@@ -60,6 +60,10 @@ impl ItemFields {
             sequence_id: fields.number("sequence_id")?,
         };
         read.refuse_foreign_state(world, project)?;
+        let parent = read.parent.flatten().and_then(|id| world.item(id));
+        if parent.is_some_and(|parent| parent.project != project) {
+            return Err(whole("Parent is not valid issue_id please pass a valid issue_id"));
+        }
         if let (Some(Some(start)), Some(Some(target))) = (&read.start_date, &read.target_date)
             && start > target
         {
