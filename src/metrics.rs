@@ -208,7 +208,7 @@ pub struct Metrics {
     pub finish_seconds: Histogram,
     /// Batches in work.
     pub batches_in_work: Gauge,
-    /// Writes to Plane.
+    /// Writes to Plane and GitHub.
     pub sync_writes: Family<OfKind, Counter>,
     /// Requests to other systems.
     pub remote: RemoteFigures,
@@ -394,7 +394,7 @@ impl Metrics {
         let help = "What deciding and finishing a batch took";
         r.register_with_unit("finish", help, Unit::Seconds, self.finish_seconds.clone());
         r.register("batches_in_work", "Batches being worked on", self.batches_in_work.clone());
-        r.register("sync_writes", "Writes to Plane", self.sync_writes.clone());
+        r.register("sync_writes", "Writes to Plane and GitHub", self.sync_writes.clone());
         let help = "Requests to other systems by what came of them";
         r.register("remote_requests", help, self.remote.requests.clone());
         let help = "Requests to other systems by whose they were";

@@ -74,7 +74,8 @@ fn write_github(out: &mut impl Write, config: &Config) -> io::Result<()> {
     writeln!(out, "  1. In the repository open Settings, Webhooks, Add webhook, and paste")?;
     writeln!(out, "       {endpoint}")?;
     writeln!(out, "     with content type application/json, a secret of your own, and the events")?;
-    writeln!(out, "     Issues, Issue comments, Pull requests, Pull request reviews and Labels.")?;
+    writeln!(out, "     Issues, Issue comments, Pull requests, Pull request reviews, Labels,")?;
+    writeln!(out, "     Milestones (where they become modules or cycles) and Sub-issues.")?;
     writeln!(out, "  2. Set the same secret, name the repository, and start again:")?;
     writeln!(out, "       JETBRIDGE_GITHUB_WEBHOOK_SECRET=…")?;
     writeln!(out, "       [[repositories]] name = \"OWNER/NAME\" in jetbridge.toml\n")

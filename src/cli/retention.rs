@@ -63,7 +63,7 @@ fn table(preview: &Preview) -> String {
             day(found.newest),
         ]);
     }
-    let others = [("timeline", preview.timeline), ("ended writes to Plane", preview.write_intents)];
+    let others = [("timeline", preview.timeline), ("ended writes", preview.write_intents)];
     for (what, count) in others {
         let kept = if count.is_some() { "as set" } else { "ever" };
         let count = count.unwrap_or(0).to_string();

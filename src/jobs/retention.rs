@@ -33,7 +33,7 @@ const BATCH: i64 = 200;
 const REST: Duration = Duration::from_millis(20);
 /// A rest is this many times what the transaction took.
 const SHARE: u32 = 3;
-/// How long writes to Plane are kept at least: webhooks about them are not later than this.
+/// How long writes are kept at least: webhooks about them are not later than this.
 const INTENTS: Duration = Duration::from_hours(30 * 24);
 
 /// How much of its time a run may have.
@@ -56,7 +56,7 @@ pub struct LetGo {
     pub body_bytes: u64,
     /// Lines of the timeline.
     pub timeline: u64,
-    /// Writes to Plane that have ended.
+    /// Writes that have ended.
     pub write_intents: u64,
 }
 
@@ -78,7 +78,7 @@ pub struct Preview {
     pub bodies: [(Option<Duration>, Droppable); 2],
     /// Lines of the timeline; `None` where they are kept for ever.
     pub timeline: Option<u64>,
-    /// Writes to Plane that have ended; `None` as for the timeline.
+    /// Writes that have ended; `None` as for the timeline.
     pub write_intents: Option<u64>,
 }
 

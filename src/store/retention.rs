@@ -44,7 +44,7 @@ pub struct Droppable {
 /// What is purged by its age, besides bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Aged {
-    /// Writes to Plane that have ended, but for the newest of each item that was settled: echoes
+    /// Writes that have ended, but for the newest of each item that was settled: echoes
     /// are told by it.
     WriteIntents,
     /// Lines of the timeline.
