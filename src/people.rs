@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::clock::Clock;
+use crate::config::GithubHost;
 use crate::ids::DeliveryId;
 use crate::sources::Source;
 use crate::store::people::Counterpart;
@@ -19,13 +20,15 @@ const BATCH: usize = 500;
 /// Longer ones GitHub has none, with room for what enterprises append.
 const LONGEST: usize = 100;
 
-/// A GitHub login, in lower case.
+/// A GitHub login, in lower case; `host/login` of one of `[[github.hosts]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login(String);
 
 /// The text is no login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a GitHub login, such as octocat or dependabot[bot]")]
+#[error(
+    "expected a GitHub login, such as octocat or dependabot[bot], HOST/LOGIN for one of [[github.hosts]]"
+)]
 pub struct InvalidLogin;
 
 impl Login {
@@ -41,12 +44,16 @@ impl FromStr for Login {
     fn from_str(text: &str) -> Result<Self, InvalidLogin> {
         let text = text.trim();
         let text = text.strip_prefix('@').unwrap_or(text);
+        let (host, text) = match text.split_once('/') {
+            Some((host, login)) => (host.parse().map_err(|_| InvalidLogin)?, login),
+            None => (GithubHost::default(), text),
+        };
         let plain = text.strip_suffix("[bot]").unwrap_or(text);
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         if plain.is_empty() || text.len() > LONGEST || !plain.chars().all(fits) {
             return Err(InvalidLogin);
         }
-        Ok(Self(text.to_ascii_lowercase()))
+        Ok(Self(host.named(text.to_ascii_lowercase())))
     }
 }
 
@@ -112,12 +119,15 @@ mod tests {
 
     #[test]
     fn a_login_is_taken_as_people_write_it_and_nothing_else_is() {
-        for (text, login) in
-            [("OctoCat", "octocat"), (" @hubot ", "hubot"), ("dependabot[bot]", "dependabot[bot]")]
-        {
+        for (text, login) in [
+            ("OctoCat", "octocat"),
+            (" @hubot ", "hubot"),
+            ("dependabot[bot]", "dependabot[bot]"),
+            ("GHE.example.com/OctoCat", "ghe.example.com/octocat"),
+        ] {
             assert_eq!(text.parse::<Login>().unwrap().as_str(), login);
         }
-        for text in ["", "@", "[bot]", "two words", "a/b", "<b>", &"x".repeat(101)] {
+        for text in ["", "@", "[bot]", "two words", "a b/c", "a/b/c", "<b>", &"x".repeat(101)] {
             assert_eq!(text.parse::<Login>(), Err(InvalidLogin));
         }
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::config::RepositoryName;
+use crate::config::{GithubHost, RepositoryName};
 use crate::ids::DeliveryId;
 use crate::sources::github::EVENTS;
 
@@ -32,10 +32,25 @@ const OVERLAP: Duration = Duration::from_hours(1);
 pub enum HookOwner {
     /// A repository's.
     Repository(RepositoryName),
-    /// An organization's: it is told of all its repositories.
+    /// An organization's, `host/login` on another server than `github.api_url`'s: it is told of all
+    /// its repositories.
     Organization(String),
     /// The GitHub App's: it is told of the repositories in which the App is installed.
     App,
+}
+
+impl HookOwner {
+    /// The server on which it is.
+    pub fn host(&self) -> GithubHost {
+        match self {
+            Self::Repository(name) => name.host(),
+            Self::Organization(login) => {
+                let host = login.split_once('/').map(|(host, _)| host.parse());
+                host.and_then(Result::ok).unwrap_or_default()
+            }
+            Self::App => GithubHost::default(),
+        }
+    }
 }
 
 impl fmt::Display for HookOwner {

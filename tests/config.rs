@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jetbridge::clients::vault::{Vault, VaultError, VaultKey};
 use jetbridge::config::{
-    AdminToken, Config, ConfigError, Direction, Environment, KEYS, McpServer, Overrides,
+    AdminToken, Config, ConfigError, Direction, Environment, HOST_KEYS, KEYS, McpServer, Overrides,
     REPOSITORY_KEYS, RetentionConfig, Secrets, Settings, TokenOrigin, UnknownRepositories,
     UnsignedWebhooks, load, load_or_make_admin_token,
 };
@@ -620,6 +620,58 @@ fn an_empty_admin_token_file_is_no_token() {
     assert!(error.to_string().contains("admin-token: is empty: remove it"), "{error}");
 }
 
+// Other GitHub servers
+
+const SERVER: &str = "[[github.hosts]]
+name = 'GHE.example.com'
+api_url = 'https://ghe.example.com/api/v3/'
+webhook_secret = 'env:GHE_SECRET'
+";
+
+#[tokio::test]
+async fn another_github_server_has_an_address_and_secrets_of_its_own() {
+    let text =
+        format!("{SERVER}token = 'plain'\n[[repositories]]\nname = 'ghe.example.com/octo/hello'");
+    let variables = [("GHE_SECRET", "typed there")];
+    let settings = read(&text, variables).unwrap();
+    let shown = format!("{settings:?}");
+    assert!(!shown.contains("plain"), "{shown}");
+    let config = settings.resolve(&environment(variables)).await.unwrap();
+    let [server] = config.github.hosts.as_slice() else { panic!("there is one") };
+    assert_eq!(server.host.name(), Some("ghe.example.com"));
+    assert_eq!(server.api_url, "https://ghe.example.com/api/v3");
+    assert_eq!(texts(&server.webhook_secret), ["typed there"]);
+    assert_eq!(texts(&server.token), ["plain"]);
+    assert_eq!(config.repositories[0].name.host(), server.host);
+    let missing = settings.resolve(&environment(NO_VARIABLES)).await.unwrap_err().to_string();
+    let expected =
+        "github.hosts.webhook_secret of ghe.example.com: the environment variable GHE_SECRET";
+    assert!(missing.starts_with(expected), "{missing}");
+}
+
+#[test]
+fn a_server_that_is_not_whole_is_refused_with_the_remedy() {
+    let without = |key: &str| {
+        SERVER.lines().filter(|line| !line.starts_with(key)).collect::<Vec<_>>().join("\n")
+    };
+    for (text, expected) in [
+        (without("name"), "missing field `name`"),
+        (without("api_url"), "missing field `api_url`"),
+        (without("webhook_secret"), "webhook_secret of ghe.example.com is not set"),
+        (SERVER.replace("GHE.example.com", "https://ghe"), "expected a server's name"),
+        (format!("{SERVER}app_id = '7'"), "unknown key `app_id`"),
+        (SERVER.repeat(2), "ghe.example.com is there twice"),
+        (
+            "[[repositories]]\nname = 'ghe.example.com/octo/hello'".to_owned(),
+            "add [[github.hosts]]",
+        ),
+        ("[[repositories]]\nname = 'a/b/c/d'".to_owned(), "HOST/OWNER/NAME"),
+    ] {
+        let error = read(&text, NO_VARIABLES).unwrap_err().to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+}
+
 // The example file
 
 const EXAMPLE: &str = include_str!("../jetbridge.example.toml");
@@ -664,6 +716,23 @@ fn the_example_shows_every_key_and_says_why() {
         let at = lines.iter().position(|l| l.starts_with(&format!("#{last} = "))).unwrap();
         assert!(lines[at - 1].starts_with("# "), "{} has no reason above it", key.name);
     }
+}
+
+#[test]
+fn the_examples_server_is_one() {
+    let lines = EXAMPLE.lines().skip_while(|line| *line != "# [[github.hosts]]");
+    let lines = lines.map_while(|line| line.strip_prefix("# "));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let settings = read(&text, NO_VARIABLES).unwrap();
+    assert_eq!(settings.without_secrets().github.hosts.len(), 1);
+    let table: toml::Table = text.parse().unwrap();
+    let shown = table["github"]["hosts"][0].as_table().unwrap();
+    assert!(
+        shown
+            .keys()
+            .map(String::as_str)
+            .eq(HOST_KEYS.into_iter().collect::<std::collections::BTreeSet<_>>())
+    );
 }
 
 #[test]

@@ -14,6 +14,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use jetbridge::config::GithubHost;
 use jetbridge::rules::{Admission, RuleConfig, Rulebook, Verdict};
 use jetbridge::sources::github::facts::facts;
 use jetbridge::sources::github::normalize::sync_issue;
@@ -87,9 +88,10 @@ async fn report(title: &str, kind: Kind, many: usize) {
 
 /// All that rules add to a delivery: its facts, the filter, and the rules on the issue's state.
 fn judge(book: &Rulebook, body: &[u8]) {
-    let told = facts("issues", "Codertocat/Hello-World", body).expect("facts");
+    let told =
+        facts(&GithubHost::default(), "issues", "Codertocat/Hello-World", body).expect("facts");
     assert_eq!(book.admits(&told).expect("judged"), Admission::Admitted);
-    let event = parse("issues", body).expect("an event");
+    let event = parse(&GithubHost::default(), "issues", body).expect("an event");
     let issue = sync_issue(&event).expect("an issue");
     match book.applied("Codertocat/Hello-World", &issue).expect("applied") {
         Verdict::Carried(carried) => assert_eq!(black_box(carried).rules.len(), 5),

@@ -27,10 +27,11 @@ fuzz_target!(|input: &[u8]| {
         content_type,
     };
     let secrets = Secrets::default();
-    let trust = Trust { secrets: &secrets, unsigned: UnsignedWebhooks::Accept };
+    let host = jetbridge::config::GithubHost::default();
+    let trust = Trust { host: &host, secrets: &secrets, unsigned: UnsignedWebhooks::Accept };
     let _ = verify(&raw, Bytes::copy_from_slice(body), trust);
     let Some(json) = Encoding::of_content_type(content_type).json_of(body) else { return };
-    match parse(event, &json) {
+    match parse(&host, event, &json) {
         Ok(event) => {
             let _ = normalize(&event);
             if let Some(issue) = sync_issue(&event) {

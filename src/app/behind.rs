@@ -90,7 +90,8 @@ impl Behind {
     /// `None` where there is no token, or it is switched off.
     fn recovering(&self, sync: &IssueSync) -> Option<Schedule> {
         let Self { config, state, .. } = self;
-        let github = sync.github.as_ref()?.rest().filter(|_| !config.recover_every.is_zero())?;
+        let github = sync.github.as_ref().filter(|github| github.rests().next().is_some());
+        let github = github.filter(|_| !config.recover_every.is_zero())?;
         let WebState { store, clock, metrics, .. } = state;
         let app = outside::github_app(config, store, clock);
         let app = app.map(|app| app.map(|app| app.counting(&metrics.remote)));

@@ -22,7 +22,10 @@ use tracing::{info, warn};
 
 use crate::clock::Clock;
 use crate::config::admin_token::admin_token_file;
-use crate::config::{Config, ConfigError, Secrets, UnsignedWebhooks, load_or_make_admin_token};
+use crate::config::{
+    Config, ConfigError, GithubHost, GithubHostConfig, Secrets, UnsignedWebhooks,
+    load_or_make_admin_token,
+};
 use crate::inbox::{Inbox, KnownRepositories};
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -312,6 +315,7 @@ fn setup(config: &Config, store: &Store, clock: &Clock) -> Setup {
     Setup {
         github_secret: secret_state(&config.github.webhook_secret),
         github_unsigned: config.github.unsigned,
+        servers: Setup::servers_of(&config.github),
         configured: Setup::names_of(&config.repositories),
         plane: outside::plane(config, store, clock),
         github: outside::github(config, store, clock),
@@ -340,6 +344,7 @@ fn endpoints(config: &Config, repositories: KnownRepositories) -> (PlaneEndpoint
     let github = GithubEndpoint {
         secrets: config.github.webhook_secret.clone(),
         unsigned: config.github.unsigned,
+        hosts: config.github.hosts.iter().map(secrets_of).collect(),
         repositories,
         limits: Limits::for_github(config.max_body),
     };
@@ -350,6 +355,10 @@ fn endpoints(config: &Config, repositories: KnownRepositories) -> (PlaneEndpoint
         );
     }
     (plane, github)
+}
+
+fn secrets_of(other: &GithubHostConfig) -> (GithubHost, Secrets) {
+    (other.host.clone(), other.webhook_secret.clone())
 }
 
 fn secret_state(secrets: &Secrets) -> SecretState {

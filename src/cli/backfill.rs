@@ -83,10 +83,14 @@ pub(super) async fn run(arguments: &BackfillArguments, context: &Context) -> Res
         )));
     };
     let github = issue_sync(&config, &store, &context.clock).github;
-    let Some(rest) = github.as_ref().and_then(|github| github.rest().cloned()) else {
-        return Err(Failed::Operation(
-            "GitHub can't be asked: set github.token to one that may read issues".to_owned(),
-        ));
+    let Some(rest) = github.as_ref().and_then(|g| g.rest(&repository.name).cloned()) else {
+        let key = match repository.name.host().name() {
+            Some(host) => format!("token in the [[github.hosts]] of {host}"),
+            None => "github.token".to_owned(),
+        };
+        return Err(Failed::Operation(format!(
+            "GitHub can't be asked: set {key} to one that may read issues"
+        )));
     };
     let walked = walk(arguments, &store, &rest, &repository, context).await;
     let (outcome, target) = match &walked {

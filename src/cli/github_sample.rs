@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::arguments::GithubEvent;
 use crate::clients::webhook_sender::GithubWebhook;
 use crate::clock::Timestamp;
+use crate::config::GithubHost;
 use crate::ids::{DeliveryId, WorkItemRef};
 use crate::sources::BodyHash;
 
@@ -22,7 +23,9 @@ pub(super) struct Story<'a> {
     pub(super) event: GithubEvent,
     /// What happened; the usual thing if not told.
     pub(super) action: Option<&'a str>,
-    /// `owner/name`.
+    /// The server.
+    pub(super) host: GithubHost,
+    /// `owner/name`, as that server calls it.
     pub(super) repository: &'a str,
     /// The number of the issue or pull request.
     pub(super) number: u32,
@@ -55,11 +58,11 @@ impl Story<'_> {
     pub(super) fn item(&self) -> Option<WorkItemRef> {
         match self.event {
             GithubEvent::Issues | GithubEvent::IssueComment => {
-                Some(WorkItemRef::new(format!("github:{}", self.issue_id())))
+                Some(WorkItemRef::new(format!("github:{}", self.host.id(self.issue_id()))))
             }
             GithubEvent::PullRequest => Some(WorkItemRef::new(format!(
                 "github:pull_request:{}:{}",
-                self.repository_id(),
+                self.host.id(self.repository_id()),
                 self.number
             ))),
             GithubEvent::Ping => None,
@@ -85,6 +88,7 @@ pub(super) fn webhook(story: &Story<'_>, now: Timestamp) -> GithubWebhook {
     GithubWebhook {
         delivery_id: DeliveryId::new(Uuid::new_v4().to_string()),
         event,
+        server: story.host.name().map(str::to_owned),
         body: body.to_string().into_bytes(),
     }
 }
@@ -197,7 +201,13 @@ mod tests {
 
     fn story(event: GithubEvent) -> Story<'static> {
         Story {
-            event, action: None, repository: "o/n", number: 3, title: "naïve 🚀", comment: "c"
+            event,
+            action: None,
+            host: GithubHost::default(),
+            repository: "o/n",
+            number: 3,
+            title: "naïve 🚀",
+            comment: "c",
         }
     }
 
@@ -246,7 +256,9 @@ mod tests {
     fn a_sample_is_about_the_item_that_it_says() {
         for event in [GithubEvent::Issues, GithubEvent::IssueComment, GithubEvent::PullRequest] {
             let webhook = sample(event);
-            let told = normalize(&parse(webhook.event, &webhook.body).unwrap()).unwrap();
+            let told =
+                normalize(&parse(&GithubHost::default(), webhook.event, &webhook.body).unwrap())
+                    .unwrap();
             assert_eq!(told.item.item(), story(event).item().as_ref());
         }
     }

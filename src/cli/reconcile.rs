@@ -64,7 +64,7 @@ async fn compare(
     context: &Context,
 ) -> Result<Vec<Report>, Failed> {
     let failed = |failure: Failure| Failed::Operation(failure.to_string());
-    job.rest().map_err(failed)?;
+    job.any_rest().map_err(failed)?;
     let mut repositories = store.repositories().await?;
     if let Some(name) = &arguments.repository {
         repositories.retain(|repository| repository.name == *name);

@@ -15,7 +15,7 @@ use super::table::{Table, moment, printable};
 use super::{Context, Failed, output};
 use crate::access::Outcome;
 use crate::app::outside::{github_app, issue_sync};
-use crate::clients::github_rest::GitHubRest;
+use crate::clients::github::GitHub;
 use crate::config::Config;
 use crate::jobs::recover::{Fate, Mode, PlaceReport, Progress, Recover, Report, Task};
 use crate::store::recovery::GivenUp;
@@ -61,7 +61,7 @@ async fn recovered(
         let line = format!("{name} is not configured: jetbridge repo add {name}");
         return Err(Failed::Operation(line));
     }
-    let github = rest(config, store, context)?;
+    let github = github(config, store, context)?;
     let recover = Recover::new(store, &context.clock, github, &config.public_url)
         .with_app(github_app(config, store, &context.clock));
     let task = Task {
@@ -97,9 +97,9 @@ async fn recovered(
     Ok((report, arrived))
 }
 
-fn rest(config: &Config, store: &Store, context: &Context) -> Result<GitHubRest, Failed> {
+fn github(config: &Config, store: &Store, context: &Context) -> Result<GitHub, Failed> {
     let sync = issue_sync(config, store, &context.clock);
-    sync.github.and_then(|github| github.rest().cloned()).ok_or_else(|| {
+    sync.github.filter(|github| github.rests().next().is_some()).ok_or_else(|| {
         Failed::Operation(
             "GitHub can't be asked: set github.token to one that may read and write Webhooks"
                 .to_owned(),

@@ -45,6 +45,8 @@ impl<'a> RepositoryJson<'a> {
 pub(super) async fn add(arguments: &RepoAddArguments, context: &Context) -> Result<(), Failed> {
     let settings = context.settings()?;
     let address = settings.without_secrets();
+    let known = address.github.check(&arguments.repository);
+    known.map_err(|unknown| Failed::Operation(unknown.to_string()))?;
     let store = Store::open(&address.database_url).await?;
     store.put_configured_repositories(&address.repositories, context.clock.now()).await?;
     let new = NewRepository {
@@ -76,11 +78,11 @@ pub(super) async fn add(arguments: &RepoAddArguments, context: &Context) -> Resu
         }
         (Some(project), None) => format!("kept in step with Plane's project {project}"),
         (None, _) => {
-            "shown on the board only; --plane-project UUID keeps a project in step".to_owned()
+            "shown on the board only, unless rules name projects; --plane-project UUID keeps a project in step".to_owned()
         }
     };
     let hook = format!(
-        "GitHub: Settings → Webhooks → Add webhook, payload URL {}/api/webhooks/github-mcp/, content type application/json, your github.webhook_secret, events Issues, Issue comments, Pull requests, Pull request reviews, Labels",
+        "GitHub: Settings → Webhooks → Add webhook, payload URL {}/api/webhooks/github-mcp/, content type application/json, your github.webhook_secret, events Issues, Issue comments, Pull requests, Pull request reviews, Labels, Milestones (where they become modules or cycles), Sub-issues",
         address.public_url
     );
     output::print(&format!("{done} {}: {project}\n{hook}\n", repository.name))

@@ -10,7 +10,7 @@ use super::plane_sample::{Story, webhook};
 use super::table::printable;
 use super::{Context, Failed, output};
 use crate::clients::webhook_sender::{Answer, post_github_webhook, post_plane_webhook};
-use crate::config::{Config, RepositoryName, UnsignedWebhooks};
+use crate::config::{Config, GithubHost, UnsignedWebhooks};
 use crate::sources::{Source, github as github_source, plane as plane_source};
 
 /// As long as Plane waits.
@@ -18,7 +18,7 @@ const PLANE_LIMIT: Duration = Duration::from_secs(30);
 /// As long as GitHub waits.
 const GITHUB_LIMIT: Duration = Duration::from_secs(10);
 /// The repository of samples where none is configured.
-const SAMPLE_REPOSITORY: &str = "octo-org/sample";
+const SAMPLE_REPOSITORY: (&str, &str) = ("octo-org", "sample");
 
 /// `send plane`.
 pub(super) async fn plane(arguments: &SendPlaneArguments, context: &Context) -> Result<(), Failed> {
@@ -55,7 +55,18 @@ pub(super) async fn github(
     context: &Context,
 ) -> Result<(), Failed> {
     let config = context.settings()?.resolve(&context.environment).await?;
-    let secret = config.github.webhook_secret.expose().next();
+    let configured = config.repositories.first().map(|repository| &repository.name);
+    let asked = arguments.repository.as_ref().or(configured);
+    let (host, (owner, name)) = match asked {
+        Some(repository) => (repository.host(), repository.owner_and_name()),
+        None => (GithubHost::default(), SAMPLE_REPOSITORY),
+    };
+    if let Some(repository) = asked {
+        let known = config.github.check(repository);
+        known.map_err(|unknown| Failed::Usage(unknown.to_string()))?;
+    }
+    let (own, other) = (&config.github.webhook_secret, config.github.host(&host));
+    let secret = other.map_or(own, |other| &other.webhook_secret).expose().next();
     if secret.is_none() && config.github.unsigned == UnsignedWebhooks::Refuse {
         return Err(Failed::Usage(
             "github.webhook_secret is not set: set it (or JETBRIDGE_GITHUB_WEBHOOK_SECRET) here and where the webhook goes"
@@ -63,12 +74,12 @@ pub(super) async fn github(
         ));
     }
     let url = endpoint(Source::Github, arguments.to.as_deref(), &config);
-    let configured = config.repositories.first().map(|r| r.name.as_str());
-    let asked = arguments.repository.as_ref().map(RepositoryName::as_str);
+    let repository = format!("{owner}/{name}");
     let story = github_sample::Story {
         event: arguments.event,
         action: arguments.action.as_deref(),
-        repository: asked.or(configured).unwrap_or(SAMPLE_REPOSITORY),
+        host,
+        repository: &repository,
         number: arguments.number,
         title: &arguments.title,
         comment: &arguments.comment,

@@ -183,12 +183,14 @@ impl GitHubRest {
         &self,
         name: &RepositoryName,
     ) -> Result<Option<RepositoryFacts>, Failure> {
-        let (owner, repository) = name.as_str().split_once('/').unwrap_or_default();
+        let (owner, repository) = name.owner_and_name();
         match self.ask::<RepositoryPayload>(self.url(&["repos", owner, repository])).await {
             Ok((found, _)) => Ok(Some(RepositoryFacts {
-                id: found.id,
-                name: found.full_name.parse().unwrap_or_else(|_| name.clone()),
-                organization: (found.owner.kind == "Organization").then_some(found.owner.login),
+                id: self.host().id(found.id),
+                name: RepositoryName::on(self.host(), &found.full_name)
+                    .unwrap_or_else(|_| name.clone()),
+                organization: (found.owner.kind == "Organization")
+                    .then(|| self.host().named(found.owner.login)),
             })),
             Err(Refusal::NotFound) => Ok(None),
             Err(refusal) => Err(refusal.failure()),
@@ -248,7 +250,12 @@ impl GitHubRest {
             .await
             .map_err(|refusal| self.closed(&refusal, &hook.owner, "read"))?;
         let next = page.next.filter(|_| !page.entries.is_empty()).map(NextDeliveries);
-        Ok(Deliveries { attempts: page.entries.into_iter().map(Attempt::from).collect(), next })
+        let attempts = page.entries.into_iter().map(Attempt::from);
+        let attempts = attempts.map(|attempt| {
+            let repository_id = attempt.repository_id.map(|id| self.host().id(id));
+            Attempt { repository_id, ..attempt }
+        });
+        Ok(Deliveries { attempts: attempts.collect(), next })
     }
 
     /// Asks for an attempt at a delivery to be made again, under the same GUID.
@@ -277,10 +284,12 @@ impl GitHubRest {
         let hook = hook.filter(|_| *owner != HookOwner::App).map(|hook| hook.to_string());
         let mut path = match owner {
             HookOwner::Repository(name) => {
-                let (owner, name) = name.as_str().split_once('/').unwrap_or_default();
+                let (owner, name) = name.owner_and_name();
                 vec!["repos", owner, name, "hooks"]
             }
-            HookOwner::Organization(login) => vec!["orgs", login.as_str(), "hooks"],
+            HookOwner::Organization(login) => {
+                vec!["orgs", login.rsplit('/').next().unwrap_or_default(), "hooks"]
+            }
             HookOwner::App => vec!["app", "hook"],
         };
         path.extend(hook.as_deref());

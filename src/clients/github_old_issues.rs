@@ -75,7 +75,7 @@ impl GitHubRest {
     }
 
     fn issues_url(&self, repository: &RepositoryName, rest: &[&str]) -> reqwest::Url {
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let (owner, name) = repository.owner_and_name();
         self.url(&[&["repos", owner, name, "issues"], rest].concat())
     }
 }

@@ -161,7 +161,7 @@ impl GitHubRest {
         repository: &RepositoryName,
         hook: u64,
     ) -> Result<Vec<Sent>, Failure> {
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let (owner, name) = repository.owner_and_name();
         let hook = hook.to_string();
         let mut url = self.url(&["repos", owner, name, "hooks", &hook, "deliveries"]);
         url.query_pairs_mut().append_pair("per_page", "20");

@@ -33,7 +33,7 @@ use super::github_app::AppKey;
 use super::http_client::LONGEST_ANSWER;
 use super::limits::{LimitSeen, Tally};
 use crate::clock::Clock;
-use crate::config::{RepositoryName, Secrets};
+use crate::config::{GithubHost, RepositoryName, Secrets};
 use crate::failure::Failure;
 use crate::ids::AppId;
 use crate::metrics::RemoteFigures;
@@ -53,6 +53,7 @@ const MOST_REDIRECTS: usize = 5;
 /// Asks GitHub's REST API with one token. Cheap to clone.
 #[derive(Clone)]
 pub struct GitHubRest {
+    host: GithubHost,
     inner: Arc<Inner>,
     gate: Arc<Gate>,
     /// Of GraphQL's own budget.
@@ -157,7 +158,19 @@ impl GitHubRest {
         let inner = Inner { api_url, credential, clock, timeout, http: OnceLock::new() };
         let (inner, tally) = (Arc::new(inner), Tally::of(Remote::Github.as_str()));
         let longest_answer = LONGEST_ANSWER;
-        Ok(Self { inner, gate, graphql, class: Class::Live, tally, longest_answer })
+        let host = GithubHost::default();
+        Ok(Self { host, inner, gate, graphql, class: Class::Live, tally, longest_answer })
+    }
+
+    /// The same client as that of another server than `github.api_url`'s.
+    #[must_use]
+    pub fn of_host(self, host: GithubHost) -> Self {
+        Self { host, ..self }
+    }
+
+    /// Whose client it is.
+    pub fn host(&self) -> &GithubHost {
+        &self.host
     }
 
     /// The App that asks, where one does.
@@ -238,7 +251,7 @@ impl GitHubRest {
         &self,
         repository: &RepositoryName,
     ) -> Result<RepositoryAccess, Failure> {
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let (owner, name) = repository.owner_and_name();
         let mut url = self.url(&["repos", owner, name, "issues"]);
         url.query_pairs_mut().append_pair("per_page", "1").append_pair("state", "all");
         match self.ask::<Vec<serde::de::IgnoredAny>>(url).await {
@@ -257,10 +270,10 @@ impl GitHubRest {
         &self,
         repository: &RepositoryName,
     ) -> Result<Vec<IssueLabel>, Failure> {
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let (owner, name) = repository.owner_and_name();
         let labels = self.all::<LabelPayload>(self.url(&["repos", owner, name, "labels"])).await;
         let labels = labels.map_err(|refusal| refusal.failure())?;
-        Ok(labels.into_iter().map(IssueLabel::from).collect())
+        Ok(labels.into_iter().map(|label| IssueLabel::from(label).on(&self.host)).collect())
     }
 
     /// Where the API is.
@@ -277,7 +290,7 @@ impl GitHubRest {
     }
 
     fn issue_url(&self, repository: &RepositoryName, number: u64, rest: &[&str]) -> Url {
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let (owner, name) = repository.owner_and_name();
         let number = number.to_string();
         let mut path = vec!["repos", owner, name, "issues", &number];
         path.extend(rest);
@@ -302,7 +315,7 @@ impl GitHubRest {
     ) -> Result<Vec<Comment>, Refusal> {
         let url = self.issue_url(repository, number, &["comments"]);
         let all = self.all::<CommentPayload>(url).await?;
-        Ok(all.into_iter().map(Comment::from).collect())
+        Ok(all.into_iter().map(|comment| Comment::from(comment).on(&self.host)).collect())
     }
 
     /// A list to its end.
@@ -401,7 +414,7 @@ pub(super) fn found_or_moved(
     repository: &RepositoryName,
     number: u64,
 ) -> Fetched {
-    match answer.repository() {
+    match answer.repository(&repository.host()) {
         Some(place) if place != *repository || answer.number() != number => {
             Fetched::MovedTo { repository: place, number: answer.number() }
         }
@@ -450,6 +463,6 @@ impl ReadGitHub for GitHubRest {
     async fn who_am_i(&self) -> Result<github::Account, Failure> {
         let (account, _): (AccountPayload, _) =
             self.ask(self.url(&["user"])).await.map_err(|refusal| refusal.failure())?;
-        Ok(account.into())
+        Ok(github::Account::from(account).on(&self.host))
     }
 }

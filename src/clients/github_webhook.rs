@@ -28,6 +28,8 @@ pub struct GithubWebhook {
     pub hook_id: u64,
     /// `X-GitHub-Hook-Installation-Target-ID`: the repository whose hook it is.
     pub repository_id: u64,
+    /// `X-GitHub-Enterprise-Host`: the server, where it is not github.com.
+    pub server: Option<String>,
     /// How the payload travels.
     pub encoding: Encoding,
     /// The payload.
@@ -65,6 +67,7 @@ impl GithubWebhook {
             ("X-GitHub-Hook-Installation-Target-ID", self.repository_id.to_string()),
             ("X-GitHub-Hook-Installation-Target-Type", "repository".to_owned()),
         ];
+        headers.extend(self.server.clone().map(|server| ("X-GitHub-Enterprise-Host", server)));
         if let Some(secret) = secret {
             headers.push(("X-Hub-Signature-256", signature(secret, body.as_bytes())));
         }
@@ -134,6 +137,7 @@ mod tests {
             event: "issues".to_owned(),
             hook_id: 7,
             repository_id: 9,
+            server: None,
             encoding,
             json: r#"{"action":"opened"}"#.to_owned(),
         }

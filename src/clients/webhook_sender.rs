@@ -32,6 +32,8 @@ pub struct GithubWebhook {
     pub delivery_id: DeliveryId,
     /// `X-GitHub-Event`.
     pub event: &'static str,
+    /// `X-GitHub-Enterprise-Host`: the server, where it is not github.com.
+    pub server: Option<String>,
     /// The exact bytes.
     pub body: Vec<u8>,
 }
@@ -99,6 +101,7 @@ pub async fn post_github_webhook(
         ("X-GitHub-Delivery", webhook.delivery_id.to_string()),
         ("X-GitHub-Event", webhook.event.to_owned()),
     ];
+    headers.extend(webhook.server.map(|server| ("X-GitHub-Enterprise-Host", server)));
     if let Some(secret) = secret {
         let signature = format!("sha256={}", sign(secret, &webhook.body));
         headers.push(("X-Hub-Signature-256", signature));

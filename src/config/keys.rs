@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::repositories::RepositoryConfig;
 use super::units::{ByteSize, HumanDuration};
 use super::values::{HttpUrl, Period, Set, SpoolSize, Workers};
-use super::{SecretSetting, UnknownRepositories, UnsignedWebhooks};
+use super::{GithubHost, SecretSetting, UnknownRepositories, UnsignedWebhooks};
 use crate::ids::AppId;
 use crate::store::DatabaseUrl;
 
@@ -62,6 +62,19 @@ pub(super) struct GithubLayer {
     pub(super) app_private_key: Set<SecretSetting>,
     pub(super) mcp: McpLayer,
     pub(super) unknown_repositories: Set<UnknownRepositories>,
+    pub(super) hosts: Vec<HostLayer>,
+}
+
+/// One of `[[github.hosts]]`; `name` and `api_url` have no default.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct HostLayer {
+    pub(super) name: GithubHost,
+    pub(super) api_url: Set<HttpUrl>,
+    #[serde(default)]
+    pub(super) webhook_secret: Set<SecretSetting>,
+    #[serde(default)]
+    pub(super) token: Set<SecretSetting>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -124,7 +137,7 @@ pub struct Key {
 
 macro_rules! keys {
     ($($name:literal $variable:literal => $($field:ident).+;)+) => {
-        /// All keys but `[[repositories]]`, which has no variables.
+        /// All keys but those of `[[repositories]]` and `[[github.hosts]]`, which have no variables.
         pub const KEYS: &[Key] = &[$(Key {
             name: $name,
             variable: $variable,
@@ -169,6 +182,9 @@ keys! {
     "canary.every" "JETBRIDGE_CANARY_EVERY" => canary.every;
     "canary.deadline" "JETBRIDGE_CANARY_DEADLINE" => canary.deadline;
 }
+
+/// The keys of one `[[github.hosts]]`.
+pub const HOST_KEYS: [&str; 4] = ["name", "api_url", "webhook_secret", "token"];
 
 /// The keys of one `[[repositories]]`.
 pub const REPOSITORY_KEYS: [&str; 11] = [

@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::environment::{Environment, NotText};
 use super::keys::{CONFIG_VARIABLE, KEYS, Layer, OTHER_VARIABLES, PREFIX};
+use super::other_hosts::{HostSecrets, hosts_of};
 use super::secret::{SecretError, SecretSetting, Secrets};
 use super::units::HumanDuration;
 use super::values::Setting;
@@ -90,7 +91,7 @@ pub enum ConfigError {
     #[error("{key}: {why}")]
     Secret {
         /// Which key.
-        key: &'static str,
+        key: String,
         /// What is wrong and what to do.
         why: SecretError,
     },
@@ -115,6 +116,7 @@ pub struct Settings {
     github_token: SecretSetting,
     github_app_private_key: SecretSetting,
     alarm_webhook_url: SecretSetting,
+    github_hosts: Vec<HostSecrets>,
     file: Option<PathBuf>,
     warnings: Vec<String>,
 }
@@ -175,27 +177,30 @@ impl Settings {
     /// # Errors
     /// When one is not where its key says.
     pub async fn resolve(&self, environment: &Environment) -> Result<Config, ConfigError> {
-        let mut fetched = [const { Secrets::none() }; 7];
-        for ((key, setting), place) in self.secrets().into_iter().zip(&mut fetched) {
+        let mut config = self.config.clone();
+        let places = [
+            &mut config.admin_token,
+            &mut config.plane.webhook_secret,
+            &mut config.plane.api_key,
+            &mut config.github.webhook_secret,
+            &mut config.github.token,
+            &mut config.github.app_private_key,
+            &mut config.alarm_webhook_url,
+        ];
+        let of_hosts = config.github.hosts.iter_mut();
+        let of_hosts = of_hosts.flat_map(|host| [&mut host.webhook_secret, &mut host.token]);
+        let places = places.into_iter().chain(of_hosts);
+        for ((key, setting), place) in self.secrets().into_iter().zip(places) {
             let secrets = setting.fetch(environment).await;
             *place = secrets.map_err(|why| ConfigError::Secret { key, why })?;
         }
-        let mut config = self.config.clone();
-        [
-            config.admin_token,
-            config.plane.webhook_secret,
-            config.plane.api_key,
-            config.github.webhook_secret,
-            config.github.token,
-            config.github.app_private_key,
-            config.alarm_webhook_url,
-        ] = fetched;
         Ok(config)
     }
 
-    /// Every secret's key and setting, always in this order.
-    pub fn secrets(&self) -> [(&'static str, &SecretSetting); 7] {
-        [
+    /// Every secret's key and setting, always in this order: those with a place of their own, then
+    /// two for each of `[[github.hosts]]`.
+    pub fn secrets(&self) -> Vec<(String, &SecretSetting)> {
+        let own = [
             ("admin_token", &self.admin_token),
             ("plane.webhook_secret", &self.plane_webhook_secret),
             ("plane.api_key", &self.plane_api_key),
@@ -203,7 +208,10 @@ impl Settings {
             ("github.token", &self.github_token),
             ("github.app_private_key", &self.github_app_private_key),
             ("alarm_webhook_url", &self.alarm_webhook_url),
-        ]
+        ];
+        let own = own.map(|(key, setting)| (key.to_owned(), setting));
+        let of_hosts = self.github_hosts.iter().flat_map(HostSecrets::each);
+        own.into_iter().chain(of_hosts).collect()
     }
 }
 
@@ -351,6 +359,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         )));
     }
     let app_id = app_of(&github)?;
+    let (hosts, github_hosts) = hosts_of(github.hosts)?;
     let config = Config {
         listen,
         public_url: public_url.0.map_or_else(|| public_url_of(listen), |url| url.0),
@@ -373,6 +382,7 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
             app_private_key: Secrets::none(),
             mcp: mcp_server(&github.mcp)?,
             unknown_repositories: github.unknown_repositories.0.unwrap_or_default(),
+            hosts,
         },
         retry: retry_policy(&retry)?,
         retention: ages(&retention)?,
@@ -385,6 +395,10 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         canary: canary_of(&canary)?,
         repositories,
     };
+    for repository in &config.repositories {
+        let known = config.github.check(&repository.name);
+        known.map_err(|e| ConfigError::Conflict(format!("repositories: {e}")))?;
+    }
     Ok(Settings {
         config,
         admin_token: admin_token.0.unwrap_or_default(),
@@ -394,12 +408,13 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         github_token: github.token.0.unwrap_or_default(),
         github_app_private_key: github.app_private_key.0.unwrap_or_default(),
         alarm_webhook_url: alarm_webhook_url.0.unwrap_or_default(),
+        github_hosts,
         file: None,
         warnings: Vec::new(),
     })
 }
 
-fn twice<T: PartialEq>(mut items: impl Iterator<Item = T> + Clone) -> Option<T> {
+pub(super) fn twice<T: PartialEq>(mut items: impl Iterator<Item = T> + Clone) -> Option<T> {
     while let Some(item) = items.next() {
         if items.clone().any(|later| later == item) {
             return Some(item);

@@ -7,8 +7,10 @@
 pub mod admin_token;
 mod command_line;
 mod environment;
+mod github_host;
 mod keys;
 mod load;
+mod other_hosts;
 pub mod repositories;
 pub mod secret;
 mod units;
@@ -24,7 +26,8 @@ use crate::queue::retry::RetryPolicy;
 use crate::store::DatabaseUrl;
 pub use admin_token::{AdminToken, TokenOrigin, load_or_make_admin_token};
 pub use environment::{Environment, NotText};
-pub use keys::{KEYS, Key, REPOSITORY_KEYS};
+pub use github_host::{GithubHost, InvalidHost};
+pub use keys::{HOST_KEYS, KEYS, Key, REPOSITORY_KEYS};
 pub use load::{ConfigError, Overrides, Settings, load};
 pub use repositories::{
     Direction, InvalidWorkspace, RepositoryConfig, RepositoryName, RepositorySettings,
@@ -115,6 +118,66 @@ pub struct GithubConfig {
     pub mcp: Option<McpServer>,
     /// What becomes of webhooks from repositories that are not configured.
     pub unknown_repositories: UnknownRepositories,
+    /// `[[github.hosts]]`: other servers, in the file's order.
+    pub hosts: Vec<GithubHostConfig>,
+}
+
+impl GithubConfig {
+    /// What is configured of a server beside that of `api_url`.
+    pub fn host(&self, host: &GithubHost) -> Option<&GithubHostConfig> {
+        self.hosts.iter().find(|other| other.host == *host)
+    }
+
+    /// Where a server's API is.
+    pub fn api_url_of(&self, host: &GithubHost) -> &str {
+        self.host(host).map_or(&self.api_url, |other| &other.api_url)
+    }
+
+    /// Where people see what is on a server.
+    pub fn web_url_of(&self, host: &GithubHost) -> &str {
+        match self.api_url_of(host) {
+            "https://api.github.com" => "https://github.com",
+            api => api.strip_suffix("/api/v3").unwrap_or(api),
+        }
+    }
+
+    /// Why repositories of a server can't be kept here, where they can't.
+    ///
+    /// # Errors
+    /// When the server is not configured.
+    pub fn check(&self, repository: &RepositoryName) -> Result<(), UnknownHost> {
+        let host = repository.host();
+        let is_known = self.knows(&host);
+        if is_known { Ok(()) } else { Err(UnknownHost { repository: repository.clone(), host }) }
+    }
+
+    /// Whether repositories of a server can be kept here.
+    pub fn knows(&self, host: &GithubHost) -> bool {
+        host.is_default() || self.host(host).is_some()
+    }
+}
+
+/// The repository is of a server that is not configured.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(
+    "{repository} is of the server {host}, which is not configured: add [[github.hosts]] with name = \"{host}\", or name it OWNER/NAME if it is of the server of github.api_url"
+)]
+pub struct UnknownHost {
+    repository: RepositoryName,
+    host: GithubHost,
+}
+
+/// One of `[[github.hosts]]`.
+#[derive(Debug, Clone)]
+pub struct GithubHostConfig {
+    /// The server.
+    pub host: GithubHost,
+    /// `https://ghe.example.com/api/v3`, no trailing slash.
+    pub api_url: String,
+    /// All accepted; never empty.
+    pub webhook_secret: Secrets,
+    /// The first is used.
+    pub token: Secrets,
 }
 
 /// `retention.*`: ages; `None` keeps for ever.

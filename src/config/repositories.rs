@@ -9,6 +9,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
+use super::GithubHost;
 use crate::queue::turns::RateLimit;
 use crate::rules::RuleConfig;
 use crate::rules::written::{filter, rules};
@@ -16,20 +17,50 @@ use crate::sync::mapping::meant_priority;
 use crate::sync::milestones::BundleKind;
 use crate::sync::plane::UnknownPriority;
 
-/// `owner/name` at GitHub, which takes no notice of case.
+/// `owner/name` at GitHub, `host/owner/name` at one of `[[github.hosts]]`; no notice is taken of case.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct RepositoryName(String);
 
-/// The text is no `owner/name`.
+/// The text is no `owner/name`, nor `host/owner/name`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a repository as OWNER/NAME")]
+#[error("expected a repository as OWNER/NAME, or HOST/OWNER/NAME for one of [[github.hosts]]")]
 pub struct InvalidRepositoryName;
 
 impl RepositoryName {
     /// As written in the configuration.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Where it is.
+    pub fn host(&self) -> GithubHost {
+        let mut parts = self.0.rsplitn(3, '/');
+        let host = parts.nth(2).map(str::parse);
+        host.and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// What its own server calls it: owner, name.
+    pub fn owner_and_name(&self) -> (&str, &str) {
+        let mut parts = self.0.rsplitn(3, '/');
+        let name = parts.next().unwrap_or_default();
+        (parts.next().unwrap_or_default(), name)
+    }
+
+    /// What a server calls it, as a name among those of all servers.
+    ///
+    /// # Errors
+    /// When `own` is no `owner/name`.
+    pub fn on(host: &GithubHost, own: &str) -> Result<Self, InvalidRepositoryName> {
+        if own.matches('/').count() != 1 {
+            return Err(InvalidRepositoryName);
+        }
+        host.named(own.to_owned()).parse()
+    }
+
+    /// As two segments of an address of ours.
+    pub fn path(&self) -> String {
+        self.0.replacen('/', "%2F", self.0.matches('/').count() - 1)
     }
 }
 
@@ -55,8 +86,13 @@ impl FromStr for RepositoryName {
             let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
             !matches!(part, "" | "." | "..") && part.chars().all(good)
         };
-        match text.split_once('/') {
-            Some((owner, name)) if plain(owner) && plain(name) => Ok(Self(text.to_owned())),
+        let parts: Vec<&str> = text.split('/').collect();
+        match parts.as_slice() {
+            [owner, name] if plain(owner) && plain(name) => Ok(Self(text.to_owned())),
+            [host, owner, name] if plain(owner) && plain(name) => {
+                let host: GithubHost = host.parse().map_err(|_| InvalidRepositoryName)?;
+                Ok(Self(host.named(format!("{owner}/{name}"))))
+            }
             _ => Err(InvalidRepositoryName),
         }
     }

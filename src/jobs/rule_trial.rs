@@ -129,8 +129,9 @@ impl RuleTrial<'_> {
 
     fn read(&self, delivery: &Delivery, body: &[u8]) -> Result<(Facts, Option<Issue>), Failure> {
         json_in(&delivery.encoding, body, |json| {
-            let facts = facts(&delivery.event_type, self.repository.as_str(), json)?;
-            Ok((facts, sync_issue(&parse(&delivery.event_type, json)?)))
+            let host = self.repository.host();
+            let facts = facts(&host, &delivery.event_type, self.repository.as_str(), json)?;
+            Ok((facts, sync_issue(&parse(&host, &delivery.event_type, json)?)))
         })
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
-use crate::config::{RepositoryName, RepositorySettings, WorkspaceSlug};
+use crate::config::{GithubHost, RepositoryName, RepositorySettings, WorkspaceSlug};
 use crate::queue::turns::RateLimit;
 use crate::rules::Rulebook;
 use crate::store::people::{Counterpart, KnownPerson};
@@ -100,16 +100,20 @@ impl CurrentSettings {
         let found = known.repositories.iter().find(|(name, ..)| name == repository);
         let found = found.map(|(_, settings, rulebook)| (settings.clone(), Arc::clone(rulebook)));
         let (settings, rulebook) = found.unwrap_or_default();
-        let mapping = known.mapping(&settings);
+        let mapping = known.mapping(&settings, &repository.host());
         Ok(Followed { settings, mapping, rulebook })
     }
 
-    /// How a repository would be kept in step with these settings.
+    /// How a repository of a server would be kept in step with these settings.
     ///
     /// # Errors
     /// When the database can't be read.
-    pub async fn with(&self, settings: &RepositorySettings) -> StoreResult<Followed> {
-        let mapping = self.known().await?.mapping(settings);
+    pub async fn with(
+        &self,
+        host: &GithubHost,
+        settings: &RepositorySettings,
+    ) -> StoreResult<Followed> {
+        let mapping = self.known().await?.mapping(settings, host);
         let rulebook = Arc::new(rulebook(settings));
         Ok(Followed { settings: settings.clone(), mapping, rulebook })
     }
@@ -169,8 +173,8 @@ impl CurrentSettings {
 }
 
 impl Known {
-    fn mapping(&self, settings: &RepositorySettings) -> Mapping {
-        Mapping { apart: self.apart.clone(), ..mapping(settings, &self.people) }
+    fn mapping(&self, settings: &RepositorySettings, host: &GithubHost) -> Mapping {
+        Mapping { apart: self.apart.clone(), ..mapping(settings, host, &self.people) }
     }
 }
 
@@ -188,13 +192,25 @@ fn rulebook(settings: &RepositorySettings) -> Rulebook {
     read.unwrap_or_else(|refused| Rulebook::unusable(refused.to_string()))
 }
 
-fn mapping(settings: &RepositorySettings, people: &[KnownPerson]) -> Mapping {
-    let decided = people.iter().map(|person| {
+/// A login of another server has that before it, and means nobody else's of the same name.
+fn own_login(person: &KnownPerson, host: &GithubHost) -> Option<String> {
+    match host.name() {
+        Some(name) => {
+            let own = person.login.strip_prefix(name)?.strip_prefix('/')?;
+            Some(own.to_owned())
+        }
+        None => (!person.login.contains('/')).then(|| person.login.clone()),
+    }
+}
+
+fn mapping(settings: &RepositorySettings, host: &GithubHost, people: &[KnownPerson]) -> Mapping {
+    let decided = people.iter().filter_map(|person| {
+        let login = own_login(person, host)?;
         let member = match &person.counterpart {
             Counterpart::Member { id, .. } => id.clone(),
             Counterpart::Nobody => NOBODY.to_owned(),
         };
-        (person.login.clone(), member)
+        Some((login, member))
     });
     let own = settings.users.iter().map(|(login, name)| (login.to_lowercase(), name.clone()));
     let users: BTreeMap<_, _> = decided.chain(own).collect();
@@ -218,11 +234,17 @@ mod tests {
             person("ada", member("1")),
             person("bob", member("2")),
             person("ci", Counterpart::Nobody),
+            person("ghe.example.com/ada", member("3")),
         ];
         let users = BTreeMap::from([("Ada".to_owned(), "Ada Lovelace".to_owned())]);
         let settings = RepositorySettings { users, ..RepositorySettings::default() };
-        let mapping = mapping(&settings, &people);
-        let users: Vec<_> = mapping.users.iter().map(|(l, m)| (l.as_str(), m.as_str())).collect();
-        assert_eq!(users, [("ada", "Ada Lovelace"), ("bob", "2"), ("ci", NOBODY)]);
+        let of = |settings: &RepositorySettings, host: &GithubHost| {
+            let users = mapping(settings, host, &people).users;
+            users.into_iter().map(|(login, member)| format!("{login}={member}")).collect::<Vec<_>>()
+        };
+        let own = of(&settings, &GithubHost::default());
+        assert_eq!(own, ["ada=Ada Lovelace", "bob=2", &format!("ci={NOBODY}")]);
+        let there = of(&RepositorySettings::default(), &"ghe.example.com".parse().unwrap());
+        assert_eq!(there, ["ada=3"], "another server's people are others");
     }
 }

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::comments::CommentChange;
-use crate::config::RepositoryName;
+use crate::config::{GithubHost, RepositoryName};
 use crate::ids::{DeliveryId, EventId, Lane, RepositorySyncId};
 use crate::work_items::Change;
 pub use origin::{Origin, UnknownOrigin};
@@ -192,6 +192,10 @@ impl Verified {
     /// The repository it comes from, where the source has repositories.
     pub fn repository(&self) -> Option<&RepositoryRef> {
         self.repository.as_ref()
+    }
+    /// The GitHub that it is of.
+    pub fn github_host(&self) -> GithubHost {
+        self.repository.as_ref().map(|told| told.name.host()).unwrap_or_default()
     }
     /// The row of that repository, once it was found.
     pub fn repository_sync(&self) -> Option<RepositorySyncId> {

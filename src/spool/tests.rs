@@ -44,7 +44,9 @@ fn item(id: &str) -> Delivery {
 fn of_github(id: &str, body: &str) -> Delivery {
     let raw =
         RawDelivery { delivery_id: Some(id), event: Some("issues"), ..RawDelivery::default() };
-    let trust = Trust { secrets: &Secrets::none(), unsigned: UnsignedWebhooks::Accept };
+    let host = crate::config::GithubHost::default();
+    let trust =
+        Trust { host: &host, secrets: &Secrets::none(), unsigned: UnsignedWebhooks::Accept };
     match github::verify(&raw, Bytes::from(body.to_owned()), trust).unwrap() {
         Webhook::Delivery(verified) => *verified,
         other => panic!("{other:?}"),

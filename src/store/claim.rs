@@ -21,7 +21,7 @@ use super::jobs::{ClaimedJob, End, Finished, Stage, of_github};
 use super::rows::{Statement, to_json};
 use super::time::At;
 use super::turns::{MOVE_ON, PICK, PICK_LEFT, Picked, SERVED, Serving};
-use super::{Database, Store, StoreResult, unreadable};
+use super::{Database, Store, StoreResult, github_host, unreadable};
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, JobId, Lane, Lease, WorkItemRef};
 use crate::queue::turns::LONGEST_WAIT;
@@ -86,10 +86,10 @@ const CLAIM_SYNC: Statement = Statement {
 
 const BODIES: Statement = Statement {
     postgres: "
-        SELECT source, delivery_id, event_type, encoding, body, received_at, repository, origin FROM deliveries
+        SELECT source, delivery_id, event_type, encoding, body, received_at, repository, origin, github_host FROM deliveries
         WHERE delivery_id IN (SELECT json_array_elements_text($1::json))",
     sqlite: "
-        SELECT source, delivery_id, event_type, encoding, body, received_at, repository, origin FROM deliveries
+        SELECT source, delivery_id, event_type, encoding, body, received_at, repository, origin, github_host FROM deliveries
         WHERE delivery_id IN (SELECT value FROM json_each($1))",
 };
 
@@ -103,7 +103,8 @@ const MARK_PROCESSING: Statement = Statement {
         WHERE delivery_id IN (SELECT value FROM json_each($1))",
 };
 type ClaimRow = (i64, String, String, Option<String>, i64, Option<At>, Option<String>, i64);
-type BodyRow = (String, String, String, String, Option<Vec<u8>>, At, Option<String>, String);
+type BodyRow =
+    (String, String, String, String, Option<Vec<u8>>, At, Option<String>, String, Option<String>);
 
 /// The lane whose turn it is, its repository's turn moved on; `None` when nobody's is.
 macro_rules! next_lane {
@@ -290,8 +291,8 @@ fn with_bodies(
     rows.sort_unstable_by_key(|row| row.0);
     let mut by_id: HashMap<_, _> = bodies
         .into_iter()
-        .map(|(source, id, event, encoding, body, at, repository, origin)| {
-            ((source, id), (event, encoding, body, at, repository, origin))
+        .map(|(source, id, event, encoding, body, at, repository, origin, host)| {
+            ((source, id), (event, encoding, body, at, repository, origin, host))
         })
         .collect();
     let (mut jobs, mut orphans) = (Vec::with_capacity(rows.len()), Vec::new());
@@ -302,7 +303,8 @@ fn with_bodies(
         let delivery_id = DeliveryId::new(delivery_id);
         let lane = lane.map(Lane::new);
         let attempt = u32::try_from(attempts).unwrap_or(u32::MAX);
-        let Some((event_type, encoding, body, received_at, repository, origin)) = delivery else {
+        let Some((event_type, encoding, body, received_at, repository, origin, host)) = delivery
+        else {
             orphans.push(Orphan { id, source, delivery_id, lane, attempts: attempt, last_error });
             continue;
         };
@@ -312,6 +314,7 @@ fn with_bodies(
             delivery_id,
             event_type,
             repository,
+            github_host: github_host(host)?,
             origin: origin.parse().map_err(|e| unreadable("origin", e))?,
             lane,
             class: Class::of_number(class),

@@ -13,8 +13,8 @@ use crate::timeline::EntryOutcome;
 
 const INSERT: &str = "
     INSERT INTO github_webhook_events
-        (delivery_id, event_type, action, encoding, status, result, body_sha256, body_bytes, created_at, processed_at, body)
-    VALUES ($1, $2, $3, $4, 'completed', $5, $6, $7, $8, $9, $10)
+        (delivery_id, event_type, action, encoding, status, result, body_sha256, body_bytes, created_at, processed_at, body, github_host)
+    VALUES ($1, $2, $3, $4, 'completed', $5, $6, $7, $8, $9, $10, $11)
     ON CONFLICT DO NOTHING";
 
 const DONE: &str = "
@@ -56,6 +56,7 @@ impl Store {
                     .bind(At(received.at))
                     .bind(At(now))
                     .bind(delivery.body().as_ref())
+                    .bind(delivery.github_host().name())
                     .execute(&mut *transaction)
                     .await?
                     .rows_affected();

@@ -14,6 +14,7 @@ use super::deliveries::DeliveryStatus;
 use super::time::{At, to_text};
 use super::{Database, Store, StoreResult};
 use crate::clock::Timestamp;
+use crate::config::GithubHost;
 use crate::ids::{DeliveryId, EventId, Lane};
 use crate::sources::{BodyHash, Origin, Source, Verified};
 
@@ -60,10 +61,10 @@ const INSERT_PLANE_POSTGRES: &str = "
 const INSERT_GITHUB_POSTGRES: &str = "
     WITH fresh AS (
         INSERT INTO github_webhook_events
-            (delivery_id, event_type, action, encoding, repository_sync, body_sha256, body_bytes, created_at, body, origin)
-        SELECT delivery_id, event_type, action, encoding, r.id, body_sha256, octet_length(body), received_at, body, $12
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::bytea[], $7::bytea[], $8::bigint[], $10::timestamptz[])
-            AS incoming(delivery_id, event_type, action, encoding, body_sha256, body, repository_sync, received_at)
+            (delivery_id, event_type, action, encoding, repository_sync, body_sha256, body_bytes, created_at, body, origin, github_host)
+        SELECT delivery_id, event_type, action, encoding, r.id, body_sha256, octet_length(body), received_at, body, $12, github_host
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::bytea[], $7::bytea[], $8::bigint[], $10::timestamptz[], $14::text[])
+            AS incoming(delivery_id, event_type, action, encoding, body_sha256, body, repository_sync, received_at, github_host)
             LEFT JOIN repository_syncs r ON r.id = incoming.repository_sync
         ON CONFLICT DO NOTHING RETURNING delivery_id
     ), jobs AS (
@@ -86,11 +87,11 @@ const INSERT_PLANE_SQLITE: &str = "
 
 const INSERT_GITHUB_SQLITE: &str = "
     INSERT INTO github_webhook_events
-        (delivery_id, event_type, action, encoding, repository_sync, body_sha256, body_bytes, created_at, body, origin)
+        (delivery_id, event_type, action, encoding, repository_sync, body_sha256, body_bytes, created_at, body, origin, github_host)
     SELECT value ->> 'delivery_id', value ->> 'event_type', value ->> 'action', value ->> 'encoding',
         (SELECT r.id FROM repository_syncs r WHERE r.id = value ->> 'repository_sync'),
         unhex(value ->> 'body_sha256'), value ->> 'length', value ->> 'received_at',
-        substr($2, value ->> 'start', value ->> 'length'), $3
+        substr($2, value ->> 'start', value ->> 'length'), $3, value ->> 'github_host'
     FROM json_each($1) WHERE true
     ON CONFLICT DO NOTHING RETURNING delivery_id";
 
@@ -115,6 +116,7 @@ struct IncomingRow<'a> {
     action: Option<&'a str>,
     encoding: &'static str,
     repository_sync: Option<i64>,
+    github_host: Option<String>,
     lane: Option<&'a str>,
     body_sha256: String,
     received_at: String,
@@ -275,6 +277,8 @@ async fn insert_github_postgres(
     let columns = Columns::of(batch);
     let actions: Vec<_> = batch.iter().map(|d| d.action()).collect();
     let repositories: Vec<_> = batch.iter().map(|d| d.repository_sync().map(|id| id.0)).collect();
+    let hosts: Vec<_> = batch.iter().map(|d| d.github_host()).collect();
+    let hosts: Vec<_> = hosts.iter().map(GithubHost::name).collect();
     sqlx::query_scalar(INSERT_GITHUB_POSTGRES)
         .bind(columns.delivery_ids)
         .bind(columns.event_types)
@@ -289,6 +293,7 @@ async fn insert_github_postgres(
         .bind(arrived)
         .bind(origin.as_str())
         .bind(origin.class())
+        .bind(hosts)
         .fetch_all(pool)
         .await
 }
@@ -387,6 +392,7 @@ fn incoming_rows<'a>(batch: &'a [Received<'a>]) -> (Vec<IncomingRow<'a>>, Vec<u8
                 action: d.action(),
                 encoding: d.encoding().as_str(),
                 repository_sync: d.repository_sync().map(|id| id.0),
+                github_host: d.github_host().name().map(str::to_owned),
                 lane: d.lane().map(Lane::as_str),
                 body_sha256: hex::encode(d.body_hash().0),
                 received_at: to_text(d.at),

@@ -14,6 +14,7 @@ use super::rows::{Statement, to_json};
 use super::time::At;
 use super::{Database, Store, StoreResult, on_writer};
 use crate::clock::Timestamp;
+use crate::config::GithubHost;
 use crate::ids::{DeliveryId, JobId, Lane, Lease, RepositorySyncId};
 use crate::quota::Class;
 use crate::sources::{Origin, Source};
@@ -37,6 +38,8 @@ pub struct ClaimedJob {
     pub event_type: String,
     /// The configured repository that it came from, as `owner/name`.
     pub repository: Option<String>,
+    /// The GitHub that it came from.
+    pub github_host: GithubHost,
     /// Whether it was sent, or found by asking.
     pub origin: Origin,
     /// Its lane.

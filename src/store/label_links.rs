@@ -58,6 +58,8 @@ pub struct ToldLabel {
     pub encoding: String,
     /// The exact bytes.
     pub body: Vec<u8>,
+    /// The server that told it; `None` for that of `github.api_url`.
+    pub github_host: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -208,7 +210,7 @@ impl Store {
 
     /// What was told of a repository's labels, in the order of arrival.
     pub async fn told_labels(&self, repository: RepositorySyncId) -> StoreResult<Vec<ToldLabel>> {
-        const TOLD: &str = "SELECT encoding, body FROM github_webhook_events
+        const TOLD: &str = "SELECT encoding, body, github_host FROM github_webhook_events
             WHERE repository_sync = $1 AND event_type = 'label' AND body IS NOT NULL
             ORDER BY created_at DESC, delivery_id DESC LIMIT $2";
         let mut told: Vec<ToldLabel> = on_reader!(self, pool => sqlx::query_as(TOLD)

@@ -77,6 +77,8 @@ use std::sync::Arc;
 use sqlx::{PgPool, SqlitePool};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::config::GithubHost;
+
 /// Runs one piece of code on whichever database there is; `$pool` is bound to the pool that may
 /// write (`on_writer!`) or only reads (`on_reader!`).
 macro_rules! on_writer {
@@ -280,6 +282,12 @@ fn condition(code: &str) -> Condition {
 
 fn unreadable(what: &'static str, why: impl std::fmt::Display) -> StoreError {
     StoreError::Unreadable { what, why: why.to_string() }
+}
+
+/// A server as stored: null for that of `github.api_url`.
+fn github_host(stored: Option<String>) -> StoreResult<GithubHost> {
+    let host = stored.map(|name| name.parse().map_err(|e| unreadable("github_host", e)));
+    Ok(host.transpose()?.unwrap_or_default())
 }
 
 /// Results of the store.

@@ -13,9 +13,10 @@ use super::comments::Row as CommentRow;
 use super::rebuild_rows::{ItemRow, StoredComment, StoredItem};
 use super::rows::{Statement, statement, to_json};
 use super::time::At;
-use super::{Database, Store, StoreResult, unreadable};
+use super::{Database, Store, StoreResult, github_host, unreadable};
 use crate::clock::Timestamp;
 use crate::comments::Comment;
+use crate::config::GithubHost;
 use crate::ids::{DeliveryId, WorkItemRef};
 use crate::sources::Source;
 use crate::work_items::{Snapshot, Text};
@@ -61,6 +62,8 @@ pub struct Readable {
     pub delivery_id: DeliveryId,
     /// The sender's word for what happened.
     pub event_type: String,
+    /// The GitHub that it came from.
+    pub github_host: GithubHost,
     /// `json` or `form`.
     pub encoding: String,
     /// The exact bytes.
@@ -143,11 +146,11 @@ const GITHUB_WITHOUT_ITEM: &str = "
     ORDER BY delivery_id LIMIT $2";
 
 const PLANE_BODIES: Statement = in_list!(
-    "SELECT delivery_id, event_type, encoding, body, received_at, names
+    "SELECT delivery_id, event_type, encoding, body, received_at, names, CAST(NULL AS text)
      FROM plane_webhook_deliveries WHERE delivery_id ", in " AND body IS NOT NULL"
 );
 const GITHUB_BODIES: Statement = in_list!(
-    "SELECT delivery_id, event_type, encoding, body, created_at, CAST(NULL AS text)
+    "SELECT delivery_id, event_type, encoding, body, created_at, CAST(NULL AS text), github_host
      FROM github_webhook_events WHERE delivery_id ", in " AND body IS NOT NULL"
 );
 
@@ -194,7 +197,7 @@ pub(super) fn of_items<'a>(items: impl Iterator<Item = &'a str>) -> StoreResult<
 }
 
 type AppliedRow = (String, String, Option<String>, i64, i64);
-type BodyRow = (String, String, String, Vec<u8>, At, Option<String>);
+type BodyRow = (String, String, String, Vec<u8>, At, Option<String>, Option<String>);
 type AnswerRow = (String, String, Option<String>, Option<String>);
 
 /// Asks within the snapshot; the query is the same code on both databases.
@@ -288,17 +291,20 @@ impl Inspection {
             Source::Github => GITHUB_BODIES,
         };
         let rows: Vec<BodyRow> = all!(self, statement, to_json(deliveries)?);
-        let readable =
-            |(id, event_type, encoding, body, At(received_at), names): BodyRow| Readable {
+        let readable = |row: BodyRow| {
+            let (id, event_type, encoding, body, At(received_at), names, host) = row;
+            Ok(Readable {
                 source,
                 delivery_id: DeliveryId::new(id),
                 event_type,
+                github_host: github_host(host)?,
                 encoding,
                 body,
                 received_at,
                 names: names.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
-            };
-        Ok(rows.into_iter().map(readable).collect())
+            })
+        };
+        rows.into_iter().map(readable).collect()
     }
 
     /// The rows of these items as they are stored.

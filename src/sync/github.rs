@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::config::GithubHost;
 
 /// An issue or the issue half of a pull request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,4 +163,67 @@ pub struct Comment {
     pub created_at: Timestamp,
     /// When it was last edited.
     pub updated_at: Timestamp,
+}
+
+// What a server tells, as told among all servers.
+
+impl Issue {
+    /// The same, told by a server; `repository` has its name already.
+    #[must_use]
+    pub fn on(self, host: &GithubHost) -> Self {
+        Self {
+            id: host.id(self.id),
+            repository_id: self.repository_id.map(|id| host.id(id)),
+            labels: self.labels.into_iter().map(|label| label.on(host)).collect(),
+            assignees: self.assignees.into_iter().map(|account| account.on(host)).collect(),
+            author: self.author.map(|account| account.on(host)),
+            milestone: self.milestone.on(host),
+            parent: self.parent.map(|key| host.named(key)),
+            ..self
+        }
+    }
+}
+
+impl IssueLabel {
+    /// The same, told by a server.
+    #[must_use]
+    pub fn on(self, host: &GithubHost) -> Self {
+        Self { id: self.id.map(|id| host.id(id)), ..self }
+    }
+}
+
+impl Account {
+    /// The same, told by a server.
+    #[must_use]
+    pub fn on(self, host: &GithubHost) -> Self {
+        Self { id: host.id(self.id), ..self }
+    }
+}
+
+impl Comment {
+    /// The same, told by a server.
+    #[must_use]
+    pub fn on(self, host: &GithubHost) -> Self {
+        let author = self.author.map(|account| account.on(host));
+        Self { id: host.id(self.id), author, ..self }
+    }
+}
+
+impl Milestone {
+    /// The same, told by a server.
+    #[must_use]
+    pub fn on(self, host: &GithubHost) -> Self {
+        Self { id: host.id(self.id), ..self }
+    }
+}
+
+impl Milestoned {
+    /// The same, told by a server.
+    #[must_use]
+    pub fn on(self, host: &GithubHost) -> Self {
+        match self {
+            Self::In(milestone) => Self::In(milestone.on(host)),
+            Self::Unsaid | Self::Nowhere => self,
+        }
+    }
 }

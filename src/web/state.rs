@@ -1,6 +1,7 @@
 //! What every page and every API answer is made from.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -10,7 +11,9 @@ use super::shared_pages::SharedPages;
 use crate::clients::github::GitHub;
 use crate::clients::plane::PlaneClient;
 use crate::clock::{Clock, Timestamp};
-use crate::config::{RepositoryConfig, RepositoryName, Secrets, UnsignedWebhooks};
+use crate::config::{
+    GithubConfig, GithubHost, RepositoryConfig, RepositoryName, Secrets, UnsignedWebhooks,
+};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::queue::Wake;
@@ -55,6 +58,8 @@ pub struct Setup {
     pub github_secret: SecretState,
     /// Whether a webhook of GitHub's without a signature is taken.
     pub github_unsigned: UnsignedWebhooks,
+    /// Each GitHub server, that of `github.api_url` first, and where people see what is on it.
+    pub servers: Vec<(GithubHost, String)>,
     /// What stands in the configuration file now, and is changed there alone.
     pub configured: Vec<RepositoryName>,
     /// Asked for the projects that a repository can be kept in step with.
@@ -77,6 +82,24 @@ impl Setup {
     /// The names of `[[repositories]]`.
     pub fn names_of(configured: &[RepositoryConfig]) -> Vec<RepositoryName> {
         configured.iter().map(|repository| repository.name.clone()).collect()
+    }
+
+    /// Where each server's pages are.
+    pub fn servers_of(github: &GithubConfig) -> Vec<(GithubHost, String)> {
+        let hosts = github.hosts.iter().map(|other| other.host.clone());
+        let all = iter::once(GithubHost::default()).chain(hosts);
+        all.map(|host| (host.clone(), github.web_url_of(&host).to_owned())).collect()
+    }
+
+    /// Where people see something of GitHub's: `owner/name`, a login.
+    pub fn address_of(&self, host: &GithubHost, what: &str) -> String {
+        let known = self.servers.iter().find(|(server, _)| server == host);
+        format!("{}/{what}", known.map_or("https://github.com", |(_, web)| web))
+    }
+
+    /// Whether repositories of a server can be kept here.
+    pub fn knows(&self, host: &GithubHost) -> bool {
+        host.is_default() || self.servers.iter().any(|(server, _)| server == host)
     }
 
     /// Whether the configuration file names it. A row that the file named once and names no

@@ -82,6 +82,7 @@ fn config(token: Secrets, mcp: Option<McpServer>) -> GithubConfig {
         app_id: None,
         app_private_key: Secrets::none(),
         mcp,
+        hosts: Vec::new(),
         unknown_repositories: UnknownRepositories::default(),
     }
 }
@@ -93,9 +94,9 @@ fn what_is_configured_decides_who_is_asked() {
     assert!(made(secret(TOKEN), None).unwrap().mcp().is_none());
     let server = McpServer::Command(vec!["github-mcp-server".to_owned(), "stdio".to_owned()]);
     let only_mcp = made(Secrets::none(), Some(server.clone())).unwrap();
-    assert!(only_mcp.rest().is_none());
+    assert!(only_mcp.rests().next().is_none());
     let both = made(secret(TOKEN), Some(server)).unwrap();
-    assert!(both.rest().is_some() && both.mcp().is_some());
+    assert!(both.rests().next().is_some() && both.mcp().is_some());
     assert!(!format!("{both:?}").contains(TOKEN));
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jetbridge::config::GithubHost;
 use jetbridge::sources::github::normalize::{normalize, sync_label};
 use jetbridge::sources::github::payload::parse;
 use jetbridge::sources::github::{ENDPOINT, EVENTS, verify};
@@ -86,7 +87,7 @@ fn sample(event: &str) -> Value {
 
 /// Every column that the payload fills.
 fn columns(event: &str, payload: &Value) -> BTreeMap<&'static str, Value> {
-    let parsed = parse(event, payload.to_string().as_bytes()).unwrap();
+    let parsed = parse(&GithubHost::default(), event, payload.to_string().as_bytes()).unwrap();
     if let Some(step) = sync_label(&parsed) {
         return BTreeMap::from([
             ("step.id", json!(step.id)),
@@ -222,7 +223,8 @@ fn every_action_does_what_the_contract_says() {
         for action in actions {
             let mut payload = sample(&event);
             payload["action"] = json!(action);
-            let parsed = parse(&event, payload.to_string().as_bytes()).unwrap();
+            let parsed =
+                parse(&GithubHost::default(), &event, payload.to_string().as_bytes()).unwrap();
             let expected = listed.actions.get(action).unwrap_or(&listed.actions["*"]);
             if let Some(step) = sync_label(&parsed) {
                 let word = match step.happened {
@@ -254,6 +256,7 @@ fn the_request_is_proved_as_the_contract_says() {
     assert_eq!(request["signature"]["format"], verify::SIGNATURE_PREFIX);
     assert_eq!(request["dedupe"]["header"], verify::DELIVERY_HEADER);
     assert_eq!(request["event"]["header"], verify::EVENT_HEADER);
+    assert_eq!(request["server"]["header"], verify::HOST_HEADER);
     let listed: BTreeSet<_> = events.keys().map(String::as_str).collect();
     assert_eq!(listed, BTreeSet::from(EVENTS));
 }

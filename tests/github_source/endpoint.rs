@@ -363,7 +363,8 @@ async fn an_issue_and_its_comments_share_a_lane_as_do_a_pull_request_and_its_com
             content_type: None,
         };
         let secrets = Secrets::new([SECRET.to_owned()]);
-        let trust = Trust { secrets: &secrets, unsigned: UnsignedWebhooks::Refuse };
+        let host = jetbridge::config::GithubHost::default();
+        let trust = Trust { host: &host, secrets: &secrets, unsigned: UnsignedWebhooks::Refuse };
         match verify(&raw, delivery.body.clone().into(), trust).unwrap() {
             Webhook::Delivery(verified) => verified.lane().unwrap().to_string(),
             other => panic!("{other:?}"),

@@ -1,5 +1,6 @@
 //! Signed, and still nonsense: a clear error or an item, never a crash.
 
+use jetbridge::config::GithubHost;
 use jetbridge::failure::Failure;
 use jetbridge::sources::Told;
 use jetbridge::sources::github::EVENTS;
@@ -13,7 +14,7 @@ use crate::support::databases::{Kind, TestDatabase};
 use crate::support::github::{GithubDelivery, comment, issue, repository};
 
 fn read(event: &str, body: &str) -> Result<Told, Failure> {
-    normalize(&parse(event, body.as_bytes())?)
+    normalize(&parse(&GithubHost::default(), event, body.as_bytes())?)
 }
 
 fn permanent(read: Result<Told, Failure>) -> String {

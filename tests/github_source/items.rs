@@ -1,6 +1,7 @@
 //! What the board shows of what GitHub says, and what the sync gets to see.
 
 use jetbridge::comments::Comment;
+use jetbridge::config::GithubHost;
 use jetbridge::ids::WorkItemRef;
 use jetbridge::sources::github::normalize::{normalize, sync_comment, sync_issue};
 use jetbridge::sources::github::payload::{CommentAction, parse};
@@ -23,7 +24,7 @@ fn payload(action: &str, part: &str, thing: &Value) -> String {
 }
 
 fn state_of(event: &str, body: &str) -> Snapshot {
-    match normalize(&parse(event, body.as_bytes()).unwrap()).unwrap().item {
+    match normalize(&parse(&GithubHost::default(), event, body.as_bytes()).unwrap()).unwrap().item {
         Change::State(snapshot) => *snapshot,
         other => panic!("expected a state, got {other:?}"),
     }
@@ -118,7 +119,12 @@ fn an_action_that_is_not_known_is_a_change_of_state() {
 #[test]
 fn every_example_is_read_and_the_sync_sees_the_whole_issue() {
     for (name, payload) in examples() {
-        let event = parse(name.split('.').next().unwrap(), payload.to_string().as_bytes()).unwrap();
+        let event = parse(
+            &GithubHost::default(),
+            name.split('.').next().unwrap(),
+            payload.to_string().as_bytes(),
+        )
+        .unwrap();
         normalize(&event).unwrap_or_else(|failure| panic!("{name}: {failure}"));
         let has_issue = name.starts_with("issue");
         let is_partial = name.ends_with("pinned");
@@ -148,7 +154,9 @@ fn the_sync_sees_why_an_issue_was_closed_and_a_text_that_was_emptied() {
     let mut thing = issue(7, "t", "closed", AT);
     thing["state_reason"] = json!("not_planned");
     thing["body"] = json!(null);
-    let event = parse("issues", payload("closed", "issue", &thing).as_bytes()).unwrap();
+    let event =
+        parse(&GithubHost::default(), "issues", payload("closed", "issue", &thing).as_bytes())
+            .unwrap();
     let seen = sync_issue(&event).unwrap();
     assert_eq!((seen.state, seen.body), (IssueState::NotPlanned, None));
     assert_eq!((seen.id, seen.number, seen.repository_id), (7, 12, Some(186_853_002)));

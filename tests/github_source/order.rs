@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jetbridge::clock::Timestamp;
 use jetbridge::comments::{self, Comment, CommentDecision};
+use jetbridge::config::GithubHost;
 use jetbridge::ids::{CommentRef, WorkItemRef};
 use jetbridge::sources::Told;
 use jetbridge::sources::github::normalize::normalize;
@@ -24,7 +25,8 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn told(event: &str, payload: &Value) -> Told {
-    normalize(&parse(event, payload.to_string().as_bytes()).unwrap()).unwrap()
+    normalize(&parse(&GithubHost::default(), event, payload.to_string().as_bytes()).unwrap())
+        .unwrap()
 }
 
 /// What the corpus has no example of.
@@ -156,8 +158,10 @@ async fn rows_after(kind: Kind, deliveries: &[GithubDelivery], at_a_time: usize)
         app.run_jobs().await;
     }
     app.assert_queue_is_empty().await;
-    let told: Vec<Told> =
-        deliveries.iter().map(|d| normalize(&parse(&d.event, &d.body).unwrap()).unwrap()).collect();
+    let told: Vec<Told> = deliveries
+        .iter()
+        .map(|d| normalize(&parse(&GithubHost::default(), &d.event, &d.body).unwrap()).unwrap())
+        .collect();
     let items: BTreeSet<_> = told.iter().filter_map(|t| t.item.item()).collect();
     let comments: BTreeSet<_> =
         told.iter().filter_map(|t| Some(&t.comment.as_ref()?.said.comment)).collect();
@@ -179,7 +183,9 @@ async fn examples_end_in_the_same_rows(kind: Kind) {
         .chain(made())
         .map(|(name, payload)| example_delivery(&name, &payload))
         .collect();
-    let read = |d: &GithubDelivery| normalize(&parse(&d.event, &d.body).unwrap()).unwrap();
+    let read = |d: &GithubDelivery| {
+        normalize(&parse(&GithubHost::default(), &d.event, &d.body).unwrap()).unwrap()
+    };
     let expected = Rows::of(&all.iter().map(read).collect::<Vec<_>>());
     assert!((expected.items.len(), expected.comments.len()) == (5, 2), "{expected:?}");
     assert_eq!(rows_after(kind, &all, 100).await, expected);

@@ -58,6 +58,7 @@ impl Running {
                 app_id: None,
                 app_private_key: Secrets::none(),
                 mcp: None,
+                hosts: Vec::new(),
                 unknown_repositories: jetbridge::config::UnknownRepositories::Reject,
             },
             retry: RetryPolicy::default(),

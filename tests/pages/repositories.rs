@@ -121,6 +121,24 @@ async fn what_is_wrong_stands_beside_its_field_and_what_was_typed_stays() {
     assert!(wrong.text.contains("This is no project’s id"), "{}", wrong.text);
 }
 
+#[tokio::test]
+async fn a_repository_of_another_server_has_a_page_of_its_own() {
+    let server = ("ghe.example.com".parse().unwrap(), "https://ghe.example.com".to_owned());
+    let setup = Setup { servers: vec![server], ..Setup::default() };
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let site = Site::with_setup(database, SecretState::Set, setup).await;
+    let typed = [("name", "https://ghe.example.com/octo/hello")];
+    let page = site.fill_in("/repositories", &typed).await.next();
+    assert_eq!(page, "/repositories/ghe.example.com%2Focto/hello?done=added");
+    let shown = site.see("/repositories/ghe.example.com%2Focto/hello").await;
+    assert!(shown.contains("href=\"https://ghe.example.com/octo/hello\""), "{shown}");
+    let all = site.see("/repositories").await;
+    assert!(all.contains("/repositories/ghe.example.com%2Focto/hello"), "{all}");
+    let stranger = site.fill_in("/repositories", &[("name", "git.example.org/octo/hello")]).await;
+    assert!(stranger.text.contains("The server git.example.org is not configured"));
+    assert!(stranger.text.contains("[[github.hosts]]"));
+}
+
 /// With the repositories of a configuration file, of which the second one has left it.
 async fn with_a_file() -> Site {
     let setup = Setup {

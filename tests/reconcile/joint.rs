@@ -23,7 +23,7 @@ const ISSUES: u64 = 110;
 
 async fn recover(world: &World) -> Report {
     let sync = issue_sync(&world.config, &world.store, &Clock::System);
-    let rest = sync.github.as_ref().and_then(|github| github.rest()).unwrap().clone();
+    let rest = sync.github.as_ref().and_then(|github| github.rests().next()).unwrap().clone();
     let public_url = format!("http://{}", world.config.listen);
     let recover = Recover::new(&world.store, &Clock::System, rest, &public_url);
     let report = recover.run(&Task::of_schedule(), |_| {}).await.unwrap();

@@ -92,6 +92,7 @@ impl GithubSettings {
         let repositories =
             KnownRepositories::new(store.clone(), clock.clone(), &self.configured(), self.unknown);
         GithubEndpoint {
+            hosts: Vec::new(),
             secrets: Secrets::new(self.secrets),
             unsigned: self.unsigned,
             repositories,

@@ -12,6 +12,7 @@ mod classes;
 mod comments;
 mod convergence;
 mod echo;
+mod hosts;
 mod kills;
 mod labels;
 mod many;

@@ -328,6 +328,7 @@ fn config(
             app_id: None,
             app_private_key: Secrets::none(),
             mcp: None,
+            hosts: Vec::new(),
             unknown_repositories: UnknownRepositories::Reject,
         },
         retry: RetryPolicy {

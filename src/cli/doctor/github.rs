@@ -9,7 +9,8 @@ use crate::clients::github::{Fidelity, GitHub};
 use crate::clients::github_mcp::GitHubMcp;
 use crate::clients::github_rest::{GitHubRest, RepositoryAccess};
 use crate::clock::Timestamp;
-use crate::config::{Direction, McpServer, UnknownRepositories, UnsignedWebhooks};
+use crate::config::{Direction, GithubHost, McpServer, UnknownRepositories, UnsignedWebhooks};
+use crate::failure::Failure;
 
 const SECRET: &str = "github.webhook_secret";
 const TOKEN: &str = "github.token";
@@ -31,11 +32,20 @@ pub(super) async fn examine(at: &Installation<'_>) -> Vec<Finding> {
     };
     findings.extend(token(at));
     let Some(github) = github else { return findings };
-    if let Some(rest) = github.rest() {
+    for rest in github.rests() {
         findings.extend(over_rest(at, rest).await);
     }
+    for other in &at.config.github.hosts {
+        if other.token.is_empty() && at.repositories.iter().any(|r| r.name.host() == other.host) {
+            let said = format!(
+                "token of {} is not set: it is not asked, issues are what their webhooks told",
+                other.host
+            );
+            findings.push(Finding::ok(token_of(&other.host), said));
+        }
+    }
     if let Some(mcp) = github.mcp() {
-        findings.push(server(mcp, github.rest()).await);
+        findings.push(server(mcp, github.rest_of(&GithubHost::default())).await);
     }
     github.shut_down().await;
     findings
@@ -72,12 +82,21 @@ fn webhook_secret(at: &Installation<'_>) -> Vec<Finding> {
     findings
 }
 
+/// Where a server's token stands.
+fn token_of(host: &GithubHost) -> &'static str {
+    if host.is_default() { TOKEN } else { "github.hosts" }
+}
+
+fn of_server(host: &GithubHost, failure: &Failure) -> String {
+    if host.is_default() { failure.to_string() } else { format!("{host}: {failure}") }
+}
+
 /// What is to be said of a token that can't be tried.
 fn token(at: &Installation<'_>) -> Option<Finding> {
     if !at.config.github.token.is_empty() {
         return None;
     }
-    let fix = "make a token at GitHub that may read issues and metadata of the repositories, and set github.token";
+    let fix = "make a token at GitHub that may read issues, pull requests and metadata of the repositories, and set github.token";
     match (&at.config.github.mcp, is_set(at.settings, TOKEN)) {
         (_, true) => {
             Some(Finding::warning(TOKEN, "was not tried: it can't be read", "see secrets"))
@@ -101,17 +120,18 @@ fn token(at: &Installation<'_>) -> Option<Finding> {
 
 async fn over_rest(at: &Installation<'_>, rest: &GitHubRest) -> Vec<Finding> {
     let before = at.clock.now();
+    let key = token_of(rest.host());
     let facts = match rest.fetch_token_facts().await {
         Ok(facts) => facts,
-        Err(failure) => return vec![Finding::of_error(TOKEN, &failure)],
+        Err(failure) => return vec![Finding::of_error(key, &of_server(rest.host(), &failure))],
     };
-    let (api_url, now) = (&at.config.github.api_url, at.clock.now());
+    let (api_url, now) = (at.config.github.api_url_of(rest.host()), at.clock.now());
     let taken = format!("{api_url} takes the token of {}", facts.login);
-    let mut findings = vec![Finding::ok(TOKEN, taken)];
+    let mut findings = vec![Finding::ok(key, taken)];
     findings.extend(clocks::beside("GitHub", facts.said_at, before, now));
     findings.extend(facts.expires_at.and_then(|end| expiry(end, now)));
     findings.extend(facts.scopes.as_deref().and_then(scopes));
-    for repository in &at.repositories {
+    for repository in at.repositories.iter().filter(|r| r.name.host() == *rest.host()) {
         let readable = readable(rest, repository).await;
         let is_there = readable.fix.is_none();
         findings.push(readable);
@@ -154,7 +174,7 @@ fn scopes(scopes: &[String]) -> Option<Finding> {
             "is a classic one with the scopes “{}”, which show public issues alone",
             scopes.join(", ")
         ),
-        "give it the scope repo, or make a fine-grained one with Issues: read and Webhooks: read",
+        "give it the scope repo, or make a fine-grained one with Issues: read, Pull requests: read and Webhooks: read",
     ))
 }
 
@@ -167,12 +187,12 @@ async fn readable(rest: &GitHubRest, repository: &Watched) -> Finding {
         Ok(RepositoryAccess::NotShown) => Finding::problem(
             REPOSITORIES,
             format!("GitHub shows no repository {name} (404)"),
-            "check its name, and give the token read access to its issues and metadata",
+            "check its name, and give the token read access to its issues, pull requests and metadata",
         ),
         Ok(RepositoryAccess::IssuesOff) => Finding::warning(
             REPOSITORIES,
             format!("{name} has no issues: they are switched off at GitHub (410)"),
-            "switch them on in the repository's settings, or remove it here",
+            "leave it so where it is used for pull requests alone, else switch them on in the repository's settings",
         ),
         Err(failure) => Finding::of_error(REPOSITORIES, &format!("{name}: {failure}")),
     }

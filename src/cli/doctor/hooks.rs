@@ -20,7 +20,7 @@ const BESIDE: [(&str, &str, &str); 4] = [
     (
         "label",
         "Labels",
-        "a label is made, renamed and recolored in Plane only with the next change of an issue that carries it",
+        "a label is made and renamed in Plane only with the next change of an issue that carries it, and another color does not come",
     ),
     (
         "sub_issues",
@@ -30,7 +30,7 @@ const BESIDE: [(&str, &str, &str); 4] = [
     (
         MILESTONES,
         "Milestones",
-        "another name or due day of a milestone comes only with a change of one of its issues",
+        "another name, text or due day of a milestone comes only with a change of one of its issues",
     ),
 ];
 /// Needed only where milestones become something in Plane.
@@ -96,13 +96,9 @@ impl Place<'_> {
 
     /// Where its settings are.
     fn page(&self) -> String {
-        let api = self.config.github.api_url.as_str();
-        let web = match api.strip_suffix("/api/v3") {
-            Some(server) => server,
-            None if api == "https://api.github.com" => "https://github.com",
-            None => api,
-        };
-        format!("{web}/{}/settings/hooks", self.repository)
+        let web = self.config.github.web_url_of(&self.repository.host());
+        let (owner, name) = self.repository.owner_and_name();
+        format!("{web}/{owner}/{name}/settings/hooks")
     }
 
     fn problem(&self, message: &str, fix: String) -> Finding {

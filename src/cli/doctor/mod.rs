@@ -188,7 +188,7 @@ fn configuration(settings: &Settings) -> Finding {
 
 /// Whether a secret is configured, whether or not it could be fetched.
 fn is_set(settings: &Settings, key: &str) -> bool {
-    settings.secrets().iter().any(|(k, setting)| *k == key && !setting.is_empty())
+    settings.secrets().iter().any(|(k, setting)| k == key && !setting.is_empty())
 }
 
 /// A repository whose webhooks are taken.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::github_mcp::GitHubMcp;
 use super::github_rest::GitHubRest;
 use crate::clock::{Clock, Timestamp};
-use crate::config::{GithubConfig, RepositoryName};
+use crate::config::{GithubConfig, GithubHost, GithubHostConfig, RepositoryName};
 use crate::failure::Failure;
 use crate::metrics::RemoteFigures;
 use crate::quota::Class;
@@ -110,11 +110,13 @@ pub trait ReadGitHub {
     fn who_am_i(&self) -> impl Future<Output = Result<Account, Failure>> + Send;
 }
 
-/// GitHub through whatever is configured.
+/// GitHub through whatever is configured: the server of `github.api_url` through MCP and REST, each
+/// of `[[github.hosts]]` through REST.
 #[derive(Debug, Clone)]
 pub struct GitHub {
     mcp: Option<GitHubMcp>,
     rest: Option<GitHubRest>,
+    others: Vec<GitHubRest>,
 }
 
 impl GitHub {
@@ -139,12 +141,24 @@ impl GitHub {
             )?),
             None => None,
         };
-        Ok(Self::of(mcp, rest))
+        let mut others = Vec::new();
+        for GithubHostConfig { host, api_url, token, .. } in &config.hosts {
+            let other = GitHubRest::new(api_url, token, clock.clone(), timeout)?;
+            others.extend(other.map(|rest| rest.of_host(host.clone())));
+        }
+        let is_there = mcp.is_some() || rest.is_some() || !others.is_empty();
+        Ok(is_there.then_some(Self { mcp, rest, others }))
     }
 
     /// Of clients that are there.
     pub fn of(mcp: Option<GitHubMcp>, rest: Option<GitHubRest>) -> Option<Self> {
-        (mcp.is_some() || rest.is_some()).then_some(Self { mcp, rest })
+        (mcp.is_some() || rest.is_some()).then_some(Self { mcp, rest, others: Vec::new() })
+    }
+
+    /// Whether anybody can be asked about a repository.
+    pub fn reads(&self, repository: &RepositoryName) -> bool {
+        let by_mcp = self.mcp.is_some() && repository.host().is_default();
+        by_mcp || self.rest(repository).is_some()
     }
 
     /// Counting what REST is asked.
@@ -159,10 +173,11 @@ impl GitHub {
         self.with_rest(|rest| rest.in_class(class))
     }
 
-    /// With another REST client, made of the one that there is.
+    /// With other REST clients, made of those that there are.
     #[must_use]
-    pub fn with_rest(self, change: impl FnOnce(GitHubRest) -> GitHubRest) -> Self {
-        Self { rest: self.rest.map(change), ..self }
+    pub fn with_rest(self, change: impl Fn(GitHubRest) -> GitHubRest) -> Self {
+        let others = self.others.into_iter().map(&change).collect();
+        Self { rest: self.rest.map(change), others, ..self }
     }
 
     /// The MCP client, where one is configured.
@@ -170,9 +185,24 @@ impl GitHub {
         self.mcp.as_ref()
     }
 
-    /// The REST client, where a token is configured.
-    pub fn rest(&self) -> Option<&GitHubRest> {
-        self.rest.as_ref()
+    /// The REST client of a repository's server, where a token is configured for that.
+    pub fn rest(&self, repository: &RepositoryName) -> Option<&GitHubRest> {
+        self.rest_of(&repository.host())
+    }
+
+    /// The REST client of a server.
+    pub fn rest_of(&self, host: &GithubHost) -> Option<&GitHubRest> {
+        self.rests().find(|rest| rest.host() == host)
+    }
+
+    /// The REST clients of all servers, that of `github.api_url` first.
+    pub fn rests(&self) -> impl Iterator<Item = &GitHubRest> {
+        self.rest.iter().chain(&self.others)
+    }
+
+    /// The MCP server, where it speaks for a repository's server.
+    fn mcp_of(&self, repository: &RepositoryName) -> Option<&GitHubMcp> {
+        self.mcp.as_ref().filter(|_| repository.host().is_default())
     }
 
     /// Ends the MCP server, where one runs.
@@ -180,6 +210,15 @@ impl GitHub {
         if let Some(mcp) = &self.mcp {
             mcp.shut_down().await;
         }
+    }
+}
+
+impl From<GitHubRest> for GitHub {
+    /// REST alone.
+    fn from(rest: GitHubRest) -> Self {
+        let (first, others) =
+            if rest.host().is_default() { (Some(rest), Vec::new()) } else { (None, vec![rest]) };
+        Self { mcp: None, rest: first, others }
     }
 }
 
@@ -197,9 +236,15 @@ fn note(failure: &Failure) {
     tracing::warn!("asking GitHub over REST, since the MCP server failed: {failure}");
 }
 
-/// Nobody to ask; [`GitHub::of`] makes none like that.
-fn nobody() -> Failure {
-    Failure::permanent("no GitHub client is configured: set github.token or github.mcp.command")
+/// Nobody to ask.
+fn nobody(repository: &RepositoryName) -> Failure {
+    let host = repository.host();
+    let remedy = if host.is_default() {
+        "set github.token or github.mcp.command".to_owned()
+    } else {
+        format!("set token in the [[github.hosts]] of {host}")
+    };
+    Failure::permanent(format!("nobody can be asked about {repository}: {remedy}"))
 }
 
 impl ReadGitHub for GitHub {
@@ -208,16 +253,17 @@ impl ReadGitHub for GitHub {
         repository: &RepositoryName,
         number: u64,
     ) -> Result<Fetched, Failure> {
-        let Some(mcp) = &self.mcp else {
-            return self.rest.as_ref().ok_or_else(nobody)?.fetch_issue(repository, number).await;
+        let rest = self.rest(repository);
+        let Some(mcp) = self.mcp_of(repository) else {
+            return rest.ok_or_else(|| nobody(repository))?.fetch_issue(repository, number).await;
         };
         let told = match mcp.issues_are().await {
             // Not worth a question whose answer would not be used.
-            Ok(Fidelity::Altered) if self.rest.is_some() => None,
+            Ok(Fidelity::Altered) if rest.is_some() => None,
             Ok(_) => Some(mcp.fetch_issue(repository, number).await),
             Err(failure) => Some(Err(failure)),
         };
-        match (told, &self.rest) {
+        match (told, rest) {
             (Some(Err(failure)), Some(rest)) if rest_may_help(&failure) => {
                 note(&failure);
                 rest.fetch_issue(repository, number).await
@@ -235,15 +281,19 @@ impl ReadGitHub for GitHub {
         repository: &RepositoryName,
         number: u64,
     ) -> Result<Comments, Failure> {
-        let Some(mcp) = &self.mcp else {
-            return self.rest.as_ref().ok_or_else(nobody)?.fetch_comments(repository, number).await;
+        let rest = self.rest(repository);
+        let Some(mcp) = self.mcp_of(repository) else {
+            return rest
+                .ok_or_else(|| nobody(repository))?
+                .fetch_comments(repository, number)
+                .await;
         };
         let told = match mcp.comments_are().await {
-            Ok(Fidelity::Altered) if self.rest.is_some() => None,
+            Ok(Fidelity::Altered) if rest.is_some() => None,
             Ok(_) => Some(mcp.fetch_comments(repository, number).await),
             Err(failure) => Some(Err(failure)),
         };
-        match (told, &self.rest) {
+        match (told, rest) {
             (Some(Err(failure)), Some(rest)) if rest_may_help(&failure) => {
                 note(&failure);
                 rest.fetch_comments(repository, number).await
@@ -258,7 +308,9 @@ impl ReadGitHub for GitHub {
         match (&self.rest, &self.mcp) {
             (Some(rest), _) => rest.who_am_i().await,
             (None, Some(mcp)) => mcp.who_am_i().await,
-            (None, None) => Err(nobody()),
+            (None, None) => Err(Failure::permanent(
+                "no GitHub client is configured: set github.token or github.mcp.command",
+            )),
         }
     }
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Deserializer};
 
 use crate::clock::{Timestamp, to_micros};
-use crate::config::RepositoryName;
+use crate::config::{GithubHost, RepositoryName};
 use crate::sync::github::{
     Account, Comment, Issue, IssueLabel, IssueState, Milestone, Milestoned, key_of_address,
 };
@@ -106,12 +106,12 @@ impl From<MilestonePayload> for Milestone {
 
 impl IssuePayload {
     /// Where it says that it is: the last parts of its API address.
-    pub(in crate::clients) fn repository(&self) -> Option<RepositoryName> {
+    pub(in crate::clients) fn repository(&self, host: &GithubHost) -> Option<RepositoryName> {
         let of_issue = || self.url.as_deref()?.rsplit_once("/issues/").map(|(before, _)| before);
         let url = self.repository_url.as_deref().or_else(of_issue)?;
         let (before, name) = url.rsplit_once('/')?;
         let owner = before.rsplit('/').next()?;
-        format!("{owner}/{name}").parse().ok()
+        RepositoryName::on(host, &format!("{owner}/{name}")).ok()
     }
 
     pub(in crate::clients) fn number(&self) -> u64 {
@@ -120,7 +120,7 @@ impl IssuePayload {
 
     /// The issue, in `repository` as GitHub writes its name.
     pub(in crate::clients) fn into_issue(self, repository: &RepositoryName) -> Issue {
-        Issue {
+        let issue = Issue {
             id: self.id,
             number: self.number,
             repository: repository.to_string(),
@@ -142,7 +142,8 @@ impl IssuePayload {
                 GivenMilestone::Given(Some(milestone)) => Milestoned::In(milestone.into()),
             },
             parent: self.parent_issue_url.as_deref().and_then(key_of_address),
-        }
+        };
+        issue.on(&repository.host())
     }
 }
 

@@ -54,8 +54,8 @@ pub enum WriteAccess {
 
 impl GitHub {
     /// Who writes, where anybody may: a token for REST is configured.
-    pub fn writer(&self) -> Option<GitHubWriter<'_>> {
-        self.rest().map(|rest| GitHubWriter { rest })
+    pub fn writer(&self, repository: &RepositoryName) -> Option<GitHubWriter<'_>> {
+        self.rest(repository).map(|rest| GitHubWriter { rest })
     }
 }
 

@@ -95,7 +95,7 @@ impl GitHubRest {
         struct Answer {
             suspended_at: Option<Timestamp>,
         }
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let (owner, name) = repository.owner_and_name();
         match self.ask::<Answer>(self.url(&["repos", owner, name, "installation"])).await {
             Ok((answer, _)) => Ok(Some(AppInstalled { suspended_at: answer.suspended_at })),
             Err(Refusal::NotFound) => Ok(None),

@@ -279,7 +279,7 @@ impl Upkeep {
 
 /// The arguments that every tool for an issue takes.
 fn about(operation: &Operation, repository: &RepositoryName, number: u64) -> Map<String, Value> {
-    let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+    let (owner, name) = repository.owner_and_name();
     let mut arguments = Map::new();
     arguments.insert("owner".to_owned(), json!(owner));
     arguments.insert("repo".to_owned(), json!(name));

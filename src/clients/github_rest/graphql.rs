@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::GitHubRest;
 use super::exchange::{Answer, said, text, waiting};
 use crate::clients::github::refusal::Refusal;
-use crate::config::RepositoryName;
+use crate::config::{GithubHost, RepositoryName};
 use crate::failure::Failure;
 use crate::quota::{Came, Heard, Kind, Said};
 
@@ -107,7 +107,7 @@ impl GitHubRest {
         repository: &RepositoryName,
         number: u64,
     ) -> Result<Linked, Failure> {
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let (owner, name) = repository.owner_and_name();
         let variables = json!({"owner": owner, "name": name, "number": number, "most": MOST});
         let body = json!({"query": QUERY, "variables": variables});
         let answer = self.ask_graphql(&body).await.map_err(|refusal| refusal.failure())?;
@@ -126,7 +126,7 @@ impl GitHubRest {
         let Ok(reply) = serde_json::from_slice::<Reply>(&answer.body) else {
             return Ok(not_told("what answers at its GraphQL address is something else"));
         };
-        Ok(read(reply))
+        Ok(read(reply, &self.host))
     }
 
     /// What the account of GraphQL's budget is called.
@@ -202,7 +202,7 @@ fn is_limited(body: &[u8]) -> bool {
     reply.is_ok_and(|reply| reply.errors.iter().any(|e| e.kind.as_deref() == Some(RATE_LIMITED)))
 }
 
-fn read(reply: Reply) -> Linked {
+fn read(reply: Reply, host: &GithubHost) -> Linked {
     let pull = reply.data.and_then(|data| data.repository?.pull_request);
     let Some(references) = pull.and_then(|pull| pull.closing_issues_references) else {
         let words = reply.errors.into_iter().map(|complaint| complaint.message).next();
@@ -215,7 +215,7 @@ fn read(reply: Reply) -> Linked {
     let read = references.nodes.len() as u64;
     let issues = references.nodes.into_iter().flatten().map(|reference| {
         let name = reference.repository.name_with_owner.to_lowercase();
-        format!("{name}#{}", reference.number)
+        host.named(format!("{name}#{}", reference.number))
     });
     Linked::Told { issues: issues.collect(), read, total: references.total_count }
 }

@@ -22,7 +22,7 @@ use super::exchange::text;
 use super::{GitHubRest, found_or_moved, linked};
 use crate::clients::github::Fetched;
 use crate::clock::Timestamp;
-use crate::config::RepositoryName;
+use crate::config::{GithubHost, RepositoryName};
 use crate::failure::Failure;
 use crate::sync::github::{Comment, Issue};
 
@@ -159,15 +159,16 @@ impl GitHubRest {
             full_name: String,
             has_issues: Option<bool>,
         }
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let (owner, name) = repository.owner_and_name();
         let answer: Answer = match self.ask(self.url(&["repos", owner, name])).await {
             Ok((answer, _)) => answer,
             Err(Refusal::NotFound | Refusal::Gone) => return Ok(None),
             Err(refusal) => return Err(refusal.failure()),
         };
-        let name = answer.full_name.parse().unwrap_or_else(|_| repository.clone());
+        let name = RepositoryName::on(&self.host, &answer.full_name);
+        let name = name.unwrap_or_else(|_| repository.clone());
         let has_issues = answer.has_issues.unwrap_or(true);
-        Ok(Some(RepositoryNow { id: answer.id, name, has_issues }))
+        Ok(Some(RepositoryNow { id: self.host.id(answer.id), name, has_issues }))
     }
 
     /// Issues and pull requests, open and closed.
@@ -197,7 +198,7 @@ impl GitHubRest {
         place: &Place,
     ) -> Result<Part<ListedComment>, Failure> {
         let read = |raw: Box<RawValue>| {
-            let listed = listed_comment(raw)?;
+            let listed = listed_comment(raw, &self.host)?;
             Some((listed.comment.updated_at, listed))
         };
         self.part(repository, &["issues", "comments"], &[], place, read).await
@@ -212,11 +213,11 @@ impl GitHubRest {
         repository: &RepositoryName,
         comment: u64,
     ) -> Result<Option<ListedComment>, Failure> {
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
-        let id = comment.to_string();
+        let (owner, name) = repository.owner_and_name();
+        let id = self.host.own_id(comment).to_string();
         let url = self.url(&["repos", owner, name, "issues", "comments", &id]);
         match self.ask::<Box<RawValue>>(url).await {
-            Ok((raw, _)) => Ok(listed_comment(raw)),
+            Ok((raw, _)) => Ok(listed_comment(raw, &self.host)),
             Err(Refusal::NotFound | Refusal::Gone) => Ok(None),
             Err(refusal) => Err(refusal.failure()),
         }
@@ -295,7 +296,7 @@ impl GitHubRest {
         query: &[(&str, &str)],
         place: &Place,
     ) -> Result<Option<(Vec<Box<RawValue>>, HeaderMap)>, Refusal> {
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let (owner, name) = repository.owner_and_name();
         let whole: Vec<&str> = ["repos", owner, name].iter().chain(path).copied().collect();
         let mut url = self.url(&whole);
         {
@@ -333,7 +334,7 @@ pub(super) fn in_smaller_pages(list: &Url) -> Option<Url> {
     Some(url)
 }
 
-pub(super) fn listed_comment(raw: Box<RawValue>) -> Option<ListedComment> {
+pub(super) fn listed_comment(raw: Box<RawValue>, host: &GithubHost) -> Option<ListedComment> {
     #[derive(Deserialize)]
     struct Whose {
         issue_url: String,
@@ -341,7 +342,7 @@ pub(super) fn listed_comment(raw: Box<RawValue>) -> Option<ListedComment> {
     let whose: Whose = serde_json::from_str(raw.get()).ok()?;
     let issue = whose.issue_url.rsplit_once('/')?.1.parse().ok()?;
     let payload: CommentPayload = serde_json::from_str(raw.get()).ok()?;
-    Some(ListedComment { comment: payload.into(), issue, raw })
+    Some(ListedComment { comment: Comment::from(payload).on(host), issue, raw })
 }
 
 #[cfg(test)]

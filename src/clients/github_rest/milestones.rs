@@ -17,10 +17,10 @@ impl GitHubRest {
         repository: &RepositoryName,
         number: u64,
     ) -> Result<Option<Milestone>, Failure> {
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let (owner, name) = repository.owner_and_name();
         let url = self.url(&["repos", owner, name, "milestones", &number.to_string()]);
         match self.ask::<MilestonePayload>(url).await {
-            Ok((found, _)) => Ok(Some(found.into())),
+            Ok((found, _)) => Ok(Some(Milestone::from(found).on(&self.host))),
             Err(Refusal::NotFound | Refusal::Gone) => Ok(None),
             Err(refusal) => Err(refusal.failure()),
         }

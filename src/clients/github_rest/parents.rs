@@ -20,7 +20,7 @@ impl GitHubRest {
         let url = self.issue_url(repository, number, &["parent"]);
         match self.ask::<IssuePayload>(url).await {
             Ok((parent, _)) => {
-                let of = parent.repository().unwrap_or_else(|| repository.clone());
+                let of = parent.repository(&self.host).unwrap_or_else(|| repository.clone());
                 let key = format!("{of}#{}", parent.number());
                 Ok(Some(ParentIssue { id: parent.into_issue(&of).id, key }))
             }

@@ -76,7 +76,8 @@ impl GitHubRest {
                 }
                 Err(refusal) => return Err(refusal.failure()),
             };
-            all.extend(page.entries.into_iter().filter_map(listed_comment));
+            let listed = |raw| listed_comment(raw, &self.host);
+            all.extend(page.entries.into_iter().filter_map(listed));
             let Some(next) = page.next else { return Ok(Some(all)) };
             url = next;
         }
@@ -89,7 +90,7 @@ impl GitHubRest {
         repository: &RepositoryName,
         place: &Place,
     ) -> Result<(Vec<Map<String, Value>>, HeaderMap), Refusal> {
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let (owner, name) = repository.owner_and_name();
         let mut url = self.url(&["repos", owner, name, "pulls"]);
         let order = match place.since {
             None => [("sort", "created"), ("direction", "asc")],

@@ -63,7 +63,7 @@ impl GitHubRest {
             #[serde(default)]
             push: bool,
         }
-        let (owner, name) = repository.as_str().split_once('/').unwrap_or_default();
+        let (owner, name) = repository.owner_and_name();
         match self.ask::<Answer>(self.url(&["repos", owner, name])).await {
             Ok((answer, _)) => Ok(Some(answer.permissions.is_none_or(|p| p.push))),
             Err(Refusal::NotFound) => Ok(None),

@@ -59,7 +59,7 @@ impl Processor {
         let repository = self.repository_of(jobs, None).await?;
         let mut concerned = BTreeSet::new();
         for job in jobs {
-            let event = guarded(|| with_json(job, |json| parse(LABEL, json)))?;
+            let event = guarded(|| with_json(job, |json| parse(&job.github_host, LABEL, json)))?;
             concerned.extend(sync_label(&event).map(|step| step.id));
         }
         let class = jobs.iter().map(|job| job.class).min().unwrap_or_default();

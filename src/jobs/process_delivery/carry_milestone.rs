@@ -46,7 +46,8 @@ fn said(jobs: &[ClaimedJob]) -> Result<Option<(Milestone, MilestoneAction)>, Fai
     let mut newest: Option<(Milestone, JobId)> = None;
     let mut action = MilestoneAction::Written;
     for job in jobs {
-        let event = guarded(|| with_json(job, |json| parse(&job.event_type, json)))?;
+        let event =
+            guarded(|| with_json(job, |json| parse(&job.github_host, &job.event_type, json)))?;
         let Some((happened, milestone)) = sync_milestone(&event) else { continue };
         if happened == MilestoneAction::Deleted {
             action = happened;

@@ -121,7 +121,7 @@ impl Processor {
         let of_pulls: BTreeSet<String> = of_pulls.map(str::to_lowercase).collect();
         let tells_of_milestone = |r: &Reading| r.job.event_type == carry_milestone::EVENT;
         let any_milestone = readings.iter().any(tells_of_milestone);
-        let asks_links = self.sync.github.as_ref().is_some_and(|github| github.rest().is_some());
+        let asks_links = self.sync.github.as_ref().is_some_and(|g| g.rests().next().is_some());
         let mut followed = Followed { asks_links, ..Followed::default() };
         let rulebooks = self.sync.settings.rulebooks().await?;
         let placing = rulebooks.into_iter().filter(|(_, rulebook)| rulebook.places());
@@ -141,7 +141,8 @@ impl Processor {
             if writes && has_project {
                 followed.labels.insert(name.clone());
             }
-            if asks || has_project {
+            let reads = || self.sync.github.as_ref().is_some_and(|g| g.reads(&repository.name));
+            if (asks && reads()) || has_project {
                 followed.issues.insert(name);
             }
         }
@@ -381,7 +382,8 @@ struct Said {
 fn said(jobs: &[ClaimedJob]) -> Result<Said, Failure> {
     let mut said = Said::default();
     for job in jobs.iter().filter(|job| job.source == Source::Github) {
-        let event = guarded(|| with_json(job, |json| parse(&job.event_type, json)))?;
+        let event =
+            guarded(|| with_json(job, |json| parse(&job.github_host, &job.event_type, json)))?;
         said.add(job.id, &event);
     }
     Ok(said)

@@ -9,7 +9,6 @@
 use std::collections::BTreeSet;
 
 use super::Processor;
-use crate::clients::github::GitHub;
 use crate::clients::github_rest::graphql::Linked;
 use crate::config::RepositoryName;
 use crate::failure::Failure;
@@ -76,9 +75,6 @@ impl Processor {
         pull: &WorkItemRef,
         attempt: u32,
     ) -> Result<Asked, Failure> {
-        let Some(rest) = sync.github.as_ref().and_then(GitHub::rest) else {
-            return Ok(Asked::Told);
-        };
         let unread = |e: &StoreError| of_database(format!("the item can't be read: {e}"), e);
         let item = self.store.work_item(pull).await.map_err(|e| unread(&e))?;
         let place =
@@ -87,6 +83,9 @@ impl Processor {
             Some((name.parse::<RepositoryName>().ok()?, number.parse().ok()?))
         });
         let Some((repository, number)) = place else { return Ok(Asked::Told) };
+        let Some(rest) = sync.github.as_ref().and_then(|github| github.rest(&repository)) else {
+            return Ok(Asked::Told);
+        };
         match rest.fetch_linked_issues(&repository, number).await {
             Ok(Linked::Told { issues, read, total }) => {
                 self.keep_links(pull, issues).await.map_err(|e| unread(&e))?;

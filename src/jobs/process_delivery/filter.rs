@@ -91,7 +91,8 @@ fn admission(
     name: &RepositoryName,
     rulebook: &Rulebook,
 ) -> Result<Admission, Failure> {
-    let read = || with_json(job, |json| facts(&job.event_type, name.as_str(), json));
+    let facts = |json: &[u8]| facts(&job.github_host, &job.event_type, name.as_str(), json);
+    let read = || with_json(job, facts);
     let facts = guarded(read)?;
     rulebook.admits(&facts).map_err(|b| broken(&b, name.as_str()))
 }

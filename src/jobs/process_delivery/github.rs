@@ -6,6 +6,7 @@ use crate::sources::github::payload::parse;
 use crate::store::jobs::ClaimedJob;
 
 pub(super) fn read(job: ClaimedJob) -> Reading {
-    let told = guarded(|| with_json(&job, |json| normalize(&parse(&job.event_type, json)?)));
+    let parsed = |json: &[u8]| normalize(&parse(&job.github_host, &job.event_type, json)?);
+    let told = guarded(|| with_json(&job, parsed));
     Reading { job, told, incomplete: None, shown: None, read_with: None }
 }

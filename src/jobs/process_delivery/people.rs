@@ -14,7 +14,7 @@ use crate::ids::{Lane, WorkItemRef};
 use crate::sources::Source;
 use crate::store::jobs::{ClaimedJob, End, Finished};
 use crate::store::ties::{Tie, TiedRepository};
-use crate::sync::plan::{ItemField, Recognized, WriteBack, recognize};
+use crate::sync::plan::{ItemField, Recognized, recognize};
 use crate::sync::plane::Item;
 
 impl Processor {
@@ -32,7 +32,7 @@ impl Processor {
         };
         let Some((item, tie)) = echo::shown(reading, ties) else { return };
         let Some(TiedRepository { id, direction }) = tie.repository else { return };
-        let goes_back = self.sync.write_back(direction) == WriteBack::Assignees;
+        let goes_back = self.sync.writes_back(direction);
         if !goes_back || tie.item.is_none() || !(is_held(tie, now) || shows_others(item, tie)) {
             return;
         }

@@ -220,7 +220,11 @@ fn read_plane(delivery: &Readable, with: &ReadWith) -> Result<Told, Failure> {
 fn read_github(delivery: &Readable) -> Result<Told, Failure> {
     guarded(|| {
         json_in(&delivery.encoding, &delivery.body, |json| {
-            github::normalize::normalize(&github::payload::parse(&delivery.event_type, json)?)
+            github::normalize::normalize(&github::payload::parse(
+                &delivery.github_host,
+                &delivery.event_type,
+                json,
+            )?)
         })
     })
 }

@@ -85,7 +85,7 @@ impl Walker<'_> {
         if !reasons.iter().any(is_behind) {
             return Ok(());
         }
-        let event = parse(found.event_type(), found.body())?;
+        let event = parse(&found.github_host(), found.event_type(), found.body())?;
         let Some(issue) = sync_issue(&event) else { return Ok(()) };
         let way = self.way_of(found, &issue)?;
         if way != Way::Open {
@@ -190,7 +190,7 @@ fn behind(entry: &ListedComment, mirrors: &Mirrors) -> Option<Why> {
 
 /// What a delivery about a comment tells of its issue, with why it was found.
 fn of_comment(found: Verified, reasons: Vec<Why>) -> Result<Option<Compared>, Failure> {
-    let told = normalize(&parse(found.event_type(), found.body())?)?;
+    let told = normalize(&parse(&found.github_host(), found.event_type(), found.body())?)?;
     let (Change::State(issue), Some(comment)) = (told.item, told.comment) else { return Ok(None) };
     let told_at = issue.updated_at.min(comment.said.updated_at);
     Ok(Some(Compared { item: issue.item, key: issue.key, told_at, reasons, found }))

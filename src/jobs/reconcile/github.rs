@@ -48,7 +48,7 @@ impl Walker<'_> {
         let mut read = Vec::with_capacity(listed.len());
         for entry in listed {
             let found = finding.issue(lane_of(&entry), &entry.raw);
-            let event = parse(found.event_type(), found.body())?;
+            let event = parse(&found.github_host(), found.event_type(), found.body())?;
             let Change::State(snapshot) = normalize(&event)?.item else { continue };
             self.met(snapshot.item.to_string());
             read.push((entry, snapshot, found));

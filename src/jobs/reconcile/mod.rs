@@ -37,6 +37,7 @@ use tokio::time::sleep;
 
 use super::process_delivery::PlaneAddress;
 use super::sync_issue::IssueSync;
+use crate::clients::github::GitHub;
 use crate::clients::github_rest::GitHubRest;
 use crate::clock::Timestamp;
 use crate::config::RepositoryName;
@@ -97,6 +98,9 @@ pub struct Reconcile {
 /// How far a walk is: of an estimate.
 pub type Progress<'a> = &'a mut (dyn FnMut(u64, u64) + Send);
 
+/// What to do where nothing can be compared.
+const NO_TOKEN: &str = "GitHub's REST API is needed to compare both sides (no MCP server lists what changed): set github.token";
+
 impl Reconcile {
     /// With the usual waits, asking both sides behind live changes and replays.
     pub fn new(sync: IssueSync, address: PlaneAddress) -> Self {
@@ -112,17 +116,30 @@ impl Reconcile {
         Self { missing, ..self }
     }
 
-    /// Why nothing can be compared: GitHub's REST API is needed.
+    /// Whom to ask about a repository: a REST API is needed.
     ///
     /// # Errors
-    /// Without a token.
-    pub fn rest(&self) -> Result<&GitHubRest, Failure> {
-        let rest = self.sync.github.as_ref().and_then(|github| github.rest());
+    /// Without a token for its server.
+    pub fn rest(&self, repository: &RepositoryName) -> Result<&GitHubRest, Failure> {
+        let rest = self.sync.github.as_ref().and_then(|github| github.rest(repository));
         rest.ok_or_else(|| {
-            Failure::permanent(
-                "GitHub's REST API is needed to compare both sides (no MCP server lists what changed): set github.token",
-            )
+            let host = repository.host();
+            Failure::permanent(match host.name() {
+                Some(host) => format!(
+                    "the REST API of {host} is needed to compare {repository} with Plane: set token in the [[github.hosts]] of {host}"
+                ),
+                None => NO_TOKEN.to_owned(),
+            })
         })
+    }
+
+    /// Why nothing at all can be compared.
+    ///
+    /// # Errors
+    /// Without any token.
+    pub fn any_rest(&self) -> Result<(), Failure> {
+        let mut all = self.sync.github.iter().flat_map(GitHub::rests);
+        all.next().map(drop).ok_or_else(|| Failure::permanent(NO_TOKEN))
     }
 
     /// Walks over one repository and its Plane project. What differs is put into the inbox; the

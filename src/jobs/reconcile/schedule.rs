@@ -45,7 +45,7 @@ impl Schedule {
 
     /// Compares until `stop` says so; a walk that is cut short goes on later.
     pub async fn run(self, stop: watch::Receiver<bool>) {
-        if let Err(failure) = self.reconcile.rest() {
+        if let Err(failure) = self.reconcile.any_rest() {
             debug!("the two sides are not compared: {failure}");
             return;
         }

@@ -106,7 +106,7 @@ impl<'a> Walker<'a> {
         walk: Walk,
         purpose: Purpose,
     ) -> Result<Self, Failure> {
-        let rest = job.rest()?;
+        let rest = job.rest(&repository.name)?;
         let store = &job.sync.store;
         let now = the_repository(job, rest, repository).await?;
         let memory = job.patiently(|| job.sync.memory_of(repository)).await?;

@@ -47,7 +47,10 @@ impl Recover {
         floor: Timestamp,
         walk: &mut AppWalk,
     ) -> Result<OfApp, Failure> {
-        let (Some(_), Some(id)) = (&self.app, id) else { return Ok(OfApp::Not("")) };
+        let is_its = name.host().is_default();
+        let (Some(_), Some(id), true) = (&self.app, id, is_its) else {
+            return Ok(OfApp::Not(""));
+        };
         if walk.0.is_none() {
             walk.0 = Some(self.walk_app(floor).await.map_err(its_own));
         }

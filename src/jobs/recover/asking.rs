@@ -9,7 +9,7 @@ use super::{Fate, Found, MOST_ASKED, PlaceReport, Progress, Recover, Report, Tas
 use crate::clients::github_hooks::{Redelivery, permission};
 use crate::clients::github_rest::GitHubRest;
 use crate::clock::Clock;
-use crate::config::RepositoryName;
+use crate::config::{GithubHost, RepositoryName};
 use crate::failure::Failure;
 use crate::recovery::{HookOwner, patience};
 use crate::store::StoreResult;
@@ -24,7 +24,8 @@ struct Closed {
     repositories: Vec<RepositoryName>,
     /// Nothing that the App would have to ask for.
     app: bool,
-    all: bool,
+    /// Whose token's limit is used up.
+    servers: Vec<GithubHost>,
 }
 
 impl Recover {
@@ -48,7 +49,10 @@ impl Recover {
         let of = found.len().min(MOST_ASKED) as u64;
         let (mut closed, mut asked) = (Closed::default(), 0);
         for (mut found, request) in missing {
-            if found.fate == Fate::Found && !closed.all && asked < of {
+            if found.fate == Fate::Found
+                && !closed.servers.contains(&request.owner.host())
+                && asked < of
+            {
                 tell(Progress::Asking(asked, of));
                 let place = places.iter_mut().find(|p| p.repository == request.repository);
                 if let Some(place) = place
@@ -112,8 +116,11 @@ impl Recover {
             ),
             Err(Failure::Quota { reason, wait }) => {
                 // The App's limit is its own.
-                let is_apps = request.owner == HookOwner::App;
-                (closed.app, closed.all) = (closed.app || is_apps, !is_apps);
+                if request.owner == HookOwner::App {
+                    closed.app = true;
+                } else {
+                    closed.servers.push(request.owner.host());
+                }
                 (
                     format!(
                         "{reason}: the rest is asked for in {} s at the earliest",
@@ -135,7 +142,7 @@ impl Recover {
     /// Who may ask for what a hook sent.
     fn asker(&self, owner: &HookOwner) -> Result<&GitHubRest, Failure> {
         match owner {
-            HookOwner::Repository(_) | HookOwner::Organization(_) => Ok(&self.github),
+            HookOwner::Repository(_) | HookOwner::Organization(_) => self.client(&owner.host()),
             HookOwner::App => self.app(),
         }
     }

@@ -7,7 +7,7 @@ use super::{Covers, Looked, Progress, Recover, Task};
 use crate::clients::github_hooks::{Hook, RepositoryFacts, permission};
 use crate::clients::github_rest::GitHubRest;
 use crate::clock::Timestamp;
-use crate::config::RepositoryName;
+use crate::config::{GithubHost, RepositoryName};
 use crate::failure::Failure;
 use crate::recovery::{Attempt, Gap, HookOwner, gap, look_back_to, newest_of_each};
 use crate::store::StoreResult;
@@ -60,16 +60,17 @@ impl Recover {
         let (organizations, app) = (Organizations::new(), AppWalk::default());
         let mut common = Common { floor: lowest, organizations, app };
         let (mut looked, of) = (Vec::new(), repositories.len() as u64);
-        let mut limit: Option<String> = None;
+        let mut limits: BTreeMap<GithubHost, String> = BTreeMap::new();
         for (repository, floor) in repositories.into_iter().zip(floors) {
             tell(Progress::Looking(looked.len() as u64, of));
-            let seen = match &limit {
-                // The limit is the token's: no other repository can be asked about either.
+            let host = repository.name.host();
+            let seen = match limits.get(&host) {
+                // The limit is the token's: no other repository there can be asked about either.
                 Some(reason) => Err(Failure::retry(reason)),
                 None => self.look(&repository, floor.at, &mut common).await,
             };
             if let Err(Failure::Quota { reason, .. }) = &seen {
-                limit = Some(reason.clone());
+                limits.insert(host, reason.clone());
             }
             looked.push(looked_at(repository, floor, seen));
         }
@@ -79,7 +80,7 @@ impl Recover {
 
     /// How far back to look for a repository, and what lies beyond what GitHub lists.
     fn floor(&self, task: &Task, repository: &Repository, known: &[RecoverPlace]) -> Floor {
-        let kept_since = self.kept_since(self.clock.now());
+        let kept_since = self.kept_since(&repository.name.host(), self.clock.now());
         let place = known.iter().find(|place| place.repository == repository.name);
         let covered = place.and_then(|place| place.covered_until);
         let due = look_back_to(covered, kept_since);
@@ -134,7 +135,7 @@ impl Recover {
 
     /// The repository as GitHub shows it to the token.
     async fn facts(&self, name: &RepositoryName) -> Result<RepositoryFacts, Failure> {
-        self.github.fetch_facts(name).await?.ok_or_else(|| {
+        self.client(&name.host())?.fetch_facts(name).await?.ok_or_else(|| {
             Failure::permanent(format!(
                 "GitHub shows no repository {name} (404): check its name, and {}",
                 permission(&HookOwner::Repository(name.clone()))
@@ -144,7 +145,7 @@ impl Recover {
 
     /// Those that come here.
     async fn hooks_of(&self, owner: &HookOwner) -> Result<Vec<Hook>, Failure> {
-        let mut hooks = self.github.fetch_hooks(owner).await?;
+        let mut hooks = self.client(&owner.host())?.fetch_hooks(owner).await?;
         hooks.retain(|hook| hook.posts_to(&self.endpoint));
         Ok(hooks)
     }
@@ -152,7 +153,8 @@ impl Recover {
     async fn walk_all(&self, hooks: &[Hook], floor: Timestamp) -> Result<Seen, Failure> {
         let (mut all, mut stopped_at) = (Vec::new(), None);
         for hook in hooks {
-            let walked = self.walk(&self.github, hook, floor).await?;
+            let github = self.client(&hook.owner.host())?;
+            let walked = self.walk(github, hook, floor).await?;
             stopped_at = stopped_at.max(walked.stopped_at);
             all.extend(owned(hook, walked.attempts));
         }
@@ -216,7 +218,8 @@ impl Recover {
     ) -> Result<Vec<(Hook, Walked)>, Failure> {
         let mut walked = Vec::new();
         for hook in self.hooks_of(&HookOwner::Organization(login.to_owned())).await? {
-            let sent = self.walk(&self.github, &hook, floor).await?;
+            let github = self.client(&hook.owner.host())?;
+            let sent = self.walk(github, &hook, floor).await?;
             walked.push((hook, sent));
         }
         Ok(walked)

@@ -25,10 +25,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use crate::clients::github::GitHub;
 use crate::clients::github_app::BadAppKey;
 use crate::clients::github_rest::GitHubRest;
 use crate::clock::{Clock, Timestamp};
-use crate::config::RepositoryName;
+use crate::config::{GithubHost, RepositoryName};
+use crate::failure::Failure;
 use crate::ids::DeliveryId;
 use crate::quota::Class;
 use crate::recovery::{Asked, Attempt, Gap, Here, HookOwner, MOST_ASKS, judge};
@@ -88,11 +90,11 @@ pub enum Progress {
 pub struct Recover {
     store: Store,
     clock: Clock,
-    github: GitHubRest,
+    github: GitHub,
     /// The GitHub App, where one is configured, or why it can't ask.
     app: Option<Result<GitHubRest, BadAppKey>>,
     endpoint: String,
-    kept: Duration,
+    kept: Option<Duration>,
 }
 
 /// What a repository's hooks sent that matters here.
@@ -118,10 +120,10 @@ enum Covers {
 
 impl Recover {
     /// For a service whose pages the outside reaches at `public_url`.
-    pub fn new(store: &Store, clock: &Clock, github: GitHubRest, public_url: &str) -> Self {
+    pub fn new(store: &Store, clock: &Clock, github: impl Into<GitHub>, public_url: &str) -> Self {
         let endpoint = format!("{}{ENDPOINT}", public_url.trim_end_matches('/'));
-        let (kept, github) = (github.keeps_deliveries(), github.in_class(Class::Replay));
-        Self { store: store.clone(), clock: clock.clone(), github, app: None, endpoint, kept }
+        let github = github.into().in_class(Class::Replay);
+        Self { store: store.clone(), clock: clock.clone(), github, app: None, endpoint, kept: None }
     }
 
     /// Looking at the hook of a GitHub App, too.
@@ -134,7 +136,7 @@ impl Recover {
     /// With a GitHub that keeps deliveries for so long.
     #[must_use]
     pub fn keeping(self, kept: Duration) -> Self {
-        Self { kept, ..self }
+        Self { kept: Some(kept), ..self }
     }
 
     /// Looks, and asks for what is missing. What goes wrong with a repository is told with it.
@@ -170,9 +172,23 @@ impl Recover {
         Ok(came.len() as u64)
     }
 
-    /// When the oldest delivery that GitHub still sends again was made.
-    fn kept_since(&self, now: Timestamp) -> Timestamp {
-        now - TimeDelta::from_std(self.kept).unwrap_or_default()
+    /// When the oldest delivery that a server still sends again was made.
+    fn kept_since(&self, host: &GithubHost, now: Timestamp) -> Timestamp {
+        let client = self.github.rest_of(host);
+        let kept = self.kept.or_else(|| client.map(GitHubRest::keeps_deliveries));
+        now - TimeDelta::from_std(kept.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// Who asks a server.
+    fn client(&self, host: &GithubHost) -> Result<&GitHubRest, Failure> {
+        self.github.rest_of(host).ok_or_else(|| {
+            Failure::permanent(match host.name() {
+                Some(host) => format!(
+                    "{host} can't be asked: set token in its [[github.hosts]] to one that may read and write Webhooks"
+                ),
+                None => "GitHub can't be asked: set github.token to one that may read and write Webhooks".to_owned(),
+            })
+        })
     }
 
     async fn here(&self, guids: &[&DeliveryId]) -> StoreResult<BTreeMap<DeliveryId, Here>> {
@@ -193,6 +209,7 @@ impl Recover {
         let (mut open, given_up) = self.noted(task, now).await?;
         let (mut places, mut missing) = (Vec::new(), Vec::new());
         for looked in looked {
+            let host = looked.repository.name.host();
             let guids: Vec<&DeliveryId> = looked.attempts.iter().map(|(.., a)| &a.guid).collect();
             let here = self.here(&guids).await?;
             let mut place = PlaceReport::of(&looked);
@@ -201,7 +218,7 @@ impl Recover {
                 let asked = known.as_ref().map(|r| Asked { times: r.asked, again_at: r.again_at });
                 let asked = asked.or_else(|| given_up.contains(&attempt.guid).then_some(WORN_OUT));
                 let is_here = here.get(&attempt.guid).copied().unwrap_or(Here::Missing);
-                let verdict = judge(&attempt, is_here, asked, self.kept_since(now), now);
+                let verdict = judge(&attempt, is_here, asked, self.kept_since(&host, now), now);
                 place.count(verdict);
                 if let Some(fate) = Fate::of(verdict) {
                     let request =
@@ -216,7 +233,7 @@ impl Recover {
             for request in own {
                 let asked = Asked { times: request.asked, again_at: request.again_at };
                 let attempt = attempt_of(&request);
-                let since = self.kept_since(now);
+                let since = self.kept_since(&host, now);
                 let verdict = judge(&attempt, Here::Missing, Some(asked), since, now);
                 place.count(verdict);
                 if let Some(fate) = Fate::of(verdict) {
@@ -241,7 +258,9 @@ impl Recover {
             GivenUp::Stays => stay.extend(given_up.into_iter().map(|request| request.guid)),
             GivenUp::TriedAgain => {
                 let anew = |request| Request { asked: 0, again_at: now, ..request };
-                let kept = |request: &Request| request.sent_at >= self.kept_since(now);
+                let kept = |request: &Request| {
+                    request.sent_at >= self.kept_since(&request.repository.host(), now)
+                };
                 open.extend(given_up.into_iter().filter(kept).map(anew));
             }
         }

@@ -13,7 +13,6 @@ use uuid::Uuid;
 use super::asking::refused;
 use super::placing::projects_named;
 use super::{BUSY, HOLD, IssueSync, Report, in_workspace, overtaken, stored};
-use crate::clients::github::GitHub;
 use crate::clients::plane::{Creation, FoundBundle, PlaneClient, Refusal};
 use crate::failure::Failure;
 use crate::ids::{DeliveryId, Lease};
@@ -109,10 +108,10 @@ impl IssueSync {
             let why = format!("the milestone “{title}” was deleted; its {kind} stays in Plane");
             return Ok(Report::idle(why));
         }
-        if let Some(failure) = self.held_up(plane.class()) {
+        if let Some(failure) = self.held_up(plane.class(), &repository.name) {
             return Err(failure);
         }
-        let rest = self.github.as_ref().and_then(GitHub::rest);
+        let rest = self.github.as_ref().and_then(|github| github.rest(&repository.name));
         let asked = match rest {
             Some(rest) => rest.fetch_milestone(&repository.name, told.number).await?,
             None => None,

@@ -61,9 +61,10 @@ impl IssueSync {
         let own = own.map(|project| project.to_string());
         let (mut followed, mut named) = (Vec::with_capacity(2), Vec::from_iter(own.clone()));
         for Manner { direction, settings } in [before, after] {
-            let one = self.settings.with(settings).await.map_err(|e| stored(&e))?;
+            let one =
+                self.settings.with(&repository.host(), settings).await.map_err(|e| stored(&e))?;
             named.extend(one.rulebook.projects().iter().map(Uuid::to_string));
-            followed.push((one, self.write_back(direction)));
+            followed.push((one, self.write_back(repository, direction)));
         }
         let mut seen = BTreeSet::new();
         named.retain(|project| seen.insert(project.clone()));

@@ -11,7 +11,6 @@ use tracing::warn;
 
 use super::hand::Hand;
 use super::{IssueSync, Report, stored};
-use crate::clients::github::GitHub;
 use crate::clients::github::write::Written;
 use crate::config::{Direction, RepositoryName};
 use crate::failure::Failure;
@@ -25,9 +24,16 @@ use crate::sync::plane::Project;
 use crate::work_items::WorkItem;
 
 impl IssueSync {
+    /// Whether anything goes back to any GitHub from repositories of that direction.
+    pub fn writes_back(&self, direction: Direction) -> bool {
+        let may_write = self.github.as_ref().is_some_and(|g| g.rests().next().is_some());
+        direction == Direction::Both && may_write && self.plane.is_some()
+    }
+
     /// What goes back to GitHub from a repository of that direction.
-    pub fn write_back(&self, direction: Direction) -> WriteBack {
-        let may_write = self.github.as_ref().is_some_and(|github| github.writer().is_some());
+    pub fn write_back(&self, repository: &RepositoryName, direction: Direction) -> WriteBack {
+        let writer = self.github.as_ref().and_then(|github| github.writer(repository));
+        let may_write = writer.is_some();
         match direction {
             Direction::Both if may_write && self.plane.is_some() => WriteBack::Assignees,
             Direction::Both | Direction::GithubToPlane => WriteBack::Nothing,
@@ -83,7 +89,7 @@ impl Hand<'_> {
         let repository: RepositoryName = repository.parse().map_err(|_| {
             Failure::permanent(format!("a bug: GitHub calls the repository “{repository}”"))
         })?;
-        let Some(writer) = self.sync.github.as_ref().and_then(GitHub::writer) else {
+        let Some(writer) = self.sync.github.as_ref().and_then(|g| g.writer(&repository)) else {
             return Ok(());
         };
         if let Some(failure) = writer.held_up() {

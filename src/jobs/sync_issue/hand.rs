@@ -13,7 +13,7 @@ use super::planning::{merged, remembered_item, rendered};
 use super::sides::{GithubNow, Occasion, Present};
 use super::{HOLD, IssueSync, Report, Target, Told, in_workspace, overtaken, stored};
 use crate::clients::plane::PlaneClient;
-use crate::config::WorkspaceSlug;
+use crate::config::{RepositoryName, WorkspaceSlug};
 use crate::failure::Failure;
 use crate::ids::{DeliveryId, Lease, RepositorySyncId};
 use crate::rules::{Broken, Placing, Rulebook, Verdict};
@@ -256,6 +256,9 @@ impl<'a> Hand<'a> {
     async fn note_unmapped(&self, issue: &Issue, project: &Project) -> Result<(), Failure> {
         let mapping = Resolved::new(&self.mapping, project);
         let unmapped = mapping.unmapped(&issue.assignees);
+        let host = issue.repository.parse::<RepositoryName>().map(|name| name.host());
+        let host = host.unwrap_or_default();
+        let unmapped = unmapped.into_iter().map(|login| host.named(login)).collect();
         let noted = self.sync.store.note_unmapped(self.link.id, &unmapped, self.sync.clock.now());
         noted.await.map_err(|e| stored(&e))
     }

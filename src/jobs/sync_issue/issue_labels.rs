@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::hand::Hand;
 use super::labels::Following;
 use super::sides::Present;
-use crate::clients::github::GitHub;
 use crate::clients::plane::{Creation, Refusal};
 use crate::failure::Failure;
 use crate::ids::RepositorySyncId;
@@ -100,9 +99,9 @@ impl Hand<'_> {
             (link.standing == Standing::Followed).then_some((id, link))
         };
         let holders: Vec<_> = holders.into_iter().filter_map(followed).collect();
-        let rest = self.sync.github.as_ref().and_then(GitHub::rest);
-        let (Some(rest), false) = (rest, holders.is_empty()) else { return Ok(Vec::new()) };
         let Ok(name) = present.issue.repository.parse() else { return Ok(Vec::new()) };
+        let rest = self.sync.github.as_ref().and_then(|github| github.rest(&name));
+        let (Some(rest), false) = (rest, holders.is_empty()) else { return Ok(Vec::new()) };
         let labels = rest.fetch_labels(&name).await?;
         let of = |(id, link): (u64, &LabelLink)| {
             let there = labels.iter().find(|label| label.id == Some(id));

@@ -56,7 +56,7 @@ impl IssueSync {
         let Some(plane) = self.plane.as_ref().filter(|_| !projects.is_empty()) else {
             return Ok(Report::idle("its repository is kept in step with no Plane project"));
         };
-        if let Some(failure) = self.held_up(plane.class()) {
+        if let Some(failure) = self.held_up(plane.class(), &repository.name) {
             return Err(failure);
         }
         if settings.settings.rules.iter().any(|rule| rule.set.labels.is_some()) {
@@ -97,7 +97,9 @@ impl IssueSync {
     ) -> Result<Vec<LabelStep>, Failure> {
         let told = self.store.told_labels(repository).await.map_err(|e| stored(&e))?;
         let step = |told: &ToldLabel| {
-            let read = || json_in(&told.encoding, &told.body, |json| parse("label", json));
+            let host = told.github_host.as_deref().map(str::parse);
+            let host = host.and_then(Result::ok).unwrap_or_default();
+            let read = || json_in(&told.encoding, &told.body, |json| parse(&host, "label", json));
             // What can't be read has failed for itself.
             guarded(read).ok().as_ref().and_then(sync_label)
         };

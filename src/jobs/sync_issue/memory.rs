@@ -77,7 +77,7 @@ impl IssueSync {
         let workspace = repository.plane_workspace.clone();
         let named = named.into_iter().map(|id| (id, workspace.clone())).collect();
         let known = self.known_projects(plane, &repository.name, named).await?;
-        let write_back = self.write_back(repository.direction);
+        let write_back = self.write_back(&repository.name, repository.direction);
         Ok(Some(Memory::new(followed, own_project(repository), known, write_back)))
     }
 
@@ -139,7 +139,10 @@ impl Memory {
             return Ok(Way::Open);
         }
         if self.rulebook.has_filter() {
-            let facts = facts(found.event_type(), repository, found.body())?;
+            let facts = {
+                let (host, event) = (found.github_host(), found.event_type());
+                facts(&host, event, repository, found.body())?
+            };
             match self.rulebook.admits(&facts) {
                 Ok(Admission::Admitted) => {}
                 Ok(Admission::LeftOut) => return Ok(Way::LeftOut),

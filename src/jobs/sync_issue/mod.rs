@@ -55,7 +55,7 @@ use crate::clients::gate::Stopped;
 use crate::clients::github::GitHub;
 use crate::clients::plane::PlaneClient;
 use crate::clock::Clock;
-use crate::config::WorkspaceSlug;
+use crate::config::{RepositoryName, WorkspaceSlug};
 use crate::failure::Failure;
 use crate::ids::Lease;
 use crate::jobs::settings::{CurrentSettings, Followed};
@@ -140,7 +140,7 @@ impl IssueSync {
             let why = "set plane.api_url, plane.api_key and plane.workspace to have it written";
             return Ok(Box::pin(self.only_asked(target, told, why)).await);
         };
-        if let Some(failure) = self.held_up(plane.class()) {
+        if let Some(failure) = self.held_up(plane.class(), &target.repository.name) {
             return Err(failure);
         }
         let key = LinkKey {
@@ -159,7 +159,7 @@ impl IssueSync {
         hand.bundles = settings.milestones;
         hand.repository = Some(target.repository.id);
         hand.sets_labels = settings.rules.iter().any(|rule| rule.set.labels.is_some());
-        hand.write_back = self.write_back(target.repository.direction);
+        hand.write_back = self.write_back(&target.repository.name, target.repository.direction);
         let done = Box::pin(hand.bring_in_step(target, told, when_gone)).await;
         if let Err(failure) = &done {
             hand.note_failure(failure).await;
@@ -180,24 +180,30 @@ impl IssueSync {
         self.plane.as_ref().map(|plane| in_workspace(plane, workspace))
     }
 
-    /// Why jobs of a class should not begin now, and until when: whatever would be asked of the one
-    /// side could only wait for the other.
-    pub fn held_up(&self, class: Class) -> Option<Failure> {
+    /// Why jobs of a class about a repository should not begin now, and until when: whatever would be
+    /// asked of the one side could only wait for the other.
+    pub fn held_up(&self, class: Class, repository: &RepositoryName) -> Option<Failure> {
         let plane = self.plane.as_ref().and_then(|plane| plane.look(class));
-        let github = self.github.as_ref().and_then(|github| github.rest()?.look(class));
+        let github = self.github.as_ref().and_then(|g| g.rest(repository)?.look(class));
         let longest = [plane, github].into_iter().flatten().max_by_key(|stopped| stopped.wait);
         longest.map(|Stopped { reason, wait, .. }| Failure::Quota { reason, wait })
     }
 
-    /// The lowest class whose jobs may begin now; those before it may, too.
+    /// The lowest class whose jobs may begin now, of one GitHub server's at least; those before it
+    /// may, too.
     pub fn open_to(&self) -> Option<Class> {
-        Class::ALL.into_iter().rev().find(|class| self.held_up(*class).is_none())
+        let is_open = |class: &Class| {
+            let plane = self.plane.as_ref().is_none_or(|plane| plane.look(*class).is_none());
+            let servers = || self.github.iter().flat_map(GitHub::rests);
+            plane && (servers().next().is_none() || servers().any(|s| s.look(*class).is_none()))
+        };
+        Class::ALL.into_iter().rev().find(is_open)
     }
 
     /// For the board alone, which has what the webhook told already: a GitHub that can't be asked
     /// is no failure.
     async fn only_asked(&self, target: &Target, told: Told, why: &str) -> Report {
-        if self.github.is_none() {
+        if !self.github.as_ref().is_some_and(|github| github.reads(&target.repository.name)) {
             return Report::idle(why);
         }
         match Box::pin(self.github_now(target, told, None)).await {

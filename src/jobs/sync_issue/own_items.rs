@@ -63,7 +63,7 @@ impl IssueSync {
         if !mapping.follows_pulls() {
             return Ok(Report::idle("the repository has no states for pull requests"));
         }
-        if let Some(failure) = self.held_up(plane.class()) {
+        if let Some(failure) = self.held_up(plane.class(), &item.repository) {
             return Err(failure);
         }
         let reference = WorkItemRef::new(format!("plane:{}", item.id));

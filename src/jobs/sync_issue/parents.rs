@@ -11,7 +11,6 @@ use super::asking::refused;
 use super::hand::Hand;
 use super::sides::GithubNow;
 use super::{IssueSync, Report, stored};
-use crate::clients::github::GitHub;
 use crate::clients::plane::{PlaneClient, Refusal};
 use crate::config::RepositoryName;
 use crate::failure::Failure;
@@ -162,8 +161,7 @@ impl Hand<'_> {
         now: &GithubNow,
         known: Option<&ParentIssue>,
     ) -> Result<Option<ParentWord>, Failure> {
-        let rest = self.sync.github.as_ref().and_then(GitHub::rest);
-        let (Some(rest), GithubNow::Present(present)) = (rest, now) else { return Ok(None) };
+        let GithubNow::Present(present) = now else { return Ok(None) };
         let issue = &present.issue;
         let hint = issue.parent.as_ref();
         let is_asked = match (hint, known) {
@@ -177,6 +175,8 @@ impl Hand<'_> {
         else {
             return Ok(None);
         };
+        let rest = self.sync.github.as_ref().and_then(|github| github.rest(&name));
+        let Some(rest) = rest else { return Ok(None) };
         let parent = rest.fetch_parent(&name, issue.number).await?;
         let arrival = word.map_or(0, |word| word.arrival);
         Ok(Some(ParentWord { parent, at: issue.updated_at, arrival }))

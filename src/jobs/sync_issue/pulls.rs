@@ -38,7 +38,7 @@ impl IssueSync {
         if !mapping.follows_pulls() {
             return Ok(Report::idle("the issue's repository has no states for pull requests"));
         }
-        if let Some(failure) = self.held_up(plane.class()) {
+        if let Some(failure) = self.held_up(plane.class(), &name) {
             return Err(failure);
         }
         let (link, lease) = self.held(key).await?;

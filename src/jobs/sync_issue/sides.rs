@@ -98,7 +98,7 @@ impl IssueSync {
         told: Told,
         known: Option<Timestamp>,
     ) -> Result<GithubNow, Failure> {
-        match &self.github {
+        match self.github.as_ref().filter(|github| github.reads(&target.repository.name)) {
             Some(github) => asked(github, target, told, known).await,
             None => Ok(as_told(told)),
         }

@@ -198,10 +198,16 @@ impl Watch {
 
     async fn keep_quotas(&self, now: Timestamp) -> StoreResult<()> {
         let plane = self.plane.as_ref().and_then(PlaneClient::limit_seen);
-        let github = self.github.as_ref().and_then(|g| g.rest()?.limit_seen());
-        for (client, seen) in [("plane", plane), ("github", github)] {
-            let Some(seen) = seen else { continue };
-            let quota = quota_of(client, seen, now);
+        let mut all = Vec::from_iter(plane.map(|seen| ("plane".to_owned(), seen)));
+        for rest in self.github.iter().flat_map(GitHub::rests) {
+            let client = match rest.host().name() {
+                Some(host) => format!("github {host}"),
+                None => "github".to_owned(),
+            };
+            all.extend(rest.limit_seen().map(|seen| (client, seen)));
+        }
+        for (client, seen) in all {
+            let quota = quota_of(&client, seen, now);
             // An old word is kept once, while it holds it is kept for each minute.
             if quota.used_up || now - seen.seen_at < chrono::TimeDelta::minutes(2) {
                 self.store.put_quota(&quota, floor(now, Duration::from_mins(1))).await?;
@@ -215,7 +221,7 @@ impl Watch {
         if let Some(plane) = &self.plane {
             self.store.copy_account(&plane.account_name(), &plane.account(), now).await?;
         }
-        if let Some(rest) = self.github.as_ref().and_then(GitHub::rest) {
+        for rest in self.github.iter().flat_map(GitHub::rests) {
             self.store.copy_account(&rest.account_name(), &rest.account(), now).await?;
         }
         Ok(())

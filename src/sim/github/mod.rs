@@ -54,6 +54,8 @@ pub struct SimGitHubConfig {
     pub first_id: u64,
     /// What pages' addresses begin with; empty: its own address, where it shows them as plain text.
     pub web_url: String,
+    /// What its webhooks say its server is called; `None` for github.com.
+    pub server: Option<String>,
     /// Who may do what.
     pub tokens: Vec<SimToken>,
     /// Requests an hour and token.
@@ -73,6 +75,7 @@ impl Default for SimGitHubConfig {
             clock: Clock::System,
             first_id: 1_000,
             web_url: "https://github.com".to_owned(),
+            server: None,
             tokens: Vec::new(),
             hourly_requests: 5_000,
             webhook_limit: Duration::from_secs(10),
@@ -162,6 +165,7 @@ struct Inner {
     sender: GithubWebhookSender,
     clock: Clock,
     deliveries_kept: Duration,
+    server: Option<String>,
     desk: Mutex<rest::Desk>,
 }
 
@@ -187,6 +191,7 @@ impl SimGitHub {
             sender: GithubWebhookSender::new(config.webhook_limit),
             clock: config.clock,
             deliveries_kept: config.deliveries_kept,
+            server: config.server,
             desk: Mutex::new(desk),
         });
         let sending = tokio::spawn(outbox::run(Arc::downgrade(&inner)));

@@ -245,6 +245,7 @@ async fn deliver(sim: &Inner, parcel: Parcel, noted: Noted) {
         event: parcel.event.clone(),
         hook_id: parcel.hook,
         repository_id: parcel.repository.unwrap_or_default(),
+        server: sim.server.clone(),
         encoding: settings.encoding,
         json: parcel.payload.to_string(),
     };

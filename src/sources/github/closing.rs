@@ -12,6 +12,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::config::RepositoryName;
 use crate::work_items::Snapshot;
 
 /// Issues that one pull request may name; the rest is somebody's joke.
@@ -96,13 +97,16 @@ fn reference(text: &str, repository: &str) -> Option<String> {
     if let Some(rest) = rest.strip_prefix('#') {
         return Some(format!("{}#{}", repository.to_lowercase(), number(rest)?));
     }
-    let address = ["https://github.com/", "http://github.com/"];
+    // Only issues of its own server.
+    let host = repository.parse::<RepositoryName>().map(|name| name.host()).unwrap_or_default();
+    let server = host.name().unwrap_or("github.com");
+    let address = ["https", "http"].map(|scheme| format!("{scheme}://{server}/"));
     if let Some(rest) = address.iter().find_map(|start| strip_prefix_whatever_case(rest, start)) {
         let (name, rest) = name(rest)?;
-        return Some(format!("{name}#{}", number(rest.strip_prefix("/issues/")?)?));
+        return Some(host.named(format!("{name}#{}", number(rest.strip_prefix("/issues/")?)?)));
     }
     let (name, rest) = name(rest)?;
-    Some(format!("{name}#{}", number(rest.strip_prefix('#')?)?))
+    Some(host.named(format!("{name}#{}", number(rest.strip_prefix('#')?)?)))
 }
 
 fn strip_prefix_whatever_case<'a>(text: &'a str, start: &str) -> Option<&'a str> {
@@ -224,6 +228,19 @@ mod tests {
         assert_eq!(closed(address), ["octo/web#9"]);
         assert_eq!(closed("closes: #3, fixes #4 and #5"), ["octo/api#3", "octo/api#4"]);
         assert_eq!(issues("o/r", "Fix #8: a crash", "").into_iter().collect::<Vec<_>>(), ["o/r#8"]);
+    }
+
+    #[test]
+    fn a_pull_request_closes_issues_of_its_own_server() {
+        let of = |body: &str| {
+            issues("ghe.example.com/octo/api", "", body).into_iter().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(of("Fixes #12"), "ghe.example.com/octo/api#12");
+        assert_eq!(of("Fixes octo/web#7"), "ghe.example.com/octo/web#7");
+        let address = "fixes https://ghe.example.com/octo/web/issues/9";
+        assert_eq!(of(address), "ghe.example.com/octo/web#9");
+        assert_eq!(closed(address), Vec::<String>::new(), "of another server");
+        assert_eq!(of("fixes https://github.com/octo/web/issues/9"), "");
     }
 
     #[test]

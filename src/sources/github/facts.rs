@@ -5,17 +5,23 @@
 
 use super::normalize::{sync_comment, sync_issue};
 use super::payload::{Account, Event, Nature, Thing, parse};
+use crate::config::GithubHost;
 use crate::failure::Failure;
 use crate::rules::{CommentFacts, Facts, IssueFacts};
 use crate::sources::fields::Object;
 
-/// The facts of a delivery; `event` is what `X-GitHub-Event` said, `repository` what it is
-/// configured as.
+/// The facts of a delivery from a server; `event` is what `X-GitHub-Event` said, `repository` what
+/// it is configured as.
 ///
 /// # Errors
 /// As [`parse`].
-pub fn facts(event: &str, repository: &str, json: &[u8]) -> Result<Facts, Failure> {
-    let parsed = parse(event, json)?;
+pub fn facts(
+    host: &GithubHost,
+    event: &str,
+    repository: &str,
+    json: &[u8],
+) -> Result<Facts, Failure> {
+    let parsed = parse(host, event, json)?;
     let text = std::str::from_utf8(json).unwrap_or_default();
     let top = Object::root(text, &["action", "sender"]).ok().flatten();
     let word = |name| top.as_ref().and_then(|top| top.word(name).ok().flatten());

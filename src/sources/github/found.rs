@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
-use crate::config::RepositoryName;
+use crate::config::{GithubHost, RepositoryName};
 use crate::ids::{DeliveryId, Lane, RepositorySyncId};
 use crate::sources::{BodyHash, Encoding, Origin, RepositoryRef, Source, Verified};
 
@@ -89,7 +89,7 @@ impl Finding {
     /// # Errors
     /// When it can't be written as JSON.
     pub fn gone_issue(&self, issue: &KnownIssue) -> serde_json::Result<Verified> {
-        let raw = serde_json::value::to_raw_value(&issue.as_json())?;
+        let raw = serde_json::value::to_raw_value(&issue.as_json(&self.repository.host()))?;
         Ok(self.delivery("issues", "deleted", LaneOf::Issue(issue.id), &raw, None, None))
     }
 
@@ -98,8 +98,8 @@ impl Finding {
     /// # Errors
     /// When it can't be written as JSON.
     pub fn moved_issue(&self, issue: &KnownIssue, to: u64) -> serde_json::Result<Verified> {
-        let raw = serde_json::value::to_raw_value(&issue.as_json())?;
-        let changes = Some(json!({"new_issue": {"id": to}}));
+        let raw = serde_json::value::to_raw_value(&issue.as_json(&self.repository.host()))?;
+        let changes = Some(json!({"new_issue": {"id": self.repository.host().own_id(to)}}));
         Ok(self.delivery("issues", "transferred", LaneOf::Issue(issue.id), &raw, None, changes))
     }
 
@@ -115,7 +115,10 @@ impl Finding {
         let said = [event, action, &self.repository_id.to_string(), issue.get()];
         let parts = said.into_iter().chain(comment.map(RawValue::get));
         let delivery_id = found_id(parts.chain(changes.as_ref().map(|_| "moved")));
-        let repository = json!({"id": self.repository_id, "full_name": self.repository.as_str()});
+        // As the server itself would tell it: what it is among others is seen when it is read.
+        let (host, (owner, name)) = (self.repository.host(), self.repository.owner_and_name());
+        let id = host.own_id(self.repository_id);
+        let repository = json!({"id": id, "full_name": format!("{owner}/{name}")});
         let found_at = self.at;
         let envelope = Envelope { action, issue, comment, changes, repository, found_at };
         let body = Bytes::from(serde_json::to_vec(&envelope).unwrap_or_default());
@@ -146,9 +149,9 @@ impl Finding {
 }
 
 impl KnownIssue {
-    fn as_json(&self) -> Value {
+    fn as_json(&self, host: &GithubHost) -> Value {
         let Self { id, number, title, updated_at } = self;
-        json!({"id": id, "number": number, "title": title, "updated_at": updated_at})
+        json!({"id": host.own_id(*id), "number": number, "title": title, "updated_at": updated_at})
     }
 }
 
@@ -192,7 +195,8 @@ mod tests {
     }
 
     fn told(delivery: &Verified) -> crate::sources::Told {
-        normalize(&parse(delivery.event_type(), delivery.body()).unwrap()).unwrap()
+        let event = parse(&delivery.github_host(), delivery.event_type(), delivery.body());
+        normalize(&event.unwrap()).unwrap()
     }
 
     #[test]

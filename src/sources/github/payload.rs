@@ -5,11 +5,13 @@
 //! is "something changed". Nothing is decided; that is `normalize`.
 
 mod beside;
+mod hosts;
 mod labels;
 
 use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
+use crate::config::GithubHost;
 use crate::failure::Failure;
 use crate::sources::fields::{Object, missing, unexpected};
 use crate::sync::github::{Milestoned, key_of_address};
@@ -273,11 +275,15 @@ const REVIEW: &[&str] = &["id", "user", "state", "submitted_at"];
 const COMMENT: &[&str] = &["id", "body", "user", "html_url", "created_at", "updated_at"];
 const NUMBER: &str = "GitHub's number as a whole number";
 
-/// Reads a payload's JSON text; `event` is what `X-GitHub-Event` said.
+/// Reads a payload's JSON text that came from a server; `event` is what `X-GitHub-Event` said.
 ///
 /// # Errors
 /// A permanent failure that says which field can't be read and what belongs there.
-pub fn parse(event: &str, json: &[u8]) -> Result<Event, Failure> {
+pub fn parse(host: &GithubHost, event: &str, json: &[u8]) -> Result<Event, Failure> {
+    parse_own(event, json).map(|event| event.on(host))
+}
+
+fn parse_own(event: &str, json: &[u8]) -> Result<Event, Failure> {
     if !super::EVENTS.contains(&event) {
         return Ok(Event::Other { name: event.to_owned() });
     }

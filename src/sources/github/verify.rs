@@ -9,7 +9,7 @@
 use bytes::Bytes;
 
 use super::EVENTS;
-use crate::config::{RepositoryName, Secrets, UnsignedWebhooks};
+use crate::config::{GithubHost, RepositoryName, Secrets, UnsignedWebhooks};
 use crate::ids::{DeliveryId, Lane};
 use crate::sources::fields::{LONGEST_ID, Object, first, id_of, text_of};
 use crate::sources::signature::is_signed;
@@ -23,6 +23,8 @@ pub const SIGNATURE_HEADER: &str = "X-Hub-Signature-256";
 pub const SIGNATURE_PREFIX: &str = "sha256=";
 /// Header of the delivery's id: the same for every repetition.
 pub const DELIVERY_HEADER: &str = "X-GitHub-Delivery";
+/// Header that names the server, where it is not github.com.
+pub const HOST_HEADER: &str = "X-GitHub-Enterprise-Host";
 /// Header of the event.
 pub const EVENT_HEADER: &str = "X-GitHub-Event";
 
@@ -46,6 +48,8 @@ pub enum Webhook {
 /// Whose word is taken.
 #[derive(Debug, Clone, Copy)]
 pub struct Trust<'a> {
+    /// Whose secrets these are.
+    pub host: &'a GithubHost,
     /// Any of them signs.
     pub secrets: &'a Secrets,
     /// Whether a request without a signature is taken too.
@@ -82,7 +86,7 @@ pub fn verify(raw: &RawDelivery<'_>, body: Bytes, trust: Trust<'_>) -> Result<We
     let encoding = Encoding::of_content_type(raw.content_type);
     let probe = {
         let json = encoding.json_of(&body).ok_or(Rejection::InvalidJson)?;
-        probe(&json, event).ok_or(Rejection::InvalidJson)?
+        probe(&json, event, trust.host).ok_or(Rejection::InvalidJson)?
     };
     if event == "ping" {
         return Ok(Webhook::Ping);
@@ -120,27 +124,32 @@ struct Probe {
 }
 
 /// Reads the body's outermost fields; `None` when it is not JSON.
-fn probe(json: &[u8], event: &str) -> Option<Probe> {
+fn probe(json: &[u8], event: &str, host: &GithubHost) -> Option<Probe> {
     let json = std::str::from_utf8(json).ok()?;
     let fields = &["action", "issue", "sub_issue", "pull_request", "milestone", "repository"];
     let Some(top) = Object::root(json, fields).ok()? else { return Some(Probe::default()) };
     let action = top.value("action").and_then(text_of).map(|text| word(&text));
-    let repository = repository(&top);
-    let lane = lane(&top, event, repository.as_ref());
+    let repository = repository(&top, host);
+    let lane = lane(&top, event, host, repository.as_ref());
     Some(Probe { action: action.filter(|a| !a.is_empty()), repository, lane })
 }
 
-fn repository(top: &Object<'_>) -> Option<RepositoryRef> {
+fn repository(top: &Object<'_>, host: &GithubHost) -> Option<RepositoryRef> {
     let repository = top.value("repository")?;
     let name = first(repository, "full_name").and_then(text_of)?;
-    let name: RepositoryName = Some(name).filter(|n| n.len() <= LONGEST_ID)?.parse().ok()?;
+    let name = RepositoryName::on(host, &Some(name).filter(|n| n.len() <= LONGEST_ID)?).ok()?;
     let id = first(repository, "id").and_then(id_of).and_then(|id| id.parse().ok());
-    Some(RepositoryRef { name, id })
+    Some(RepositoryRef { name, id: id.map(|id| host.id(id)) })
 }
 
 /// One lane for an issue and its comments, one for a pull request and its comments, one for a
 /// milestone, and one for all labels of a repository, whose names are not independent of one another.
-fn lane(top: &Object<'_>, event: &str, repository: Option<&RepositoryRef>) -> Option<Lane> {
+fn lane(
+    top: &Object<'_>,
+    event: &str,
+    host: &GithubHost,
+    repository: Option<&RepositoryRef>,
+) -> Option<Lane> {
     let pull_request = |number: String| {
         let repository = repository?.id?;
         Some(Lane::new(format!("github:pull_request:{repository}:{number}")))
@@ -148,9 +157,13 @@ fn lane(top: &Object<'_>, event: &str, repository: Option<&RepositoryRef>) -> Op
     if event == "label" {
         return Some(Lane::new(format!("github:labels:{}", repository?.id?)));
     }
-    let id = |value| id_of(value).filter(|id| !id.is_empty());
+    let own = |value| id_of(value).filter(|id| !id.is_empty());
+    let id = |value| {
+        let own = own(value)?;
+        if host.is_default() { Some(own) } else { Some(host.id(own.parse().ok()?).to_string()) }
+    };
     if matches!(event, "pull_request" | "pull_request_review") {
-        return first(top.value("pull_request")?, "number").and_then(id).and_then(pull_request);
+        return first(top.value("pull_request")?, "number").and_then(own).and_then(pull_request);
     }
     if event == "milestone" {
         let milestone = first(top.value("milestone")?, "id").and_then(id)?;
@@ -162,7 +175,7 @@ fn lane(top: &Object<'_>, event: &str, repository: Option<&RepositoryRef>) -> Op
     }
     let issue = Object::at("issue", top.value("issue")?, &["id", "number", "pull_request"]).ok()?;
     if issue.value("pull_request").is_some() {
-        return issue.value("number").and_then(id).and_then(pull_request);
+        return issue.value("number").and_then(own).and_then(pull_request);
     }
     issue.value("id").and_then(id).map(|id| Lane::new(format!("github:issue:{id}")))
 }

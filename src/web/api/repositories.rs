@@ -179,6 +179,14 @@ pub(in crate::web) async fn add(
         plane_workspace: given.plane_workspace.clone(),
         direction: given.direction,
     };
+    if !state.setup.knows(&given.repository.host()) {
+        let host = given.repository.host();
+        let detail = format!(
+            "{} is of the server {host}, which is not configured: add [[github.hosts]] with that name to the configuration file.",
+            given.repository
+        );
+        return Err(Problem::new(ProblemKind::BadRequest, detail));
+    }
     let configured = given.settings.map(|s| s.over(&RepositorySettings::default(), &beside));
     let configured = configured.transpose()?;
     let new = NewRepository {

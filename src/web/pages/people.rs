@@ -16,11 +16,13 @@ use super::query::Params;
 use super::spans::{exact, when};
 use super::{Caller, Frame, Problem, Section, WebState, render};
 use crate::clients::plane::Refusal;
+use crate::config::GithubHost;
 use crate::people::{InvalidLogin, Login};
 use crate::store::members::{MemberApart, UnmappedMember};
 use crate::store::people::{Counterpart, KnownPerson, UnmappedPerson};
 use crate::web::api::body::read_body;
 use crate::web::auth::Target;
+use crate::web::state::Setup;
 
 /// How long a list of members is good.
 const FRESH: Duration = Duration::from_mins(1);
@@ -148,11 +150,12 @@ async fn page(
         })
         .collect();
     let is_decided = |p: &&UnmappedPerson| !decided.iter().any(|d| d.login == p.login);
-    let unmapped = unmapped.iter().filter(is_decided).map(UnmappedRow::from).collect();
+    let unmapped = unmapped.iter().filter(is_decided);
+    let unmapped = unmapped.map(|person| UnmappedRow::new(person, &web.setup)).collect();
     let decided = decided
         .into_iter()
         .map(|KnownPerson { login, counterpart, decided_by, decided_at }| DecidedRow {
-            address: github_address(&login),
+            address: github_address(&login, &web.setup),
             login,
             member: match counterpart {
                 Counterpart::Member { name, .. } => Some(name),
@@ -266,11 +269,11 @@ fn back_of_member((id, name): (&str, &str), done: &str) -> Response {
     (Extension(Target(id.to_owned())), next).into_response()
 }
 
-impl From<&UnmappedPerson> for UnmappedRow {
-    fn from(person: &UnmappedPerson) -> Self {
+impl UnmappedRow {
+    fn new(person: &UnmappedPerson, setup: &Setup) -> Self {
         Self {
             login: person.login.clone(),
-            address: github_address(&person.login),
+            address: github_address(&person.login, setup),
             issues: person.issues,
             repositories: named(&person.repositories),
         }
@@ -297,10 +300,14 @@ fn named(repositories: &[String]) -> String {
 }
 
 /// Apps have their pages elsewhere.
-fn github_address(login: &str) -> String {
+fn github_address(login: &str, setup: &Setup) -> String {
+    let (host, login) = match login.split_once('/') {
+        Some((host, login)) => (host.parse().unwrap_or_default(), login),
+        None => (GithubHost::default(), login),
+    };
     match login.strip_suffix("[bot]") {
-        Some(app) => format!("https://github.com/apps/{app}"),
-        None => format!("https://github.com/{login}"),
+        Some(app) => setup.address_of(&host, &format!("apps/{app}")),
+        None => setup.address_of(&host, login),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 use tokio::time::timeout;
@@ -13,15 +13,18 @@ use tracing::{debug, warn};
 
 use super::answer::{Refused, acceptance, json, outcome_of, wrong_method};
 use super::{Intake, Limits, text};
-use crate::config::{Secrets, UnsignedWebhooks};
+use crate::config::{GithubHost, Secrets, UnsignedWebhooks};
 use crate::inbox::{KnownRepositories, PATIENCE};
 use crate::sources::github::EVENTS;
 use crate::sources::github::verify::{
-    DELIVERY_HEADER, EVENT_HEADER, SIGNATURE_HEADER, Trust, Webhook, verify,
+    DELIVERY_HEADER, EVENT_HEADER, HOST_HEADER, SIGNATURE_HEADER, Trust, Webhook, verify,
 };
 use crate::sources::{RawDelivery, Rejection, Source, Verified};
 use crate::store::StoreError;
 use crate::store::inbox::Accepted;
+
+/// That of `github.api_url`.
+static DEFAULT: GithubHost = GithubHost::of_api_url();
 
 /// What GitHub's endpoint needs.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct GithubEndpoint {
     pub secrets: Secrets,
     /// Whether a webhook without a signature is taken.
     pub unsigned: UnsignedWebhooks,
+    /// Other servers, each with secrets of its own, and never without a signature.
+    pub hosts: Vec<(GithubHost, Secrets)>,
     /// Which repositories are taken.
     pub repositories: KnownRepositories,
     /// What a request may take.
@@ -102,6 +107,19 @@ pub(super) async fn only_get_and_post() -> Response {
     wrong_method("GET, POST", "method not allowed: send a POST, or a GET to see what this is")
 }
 
+impl GithubEndpoint {
+    /// Whose word a request is, before it is proved: the server that it names, if that is one of
+    /// `[[github.hosts]]`, else that of `github.api_url`. Only that server's secrets count then, so
+    /// that nobody speaks for another one.
+    fn trust(&self, headers: &HeaderMap) -> Trust<'_> {
+        let named = text(headers, HOST_HEADER).unwrap_or_default();
+        match self.hosts.iter().find(|(host, _)| host.is_called(named)) {
+            Some((host, secrets)) => Trust { host, secrets, unsigned: UnsignedWebhooks::Refuse },
+            None => Trust { host: &DEFAULT, secrets: &self.secrets, unsigned: self.unsigned },
+        }
+    }
+}
+
 /// Finds the repository's row. While the database is away nobody knows which repositories are ours,
 /// and a 404 would lose the delivery: it is accepted, and decided when the database is back.
 async fn decide(intake: &Intake, verified: Verified) -> Result<Verified, Refused> {
@@ -130,13 +148,14 @@ async fn decide(intake: &Intake, verified: Verified) -> Result<Verified, Refused
 
 async fn accept(intake: &Intake, request: Request) -> Result<Taken, Refused> {
     let github = &intake.github;
-    let signed_only = github.unsigned == UnsignedWebhooks::Refuse;
-    if signed_only && github.secrets.is_empty() {
+    let (head, body) = request.into_parts();
+    let trust = github.trust(&head.headers);
+    let signed_only = trust.unsigned == UnsignedWebhooks::Refuse;
+    if signed_only && trust.secrets.is_empty() {
         return Err(Refused::NotConfigured(
             "github.webhook_secret (JETBRIDGE_GITHUB_WEBHOOK_SECRET)",
         ));
     }
-    let (head, body) = request.into_parts();
     if signed_only && !head.headers.contains_key(SIGNATURE_HEADER) {
         return Err(Refused::Rejected(Rejection::InvalidSignature));
     }
@@ -150,7 +169,6 @@ async fn accept(intake: &Intake, request: Request) -> Result<Taken, Refused> {
         event: text(&head.headers, EVENT_HEADER),
         content_type: text(&head.headers, "content-type"),
     };
-    let trust = Trust { secrets: &github.secrets, unsigned: github.unsigned };
     let verified = match verify(&raw, body, trust).map_err(Refused::Rejected)? {
         Webhook::Delivery(verified) => *verified,
         Webhook::Ping => return Ok(Taken::Ping),

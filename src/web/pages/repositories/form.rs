@@ -50,7 +50,7 @@ impl Form {
         };
         if name_field == NameField::Asked && form.parsed_name().is_none() {
             form.name_error =
-                Some("Write it as OWNER/NAME, as in its address on GitHub.".to_owned());
+                Some("Write it as OWNER/NAME, as in its address on GitHub; HOST/OWNER/NAME for one of [[github.hosts]].".to_owned());
         }
         if form.parsed_project().is_err() {
             let expected =
@@ -84,6 +84,7 @@ impl Form {
     fn parsed_name(&self) -> Option<RepositoryName> {
         let name = self.name.trim().trim_end_matches('/');
         let name = name.strip_prefix("https://github.com/").unwrap_or(name);
+        let name = name.strip_prefix("https://").unwrap_or(name);
         name.strip_suffix(".git").unwrap_or(name).parse().ok()
     }
 

@@ -142,6 +142,13 @@ pub(super) async fn add(
         form.name_error = Some("It stands in the configuration file already.".to_owned());
         return list(&web, caller, form, None).await;
     }
+    if !web.setup.knows(&name.host()) {
+        form.name_error = Some(format!(
+            "The server {} is not configured: add [[github.hosts]] with that name to the configuration file.",
+            name.host()
+        ));
+        return list(&web, caller, form, None).await;
+    }
     let origin = Origin::Manual;
     let new = NewRepository {
         name: name.clone(),

@@ -76,7 +76,10 @@ impl Card {
         };
         Self {
             address: address(name),
-            github: format!("https://github.com/{name}"),
+            github: {
+                let (owner, own) = name.owner_and_name();
+                web.setup.address_of(&name.host(), &format!("{owner}/{own}"))
+            },
             in_file,
             origin: origin(repository.origin, in_file),
             project: (!all.is_empty()).then(|| projects.names_of(all).join(", ")),
@@ -138,9 +141,9 @@ pub(super) fn backfill(
     format!("{said}; jetbridge backfill {name} {on}")
 }
 
-/// Where a repository's page is. A name holds nothing that an address would have to escape.
+/// Where a repository's page is.
 pub(super) fn address(name: &RepositoryName) -> String {
-    format!("/repositories/{name}")
+    format!("/repositories/{}", name.path())
 }
 
 fn origin(origin: Origin, in_file: bool) -> &'static str {
