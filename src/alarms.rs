@@ -253,7 +253,7 @@ fn silence(stream: &Stream, now: Timestamp) -> Alarm {
         (stream.place.clone(), stream.place.clone())
     };
     let where_to_look = match (stream.source.as_str(), stream.place.as_str()) {
-        ("github", place) if place.contains('/') => {
+        ("github", place) if place.matches('/').count() == 1 => {
             format!("https://github.com/{place}/settings/hooks")
         }
         _ => "jetbridge doctor".to_owned(),

@@ -38,6 +38,15 @@ impl Failure {
         Self::Retry { reason: reason.into(), after: None }
     }
 
+    /// The same in other words.
+    #[must_use]
+    pub fn reworded(mut self, words: impl FnOnce(&str) -> String) -> Self {
+        let (Self::Retry { reason, .. } | Self::Quota { reason, .. } | Self::Permanent { reason }) =
+            &mut self;
+        *reason = words(reason);
+        self
+    }
+
     /// Will never work as it is.
     pub fn permanent(reason: impl Into<String>) -> Self {
         Self::Permanent { reason: reason.into() }

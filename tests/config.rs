@@ -662,6 +662,11 @@ fn a_server_that_is_not_whole_is_refused_with_the_remedy() {
         (format!("{SERVER}app_id = '7'"), "unknown key `app_id`"),
         (SERVER.repeat(2), "ghe.example.com is there twice"),
         (
+            SERVER.to_owned() + &SERVER.replace(".com'", ".com:8443'"),
+            "ghe.example.com is there with two ports",
+        ),
+        (SERVER.replace("GHE.example.com", "github.com"), "leave github.api_url to it"),
+        (
             "[[repositories]]\nname = 'ghe.example.com/octo/hello'".to_owned(),
             "add [[github.hosts]]",
         ),

@@ -24,7 +24,7 @@ pub(super) async fn run(arguments: &ApplyArguments, context: &Context) -> Result
     let settings = context.settings()?;
     let own = settings.without_secrets();
     let file = Overrides { config_file: Some(arguments.file.clone()), ..Overrides::default() };
-    let file = Settings::read(&file, &context.environment)?;
+    let file = Settings::read_beside(&file, &context.environment, &own.github)?;
     let wanted = &file.without_secrets().repositories;
     let same = |path: &std::path::Path| path.canonicalize().ok();
     let is_own = settings.file().and_then(same).is_some_and(|p| Some(p) == same(&arguments.file));

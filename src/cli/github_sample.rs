@@ -15,7 +15,7 @@ use crate::sources::BodyHash;
 const FIRST_ID: u64 = 9_000_000_000;
 const USER: u64 = FIRST_ID - 1;
 /// Numbers of issues in one sample repository.
-const ISSUES: u64 = 100_000;
+const ISSUES: u64 = 1 << 14;
 
 /// What the sample tells of.
 pub(super) struct Story<'a> {
@@ -51,7 +51,8 @@ impl Story<'_> {
     }
 
     fn issue_id(&self) -> u64 {
-        self.repository_id() * ISSUES + u64::from(self.number) % ISSUES
+        let repository = self.repository_id() - FIRST_ID;
+        2 * FIRST_ID + repository * ISSUES + u64::from(self.number) % ISSUES
     }
 
     /// The item that the sample is about.

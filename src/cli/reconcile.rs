@@ -73,6 +73,8 @@ async fn compare(
             return Err(Failed::Operation(line));
         }
     }
+    // A server without a token is only told of where somebody asks for it.
+    repositories.retain(|r| arguments.repository.is_some() || job.rest(&r.name).is_ok());
     let holder = Uuid::now_v7().to_string();
     let mut reports = Vec::with_capacity(repositories.len());
     for repository in &repositories {

@@ -19,6 +19,8 @@ use sha2::{Digest, Sha256};
 
 /// Bits of an id that are the server's own. GitHub itself has used 33 of them by now.
 const OWN_BITS: u32 = 40;
+/// The greatest id of a server's own.
+const GREATEST: u64 = (1 << OWN_BITS) - 1;
 /// How many numbers there are beside 0.
 const NUMBERS: u64 = (1 << 13) - 1;
 /// Longest name of a server, as in DNS.
@@ -45,9 +47,14 @@ impl GithubHost {
 
     /// Whether a webhook that names its server so comes from this one; no port is told there.
     pub fn is_called(&self, named: &str) -> bool {
+        let own = [self.name().unwrap_or_default(), self.without_port()];
+        !self.is_default() && own.iter().any(|name| name.eq_ignore_ascii_case(named))
+    }
+
+    /// Its name alone.
+    pub fn without_port(&self) -> &str {
         let name = self.name().unwrap_or_default();
-        let host = name.split(':').next().unwrap_or_default();
-        !name.is_empty() && [name, host].iter().any(|name| name.eq_ignore_ascii_case(named))
+        name.split_once(':').map_or(name, |(host, _)| host)
     }
 
     /// Its name, lower case; `None` for that of `github.api_url`.
@@ -60,15 +67,41 @@ impl GithubHost {
         self.number
     }
 
+    /// What a key of its is called, for people: `token`, `webhook_secret`, `api_url`.
+    pub fn key(&self, key: &str) -> String {
+        match self.name() {
+            Some(host) => format!("{key} in the [[github.hosts]] of {host}"),
+            None => format!("github.{key}"),
+        }
+    }
+
+    /// Words about the server of `github.api_url`, as words about this one.
+    #[must_use]
+    pub fn in_words(&self, words: &str) -> String {
+        if self.is_default() {
+            return words.to_owned();
+        }
+        let keys = ["webhook_secret", "api_url", "token"];
+        keys.iter().fold(words.to_owned(), |words, key| {
+            words.replace(&format!("github.{key}"), &self.key(key))
+        })
+    }
+
     /// Whether it is that of `github.api_url`.
     pub fn is_default(&self) -> bool {
         self.name.is_none()
     }
 
-    /// An id that the server gave, as one among those of all servers.
+    /// Whether a server may have given an id: none that would be another server's is taken.
+    pub fn is_own_id(own: u64) -> bool {
+        own <= GREATEST
+    }
+
+    /// An id that the server gave, as one among those of all servers. Whoever reads what may be
+    /// forged asks [`GithubHost::is_own_id`] before.
     #[must_use]
     pub fn id(&self, own: u64) -> u64 {
-        (self.number << OWN_BITS).saturating_add(own)
+        self.number << OWN_BITS | own.min(GREATEST)
     }
 
     /// The id as the server itself knows it.
@@ -175,6 +208,9 @@ mod tests {
             prop_assert_ne!(one.id(own), GithubHost::default().id(other));
             prop_assert_eq!(one.own_id(one.id(own)), own);
             prop_assert!(one.id(own) < 1 << 53);
+            // Whatever somebody makes up, it stays the server's.
+            let forged = one.id(other << 13 | own);
+            prop_assert_eq!(forged >> OWN_BITS, one.number());
         }
     }
 }

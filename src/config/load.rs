@@ -140,6 +140,31 @@ impl Settings {
     /// # Errors
     /// When a named file is missing, a key is unknown or a value is none.
     pub fn read(overrides: &Overrides, environment: &Environment) -> Result<Self, ConfigError> {
+        let settings = Self::layered(overrides, environment)?;
+        settings.check_servers(&settings.config.github)?;
+        Ok(settings)
+    }
+
+    /// Reads a file whose repositories are to be put into a service with this configuration.
+    ///
+    /// # Errors
+    /// As [`Settings::read`], and when the service does not know a repository's server.
+    pub fn read_beside(
+        overrides: &Overrides,
+        environment: &Environment,
+        service: &GithubConfig,
+    ) -> Result<Self, ConfigError> {
+        let settings = Self::layered(overrides, environment)?;
+        settings.check_servers(service)?;
+        Ok(settings)
+    }
+
+    fn check_servers(&self, github: &GithubConfig) -> Result<(), ConfigError> {
+        let unknown = |error| ConfigError::Conflict(format!("repositories: {error}"));
+        self.config.repositories.iter().try_for_each(|r| github.check(&r.name).map_err(unknown))
+    }
+
+    fn layered(overrides: &Overrides, environment: &Environment) -> Result<Self, ConfigError> {
         let (mut layer, file) = read_file(overrides, environment)?;
         apply_environment(&mut layer, environment)?;
         apply_overrides(&mut layer, overrides)?;
@@ -395,10 +420,6 @@ fn build(layer: Layer) -> Result<Settings, ConfigError> {
         canary: canary_of(&canary)?,
         repositories,
     };
-    for repository in &config.repositories {
-        let known = config.github.check(&repository.name);
-        known.map_err(|e| ConfigError::Conflict(format!("repositories: {e}")))?;
-    }
     Ok(Settings {
         config,
         admin_token: admin_token.0.unwrap_or_default(),

@@ -34,6 +34,16 @@ pub(super) fn hosts_of(
             "two of the names come to the same number, under which their issues could not be told apart: write one of them with its port, such as ghe.example.com:443".to_owned(),
         ));
     }
+    if let Some(host) = twice(layers.iter().map(|layer| layer.name.without_port())) {
+        return Err(conflict(format!(
+            "{host} is there with two ports, and its webhooks name none: keep one of them"
+        )));
+    }
+    if layers.iter().any(|layer| layer.name.without_port() == "github.com") {
+        return Err(conflict(
+            "github.com does not name itself in its webhooks: leave github.api_url to it, and make a block for each other server".to_owned(),
+        ));
+    }
     let (mut hosts, mut secrets) = (Vec::new(), Vec::new());
     for HostLayer { name: host, api_url, webhook_secret, token } in layers {
         let Some(api_url) = api_url.0 else {

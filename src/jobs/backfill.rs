@@ -171,6 +171,13 @@ impl Backfill {
             Ok(()) => Ok(Step::Moved),
             Err(Halted::GitHub(Failure::Quota { wait, .. })) => Ok(Step::Quota(wait)),
             Err(halted) => {
+                let host = self.repository.name.host();
+                let halted = match halted {
+                    Halted::GitHub(failure) => {
+                        Halted::GitHub(failure.reworded(|reason| host.in_words(reason)))
+                    }
+                    Halted::Store(_) => halted,
+                };
                 self.row.problem = Some(halted.to_string());
                 self.store.put_backfill(&self.row).await?;
                 Err(halted)

@@ -14,6 +14,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 
 use crate::clock::{Timestamp, to_micros};
+use crate::config::GithubHost;
 use crate::failure::Failure;
 
 /// Longest id that is taken: ids stand in index keys.
@@ -113,6 +114,17 @@ impl<'a> Object<'a> {
         match id_of(value).and_then(|n| n.parse().ok()) {
             Some(number) => Ok(Some(number)),
             None => Err(unexpected(&self.path_of(name), "a whole number", value)),
+        }
+    }
+
+    /// An id of GitHub's.
+    pub(super) fn github_id(&self, name: &str) -> Result<Option<u64>, Failure> {
+        match self.number(name)? {
+            Some(id) if !GithubHost::is_own_id(id) => Err(Failure::permanent(format!(
+                "unreadable payload: {} is greater than any id of GitHub's",
+                self.path_of(name)
+            ))),
+            id => Ok(id),
         }
     }
 

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::TimeDelta;
 use sqlx::FromRow;
 use tracing::warn;
 
@@ -69,6 +70,10 @@ impl Ledger for Shared {
 const PUT: &str =
     "INSERT INTO quota_accounts (name, client, state, updated_at) VALUES ($1, $2, $3, $4)
     ON CONFLICT (name) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at";
+
+/// Whoever is asked changes its account in this time, if only by a question whether the other side is
+/// back.
+const STALE: TimeDelta = TimeDelta::minutes(15);
 
 impl Store {
     /// The account of a key: one for all processes on `PostgreSQL`, one for this process on SQLite.
@@ -131,20 +136,30 @@ impl Store {
         Ok(())
     }
 
-    /// The account of each remote that changed last; those of GitHub Apps are not among them, with
-    /// which no job is done.
+    /// The account of each remote that changed last, and of those beside it (other GitHub servers')
+    /// the ones that do not answer. Those of GitHub Apps are not among them, with which no job is done.
     pub async fn kept_accounts(&self) -> StoreResult<Vec<KeptAccount>> {
         // GraphQL's budget and an App's are others than that of everything else.
         const LIST: &str = "SELECT client, state, updated_at FROM quota_accounts
             WHERE name NOT LIKE 'app-%' AND name NOT LIKE '%-graphql-%'
             ORDER BY updated_at DESC, name";
         let rows: Vec<Row> = on_reader!(self, pool => sqlx::query_as(LIST).fetch_all(pool).await?);
-        let newest = |remote: Remote| {
-            let row = rows.iter().find(|row| row.client == remote.as_str())?;
-            let account = account_in(&row.state, remote);
-            Some(KeptAccount { account, updated_at: row.updated_at.0 })
-        };
-        Ok(Remote::ALL.into_iter().filter_map(newest).collect())
+        let mut kept: Vec<KeptAccount> = Vec::new();
+        for remote in Remote::ALL {
+            let rows = rows.iter().filter(|row| row.client == remote.as_str());
+            let mut newest = None;
+            for row in rows {
+                let updated_at = row.updated_at.0;
+                let account = account_in(&row.state, remote);
+                let is_newest = newest.is_none();
+                let newest = *newest.get_or_insert(updated_at);
+                let is_away = !account.breaker.is_closed() && newest - updated_at < STALE;
+                if is_newest || is_away {
+                    kept.push(KeptAccount { account, updated_at });
+                }
+            }
+        }
+        Ok(kept)
     }
 
     /// Forgets accounts of keys that were not used since `before`.

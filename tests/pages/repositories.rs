@@ -132,6 +132,7 @@ async fn a_repository_of_another_server_has_a_page_of_its_own() {
     assert_eq!(page, "/repositories/ghe.example.com%2Focto/hello?done=added");
     let shown = site.see("/repositories/ghe.example.com%2Focto/hello").await;
     assert!(shown.contains("href=\"https://ghe.example.com/octo/hello\""), "{shown}");
+    assert!(shown.contains("<code>webhook_secret</code> in its <code>[[github.hosts]]</code>"));
     let all = site.see("/repositories").await;
     assert!(all.contains("/repositories/ghe.example.com%2Focto/hello"), "{all}");
     let stranger = site.fill_in("/repositories", &[("name", "git.example.org/octo/hello")]).await;

@@ -126,8 +126,8 @@ async fn the_command_and_the_service_ask_at_the_hook_of_a_configured_app() {
     let (_, out, _) = service.run(&["doctor"]).await;
     for line in [
         "takes the key of 123".to_owned(),
-        "Board is not told of Pull request reviews, Labels".to_owned(),
-        "fix: in the settings of the GitHub App Board tick Pull request reviews, Labels under Permissions & events".to_owned(),
+        "Board is not told of Pull request reviews, Labels, Sub-issues".to_owned(),
+        "fix: in the settings of the GitHub App Board tick Pull request reviews, Labels, Sub-issues under Permissions & events".to_owned(),
     ] {
         assert!(out.contains(&line), "{line} is missing in {out}");
     }

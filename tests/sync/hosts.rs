@@ -17,6 +17,7 @@ use jetbridge::sim::github::{
     CloseReason, NewHook, NewIssue, SimGitHub, SimGitHubConfig, SimToken, WebhookFault,
 };
 use jetbridge::sim::plane::Item;
+use jetbridge::store::deliveries::{DeliveryFilter, DeliveryStatus};
 use jetbridge::sync::github::Issue;
 
 use crate::support::databases::Kind;
@@ -181,10 +182,20 @@ async fn a_person_of_another_server_is_another_person() {
 }
 
 async fn post(world: &World, server: Option<&str>, secret: &str) -> Answer {
+    forge(world, server, secret, (7, REPOSITORY), 5).await
+}
+
+async fn forge(
+    world: &World,
+    server: Option<&str>,
+    secret: &str,
+    (id, name): (u64, &str),
+    issue: u64,
+) -> Answer {
     let body = serde_json::json!({
         "action": "opened",
-        "issue": {"id": 5, "number": 9, "title": "Forged", "updated_at": "2026-11-22T00:00:00Z"},
-        "repository": {"id": 7, "full_name": REPOSITORY},
+        "issue": {"id": issue, "number": 9, "title": "Forged", "updated_at": "2026-11-22T00:00:00Z"},
+        "repository": {"id": id, "full_name": name},
     });
     let webhook = GithubWebhook {
         delivery_id: DeliveryId::new(uuid::Uuid::new_v4().to_string()),
@@ -210,6 +221,20 @@ async fn nobody_who_has_one_servers_secret_speaks_for_the_other() {
         let answer = post(&two.world, server, secret).await;
         assert_eq!(answer.status, status, "{server:?} {secret}: {}", answer.body);
     }
+    // Nor by a name or by numbers that would be the other's.
+    let there = format!("{SERVER}/{REPOSITORY}");
+    let answer = forge(&two.world, None, GITHUB_SECRET, (7, &there), 5).await;
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    let (repository, issue) = (two.host.id(7), two.host.id(5));
+    let answer = forge(&two.world, None, GITHUB_SECRET, (repository, REPOSITORY), issue).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    two.world.quiet().await;
+    let failed = DeliveryFilter { status: Some(DeliveryStatus::Failed), ..Default::default() };
+    let failed = two.world.store.deliveries(&failed, None, 10).await.unwrap();
+    let errors: Vec<_> =
+        failed.iter().filter_map(|delivery| delivery.last_error.as_deref()).collect();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].contains("greater than any id of GitHub's"), "{errors:?}");
 }
 
 #[tokio::test]
@@ -265,5 +290,17 @@ async fn old_issues_of_a_second_server_come_and_both_sides_are_compared() {
     assert_eq!(found.unwrap().put, 1);
     two.settle().await;
     assert_eq!(world.twin(&two.there(1)).name, "First");
+    assert!(reconcile.prove(&repository, &mut |_, _| {}).await.unwrap().is_in_sync());
+
+    // A comment that went without a word.
+    two.server.add_webhook_faults([WebhookFault::Lose]);
+    let comment = two.server.comments(REPOSITORY, 1).unwrap()[0].id;
+    ada.delete_comment(REPOSITORY, comment).unwrap();
+    two.settle().await;
+    for _ in 0..2 {
+        reconcile.look(&repository, Walk::Full, Doing::Act, &mut |_, _| {}).await.unwrap();
+        two.settle().await;
+    }
+    assert_eq!(words(world, &world.twin(&two.there(1))), "");
     assert!(reconcile.prove(&repository, &mut |_, _| {}).await.unwrap().is_in_sync());
 }

@@ -226,3 +226,20 @@ async fn a_parent_whose_answer_was_lost_is_known_to_be_our_doing() {
     settle(&world).await;
     assert_eq!(above(&world, child), None);
 }
+
+#[tokio::test]
+async fn a_parent_that_plane_did_not_take_at_first_is_set_by_the_next_attempt() {
+    let world = World::with_slow_github(Kind::Sqlite, Asking::Rest).await;
+    let (epic, child) = (open(&world, "Epic"), open(&world, "Part"));
+    settle(&world).await;
+    for fault in [RequestFault::Status(500), RequestFault::CutBefore] {
+        world.plane.faults().next_requests(1, On::Writes, fault);
+        put_under(&world, child, epic);
+        settle(&world).await;
+        assert_eq!(above(&world, child), Some(epic));
+        world.plane.faults().next_requests(1, On::Writes, fault);
+        world.github.acting_as("ada").remove_sub_issue(REPOSITORY, child).unwrap();
+        settle(&world).await;
+        assert_eq!(above(&world, child), None);
+    }
+}

@@ -10,7 +10,6 @@ use crate::clients::github_mcp::GitHubMcp;
 use crate::clients::github_rest::{GitHubRest, RepositoryAccess};
 use crate::clock::Timestamp;
 use crate::config::{Direction, GithubHost, McpServer, UnknownRepositories, UnsignedWebhooks};
-use crate::failure::Failure;
 
 const SECRET: &str = "github.webhook_secret";
 const TOKEN: &str = "github.token";
@@ -33,7 +32,8 @@ pub(super) async fn examine(at: &Installation<'_>) -> Vec<Finding> {
     findings.extend(token(at));
     let Some(github) = github else { return findings };
     for rest in github.rests() {
-        findings.extend(over_rest(at, rest).await);
+        let found = over_rest(at, rest).await;
+        findings.extend(found.into_iter().map(|finding| finding.about(rest.host())));
     }
     for other in &at.config.github.hosts {
         if other.token.is_empty() && at.repositories.iter().any(|r| r.name.host() == other.host) {
@@ -41,7 +41,7 @@ pub(super) async fn examine(at: &Installation<'_>) -> Vec<Finding> {
                 "token of {} is not set: it is not asked, issues are what their webhooks told",
                 other.host
             );
-            findings.push(Finding::ok(token_of(&other.host), said));
+            findings.push(Finding::ok("github.hosts", said));
         }
     }
     if let Some(mcp) = github.mcp() {
@@ -53,8 +53,9 @@ pub(super) async fn examine(at: &Installation<'_>) -> Vec<Finding> {
 
 fn webhook_secret(at: &Installation<'_>) -> Vec<Finding> {
     let github = &at.config.github;
-    let wanted =
-        !at.repositories.is_empty() || github.unknown_repositories == UnknownRepositories::Register;
+    let own = |repository: &Watched| repository.name.host().is_default();
+    let wanted = at.repositories.iter().any(own)
+        || github.unknown_repositories == UnknownRepositories::Register;
     let mut findings = Vec::new();
     let accepts_any = github.unsigned == UnsignedWebhooks::Accept;
     if accepts_any {
@@ -80,15 +81,6 @@ fn webhook_secret(at: &Installation<'_>) -> Vec<Finding> {
         (false, false) => Some(Finding::ok(SECRET, "is not set: no repository is configured")),
     });
     findings
-}
-
-/// Where a server's token stands.
-fn token_of(host: &GithubHost) -> &'static str {
-    if host.is_default() { TOKEN } else { "github.hosts" }
-}
-
-fn of_server(host: &GithubHost, failure: &Failure) -> String {
-    if host.is_default() { failure.to_string() } else { format!("{host}: {failure}") }
 }
 
 /// What is to be said of a token that can't be tried.
@@ -120,14 +112,13 @@ fn token(at: &Installation<'_>) -> Option<Finding> {
 
 async fn over_rest(at: &Installation<'_>, rest: &GitHubRest) -> Vec<Finding> {
     let before = at.clock.now();
-    let key = token_of(rest.host());
     let facts = match rest.fetch_token_facts().await {
         Ok(facts) => facts,
-        Err(failure) => return vec![Finding::of_error(key, &of_server(rest.host(), &failure))],
+        Err(failure) => return vec![Finding::of_error(TOKEN, &failure)],
     };
     let (api_url, now) = (at.config.github.api_url_of(rest.host()), at.clock.now());
     let taken = format!("{api_url} takes the token of {}", facts.login);
-    let mut findings = vec![Finding::ok(key, taken)];
+    let mut findings = vec![Finding::ok(TOKEN, taken)];
     findings.extend(clocks::beside("GitHub", facts.said_at, before, now));
     findings.extend(facts.expires_at.and_then(|end| expiry(end, now)));
     findings.extend(facts.scopes.as_deref().and_then(scopes));

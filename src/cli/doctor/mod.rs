@@ -24,6 +24,7 @@ use super::arguments::Format;
 use super::table::printable;
 use super::{Context, Failed, missing_file, output};
 use crate::clock::{Clock, Timestamp};
+use crate::config::GithubHost;
 use crate::config::admin_token::admin_token_file;
 use crate::config::{
     Config, Direction, RepositoryName, RepositorySettings, Settings, WorkspaceSlug,
@@ -73,6 +74,16 @@ impl Finding {
     }
 
     /// From an error line of the form “what is wrong: what to do”, or with a semicolon.
+    /// The same about another server than that of `github.api_url`.
+    fn about(self, host: &GithubHost) -> Self {
+        if host.is_default() {
+            return self;
+        }
+        let check = if self.check == "github.token" { "github.hosts" } else { self.check };
+        let message = format!("{host}: {}", host.in_words(&self.message));
+        Self { check, message, fix: self.fix.map(|fix| host.in_words(&fix)), ..self }
+    }
+
     fn of_error(check: &'static str, error: &impl ToString) -> Self {
         let line = error.to_string();
         match line.rsplit_once("; ").or_else(|| line.rsplit_once(": ")) {

@@ -159,13 +159,18 @@ async fn projects(at: &Installation<'_>, client: Option<&PlaneClient>) -> Vec<Fi
 fn both_ways(at: &Installation<'_>, repository: &Watched) -> Finding {
     const CHECK: &str = "direction";
     let name = &repository.name;
-    if at.config.github.token.is_empty() {
+    let host = name.host();
+    let (own, other) = (&at.config.github.token, at.config.github.host(&host));
+    if other.map_or(own, |other| &other.token).is_empty() {
+        let key = host.key("token");
         return Finding::warning(
             CHECK,
             format!(
-                "{name}: both is taken as github-to-plane: without github.token nothing is written to GitHub"
+                "{name}: both is taken as github-to-plane: without {key} nothing is written to GitHub"
             ),
-            "set github.token to one that may write issues, or direction = \"github-to-plane\" to have it said as it is",
+            format!(
+                "set {key} to one that may write issues, or direction = \"github-to-plane\" to have it said as it is"
+            ),
         );
     }
     Finding::ok(

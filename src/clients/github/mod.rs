@@ -117,6 +117,8 @@ pub struct GitHub {
     mcp: Option<GitHubMcp>,
     rest: Option<GitHubRest>,
     others: Vec<GitHubRest>,
+    /// Servers that are configured.
+    servers: usize,
 }
 
 impl GitHub {
@@ -147,12 +149,19 @@ impl GitHub {
             others.extend(other.map(|rest| rest.of_host(host.clone())));
         }
         let is_there = mcp.is_some() || rest.is_some() || !others.is_empty();
-        Ok(is_there.then_some(Self { mcp, rest, others }))
+        let servers = 1 + config.hosts.len();
+        Ok(is_there.then_some(Self { mcp, rest, others, servers }))
     }
 
     /// Of clients that are there.
     pub fn of(mcp: Option<GitHubMcp>, rest: Option<GitHubRest>) -> Option<Self> {
-        (mcp.is_some() || rest.is_some()).then_some(Self { mcp, rest, others: Vec::new() })
+        let is_there = mcp.is_some() || rest.is_some();
+        is_there.then_some(Self { mcp, rest, others: Vec::new(), servers: 1 })
+    }
+
+    /// Whether there are servers that are not asked over REST.
+    pub fn leaves_servers_unasked(&self) -> bool {
+        self.rests().count() < self.servers
     }
 
     /// Whether anybody can be asked about a repository.
@@ -218,7 +227,7 @@ impl From<GitHubRest> for GitHub {
     fn from(rest: GitHubRest) -> Self {
         let (first, others) =
             if rest.host().is_default() { (Some(rest), Vec::new()) } else { (None, vec![rest]) };
-        Self { mcp: None, rest: first, others }
+        Self { mcp: None, rest: first, others, servers: 1 }
     }
 }
 

@@ -9,6 +9,7 @@ use super::walker::{Compared, Walker};
 use super::{Progress, stored};
 use crate::clients::github_rest::listing::{ListedComment, ListedIssue, Place, Traced};
 use crate::comments::Comment;
+use crate::config::GithubHost;
 use crate::drift::{Mark, Why, compare_comment};
 use crate::failure::Failure;
 use crate::ids::CommentRef;
@@ -123,14 +124,14 @@ impl Walker<'_> {
     /// The issue that a comment is on, with its lane; `None` where it is not there any more.
     async fn issue_of(&mut self, number: u64) -> Result<Option<(LaneOf, Box<RawValue>)>, Failure> {
         if let Some(raw) = self.issues.get(&number) {
-            return Ok(Some((lane_in(raw, number)?, raw.clone())));
+            return Ok(Some((lane_in(raw, &self.now.name.host(), number)?, raw.clone())));
         }
         let (rest, name) = (self.rest, self.now.name.clone());
         match self.job.patiently(|| rest.trace_issue(&name, number)).await? {
             Traced::Here(listed) => {
                 let ListedIssue { raw, .. } = *listed;
                 self.issues.insert(number, raw.clone());
-                Ok(Some((lane_in(&raw, number)?, raw)))
+                Ok(Some((lane_in(&raw, &name.host(), number)?, raw)))
             }
             Traced::Moved(_) | Traced::Deleted | Traced::NotShown => Ok(None),
         }
@@ -162,7 +163,8 @@ impl Walker<'_> {
         let Some(number) = number else { return Ok(None) };
         let Some((lane, issue)) = self.issue_of(number).await? else { return Ok(None) };
         let said = &known.said;
-        let last = json!({"id": id, "body": said.text.text, "html_url": said.url,
+        let own = name.host().own_id(id);
+        let last = json!({"id": own, "body": said.text.text, "html_url": said.url,
             "created_at": said.created_at, "updated_at": said.updated_at});
         let last = to_raw_value(&last).map_err(|_| unwritable())?;
         let found = self.finding().gone_comment(lane, &issue, &last);
@@ -196,7 +198,7 @@ fn of_comment(found: Verified, reasons: Vec<Why>) -> Result<Option<Compared>, Fa
     Ok(Some(Compared { item: issue.item, key: issue.key, told_at, reasons, found }))
 }
 
-fn lane_in(raw: &RawValue, number: u64) -> Result<LaneOf, Failure> {
+fn lane_in(raw: &RawValue, host: &GithubHost, number: u64) -> Result<LaneOf, Failure> {
     #[derive(serde::Deserialize)]
     struct Which {
         id: u64,
@@ -205,6 +207,6 @@ fn lane_in(raw: &RawValue, number: u64) -> Result<LaneOf, Failure> {
     let which: Which = serde_json::from_str(raw.get()).map_err(|_| unwritable())?;
     Ok(match which.pull_request {
         Some(_) => LaneOf::PullRequest(number),
-        None => LaneOf::Issue(which.id),
+        None => LaneOf::Issue(host.id(which.id)),
     })
 }

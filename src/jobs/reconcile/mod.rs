@@ -184,6 +184,8 @@ impl Reconcile {
             Ok(mut walker) => Box::pin(walker.go(progress)).await.map(|()| walker.into_report()),
             Err(failure) => Err(failure),
         };
+        let host = repository.name.host();
+        let walked = walked.map_err(|failure| failure.reworded(|reason| host.in_words(reason)));
         if let (Err(failure), true) = (&walked, purpose != Purpose::Tell) {
             let (why, now) = (failure.to_string(), self.now());
             let noted = self.sync.store.note_drift_failure(repository.id, &why, now).await;

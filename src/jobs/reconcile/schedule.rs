@@ -74,6 +74,10 @@ impl Schedule {
             let Some(repository) = repositories.iter().find(|r| r.id == standing.repository) else {
                 continue;
             };
+            // A server without a token is never compared, which is no failure.
+            if self.reconcile.rest(&repository.name).is_err() {
+                continue;
+            }
             let mut nobody = |_, _| {};
             let looking = self.reconcile.look(repository, walk, Doing::Act, &mut nobody);
             // Whoever has the duty now goes on where this walk was.

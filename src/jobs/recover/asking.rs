@@ -135,7 +135,7 @@ impl Recover {
             }
         };
         self.store.put_request_back(&request.guid, self.clock.now()).await?;
-        place.problem.get_or_insert(problem);
+        place.problem.get_or_insert(request.owner.host().in_words(&problem));
         Ok(fate)
     }
 

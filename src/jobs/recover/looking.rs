@@ -53,6 +53,9 @@ impl Recover {
         if let Some(only) = &task.repository {
             repositories.retain(|repository| repository.name == *only);
         }
+        // One whose server has no token is only told of where somebody asks for it.
+        let is_asked = |r: &Repository| self.github.rest_of(&r.name.host()).is_some();
+        repositories.retain(|r| task.repository.is_some() || is_asked(r));
         let known = self.store.recover_places().await?;
         let floors: Vec<Floor> =
             repositories.iter().map(|repository| self.floor(task, repository, &known)).collect();
@@ -230,6 +233,8 @@ impl Recover {
 pub(super) type Seen = (Vec<(HookOwner, u64, Attempt)>, Option<String>, Option<Timestamp>);
 
 fn looked_at(repository: Repository, floor: Floor, seen: Result<Seen, Failure>) -> Looked {
+    let host = repository.name.host();
+    let seen = seen.map_err(|failure| host.in_words(&failure.to_string()));
     match seen {
         Ok((attempts, problem, stopped_at)) => Looked {
             repository,
@@ -241,13 +246,13 @@ fn looked_at(repository: Repository, floor: Floor, seen: Result<Seen, Failure>) 
             }),
             problem,
         },
-        Err(failure) => Looked {
+        Err(words) => Looked {
             repository,
             attempts: Vec::new(),
             back_to: None,
             covers: Covers::Part,
             gap: None,
-            problem: Some(failure.to_string()),
+            problem: Some(words),
         },
     }
 }

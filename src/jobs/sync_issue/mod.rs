@@ -129,6 +129,18 @@ impl IssueSync {
         attempt: u32,
         when_gone: WhenGone,
     ) -> Result<Report, Failure> {
+        let host = target.repository.name.host();
+        let synced = Box::pin(self.sync_now(target, told, attempt, when_gone)).await;
+        synced.map_err(|failure| failure.reworded(|reason| host.in_words(reason)))
+    }
+
+    async fn sync_now(
+        &self,
+        target: &Target,
+        told: Told,
+        attempt: u32,
+        when_gone: WhenGone,
+    ) -> Result<Report, Failure> {
         let Followed { mapping, rulebook, settings } =
             self.settings.of(&target.repository.name).await.map_err(|e| stored(&e))?;
         let named = projects_named(&target.repository, &rulebook);
@@ -195,7 +207,9 @@ impl IssueSync {
         let is_open = |class: &Class| {
             let plane = self.plane.as_ref().is_none_or(|plane| plane.look(*class).is_none());
             let servers = || self.github.iter().flat_map(GitHub::rests);
-            plane && (servers().next().is_none() || servers().any(|s| s.look(*class).is_none()))
+            // Of a server that is not asked there may be jobs at any time.
+            let unasked = self.github.as_ref().is_none_or(GitHub::leaves_servers_unasked);
+            plane && (unasked || servers().any(|server| server.look(*class).is_none()))
         };
         Class::ALL.into_iter().rev().find(is_open)
     }

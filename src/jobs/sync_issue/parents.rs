@@ -19,11 +19,14 @@ use crate::sources::Source;
 use crate::store::intents::IntentEnd;
 use crate::store::links::{IssueLink, LinkKey};
 use crate::sync::mapping::Mapping;
-use crate::sync::parents::{ParentIssue, ParentPlan, ParentWord, There, plan_parent};
+use crate::sync::parents::{ParentBase, ParentIssue, ParentPlan, ParentWord, There, plan_parent};
 use crate::sync::plan::{Finding, LinkStatus, Write};
 
 /// Items above one another that are looked at for a circle: GitHub has eight levels.
 const HIGHEST: usize = 16;
+
+/// In place of the id of a parent that the token does not see.
+const UNSEEN: u64 = 0;
 
 /// Where an item stands.
 enum Under {
@@ -177,7 +180,12 @@ impl Hand<'_> {
         };
         let rest = self.sync.github.as_ref().and_then(|github| github.rest(&name));
         let Some(rest) = rest else { return Ok(None) };
-        let parent = rest.fetch_parent(&name, issue.number).await?;
+        let parent = match (rest.fetch_parent(&name, issue.number).await?, hint) {
+            (None, Some(_)) if word.is_some_and(|word| word.parent.is_some()) => return Ok(None),
+            // It has one that the token does not see, and so no item here.
+            (None, Some(hint)) => Some(ParentIssue { id: UNSEEN, key: hint.clone() }),
+            (parent, _) => parent,
+        };
         let arrival = word.map_or(0, |word| word.arrival);
         Ok(Some(ParentWord { parent, at: issue.updated_at, arrival }))
     }
@@ -238,14 +246,14 @@ impl Hand<'_> {
         let write = Write::SetParent { item: item.clone(), parent: parent.clone(), key };
         let intent = self.intend(&write, None).await?;
         let project = &self.link.key.plane_project;
-        self.link.base.parent = base;
         match self.plane.set_parent(project, &item, parent.as_deref()).await {
             Ok(()) => {
+                self.link.base.parent = base;
                 self.report.wrote(&write);
                 self.save(&[], &[IntentEnd::Settled { id: intent, answer: None }]).await
             }
             Err(Refusal::Invalid { words }) => {
-                self.link.base.parent.ours = None;
+                self.link.base.parent = ParentBase { ours: None, ..base };
                 let told = self.link.base.parent.told.as_ref();
                 let parent = told.map(|told| told.key.clone()).unwrap_or_default();
                 self.report.found(Finding::ParentRefused { parent, words: words.clone() });

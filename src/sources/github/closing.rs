@@ -99,8 +99,12 @@ fn reference(text: &str, repository: &str) -> Option<String> {
     }
     // Only issues of its own server.
     let host = repository.parse::<RepositoryName>().map(|name| name.host()).unwrap_or_default();
-    let server = host.name().unwrap_or("github.com");
-    let address = ["https", "http"].map(|scheme| format!("{scheme}://{server}/"));
+    let servers = match host.name() {
+        Some(name) => [name, host.without_port()],
+        None => ["github.com"; 2],
+    };
+    let both = |scheme: &str| servers.map(|server| format!("{scheme}://{server}/"));
+    let address = ["https", "http"].map(both).concat();
     if let Some(rest) = address.iter().find_map(|start| strip_prefix_whatever_case(rest, start)) {
         let (name, rest) = name(rest)?;
         return Some(host.named(format!("{name}#{}", number(rest.strip_prefix("/issues/")?)?)));

@@ -344,8 +344,10 @@ fn repository_at(top: &Object<'_>, name: &str) -> Result<Option<Repository>, Fai
     let Some(fields) = top.object(name, &["id", "full_name"])? else { return Ok(None) };
     let full_name = fields
         .id("full_name")?
+        // Another server's begins with that, and can't be told by this one.
+        .filter(|name| name.matches('/').count() == 1)
         .ok_or_else(|| missing(&fields.path_of("full_name"), "owner/name as text"))?;
-    Ok(Some(Repository { id: fields.number("id")?, full_name }))
+    Ok(Some(Repository { id: fields.github_id("id")?, full_name }))
 }
 
 fn issue_action(top: &Object<'_>, action: &str) -> Result<IssueAction, Failure> {
@@ -355,7 +357,7 @@ fn issue_action(top: &Object<'_>, action: &str) -> Result<IssueAction, Failure> 
         "transferred" => {
             let changes = top.object("changes", &["new_issue"])?;
             let issue = changes.map(|c| c.object("new_issue", &["id"])).transpose()?.flatten();
-            let to = issue.map(|issue| issue.number("id")).transpose()?.flatten();
+            let to = issue.map(|issue| issue.github_id("id")).transpose()?.flatten();
             IssueAction::Transferred { to }
         }
         _ => IssueAction::Changed,
@@ -387,7 +389,7 @@ fn pull_request_event(
     let people = entries(&fields, "requested_reviewers", account_of)?.unwrap_or_default();
     let teams = entries(&fields, "requested_teams", |path, value| {
         let team = Object::at(path.to_owned(), value, &["id"])?;
-        team.number("id")?.ok_or_else(|| unexpected(path, "a team with its id", value))
+        team.github_id("id")?.ok_or_else(|| unexpected(path, "a team with its id", value))
     })?;
     let asked = people.into_iter().map(|account| account.id.to_string());
     let teams = teams.unwrap_or_default().into_iter().map(|team| format!("team:{team}"));
@@ -401,7 +403,7 @@ fn review_of(top: &Object<'_>) -> Result<Review, Failure> {
         .object("review", REVIEW)?
         .ok_or_else(|| missing("review", "the review as an object"))?;
     Ok(Review {
-        id: fields.number("id")?.ok_or_else(|| missing("review.id", NUMBER))?,
+        id: fields.github_id("id")?.ok_or_else(|| missing("review.id", NUMBER))?,
         author: author_of(&fields)?,
         state: fields.word("state")?,
         submitted_at: fields.time("submitted_at")?,
@@ -423,7 +425,7 @@ fn pull_request_of(fields: &Object<'_>) -> Result<Thing, Failure> {
 fn thing_of(fields: &Object<'_>, nature: Nature) -> Result<Thing, Failure> {
     let required = |name: &str, expected| missing(&fields.path_of(name), expected);
     Ok(Thing {
-        id: fields.number("id")?.ok_or_else(|| required("id", NUMBER))?,
+        id: fields.github_id("id")?.ok_or_else(|| required("id", NUMBER))?,
         number: fields.number("number")?.ok_or_else(|| required("number", NUMBER))?,
         title: fields.text("title")?.ok_or_else(|| required("title", "the title as text"))?,
         body: if fields.has("body") { Some(fields.text("body")?) } else { None },
@@ -456,7 +458,7 @@ fn comment_of(top: &Object<'_>, action: CommentAction) -> Result<Comment, Failur
     };
     let created_at = fields.time("created_at")?;
     Ok(Comment {
-        id: fields.number("id")?.ok_or_else(|| missing("comment.id", NUMBER))?,
+        id: fields.github_id("id")?.ok_or_else(|| missing("comment.id", NUMBER))?,
         body,
         author: author_of(&fields)?,
         html_url: fields.word("html_url")?,
@@ -475,7 +477,7 @@ fn author_of(fields: &Object<'_>) -> Result<Option<Account>, Failure> {
 
 fn account_of(path: &str, value: &RawValue) -> Result<Account, Failure> {
     let fields = Object::at(path.to_owned(), value, &["id", "login"])?;
-    match (fields.number("id")?, fields.word("login")?) {
+    match (fields.github_id("id")?, fields.word("login")?) {
         (Some(id), Some(login)) => Ok(Account { id, login }),
         _ => Err(unexpected(path, "an account with id and login", value)),
     }

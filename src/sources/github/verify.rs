@@ -139,6 +139,7 @@ fn repository(top: &Object<'_>, host: &GithubHost) -> Option<RepositoryRef> {
     let name = first(repository, "full_name").and_then(text_of)?;
     let name = RepositoryName::on(host, &Some(name).filter(|n| n.len() <= LONGEST_ID)?).ok()?;
     let id = first(repository, "id").and_then(id_of).and_then(|id| id.parse().ok());
+    let id = id.filter(|id| GithubHost::is_own_id(*id));
     Some(RepositoryRef { name, id: id.map(|id| host.id(id)) })
 }
 
@@ -159,8 +160,8 @@ fn lane(
     }
     let own = |value| id_of(value).filter(|id| !id.is_empty());
     let id = |value| {
-        let own = own(value)?;
-        if host.is_default() { Some(own) } else { Some(host.id(own.parse().ok()?).to_string()) }
+        let own = own(value)?.parse().ok().filter(|id| GithubHost::is_own_id(*id))?;
+        Some(host.id(own).to_string())
     };
     if matches!(event, "pull_request" | "pull_request_review") {
         return first(top.value("pull_request")?, "number").and_then(own).and_then(pull_request);

@@ -71,7 +71,7 @@ pub(super) fn milestoned(fields: &Object<'_>) -> Result<Milestoned, Failure> {
 fn milestone_of(fields: &Object<'_>) -> Result<Milestone, Failure> {
     let required = |name: &str, expected| missing(&fields.path_of(name), expected);
     Ok(Milestone {
-        id: fields.number("id")?.ok_or_else(|| required("id", NUMBER))?,
+        id: fields.github_id("id")?.ok_or_else(|| required("id", NUMBER))?,
         number: fields.number("number")?.ok_or_else(|| required("number", NUMBER))?,
         title: fields.text("title")?.ok_or_else(|| required("title", "the title as text"))?,
         description: fields.text("description")?,

@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::{NUMBER, Repository};
+use crate::config::GithubHost;
 use crate::failure::Failure;
 use crate::sources::fields::{Object, missing, text_of, unexpected};
 
@@ -83,5 +84,6 @@ pub(super) fn label(path: &str, value: &RawValue) -> Result<Label, Failure> {
     let is_color = |c: &String| c.len() == 6 && c.bytes().all(|b| b.is_ascii_hexdigit());
     // An issue's label does without one.
     let id = fields.value("id").and_then(|id| id.get().parse().ok());
+    let id = id.filter(|id| GithubHost::is_own_id(*id));
     Ok(Label { id, name, color: fields.word("color")?.filter(is_color) })
 }

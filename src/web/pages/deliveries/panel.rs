@@ -10,6 +10,7 @@ use super::rows::{Tag, address};
 use super::{Mark, Problem, WebState};
 use crate::board::{cut, short_key};
 use crate::clock::Timestamp;
+use crate::config::RepositoryName;
 use crate::config::UnsignedWebhooks;
 use crate::ids::DeliveryId;
 use crate::sources::{Encoding, Source};
@@ -47,6 +48,14 @@ pub(in super::super) enum Signature {
 }
 
 impl Panel {
+    /// Where its repository's page is.
+    pub(in super::super) fn repository_address(&self) -> String {
+        let name = self.delivery.repository.as_deref().and_then(|name| name.parse().ok());
+        name.map_or_else(String::new, |name: RepositoryName| {
+            format!("/repositories/{}", name.path())
+        })
+    }
+
     /// `None` where there is no such delivery.
     pub(in super::super) async fn read(
         web: &WebState,

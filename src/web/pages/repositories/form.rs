@@ -85,6 +85,7 @@ impl Form {
         let name = self.name.trim().trim_end_matches('/');
         let name = name.strip_prefix("https://github.com/").unwrap_or(name);
         let name = name.strip_prefix("https://").unwrap_or(name);
+        let name = name.strip_prefix("github.com/").unwrap_or(name);
         name.strip_suffix(".git").unwrap_or(name).parse().ok()
     }
 

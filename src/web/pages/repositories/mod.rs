@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::query::Params;
 use super::spans;
 use super::{Caller, Frame, Problem, Section, WebState, render};
-use crate::config::{RepositoryName, RepositorySettings};
+use crate::config::{GithubHost, RepositoryName, RepositorySettings};
 use crate::rules::named_projects;
 use crate::sources::github;
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
@@ -67,12 +67,15 @@ struct RemovePage {
 struct Hook {
     endpoint: String,
     secret_is_set: bool,
+    /// One of `[[github.hosts]]`, which are never without a secret.
+    server: Option<String>,
 }
 
 impl Hook {
-    fn of(web: &WebState) -> Self {
+    fn of(web: &WebState, host: &GithubHost) -> Self {
         Self {
             endpoint: format!("{}{}", web.public_url, github::ENDPOINT),
+            server: host.name().map(str::to_owned),
             secret_is_set: web.setup.github_secret == SecretState::Set,
         }
     }
@@ -122,7 +125,7 @@ async fn list(
         cards,
         form,
         projects,
-        hook: Hook::of(web),
+        hook: Hook::of(web, &GithubHost::default()),
         done,
     };
     Ok((status, render(&page)?).into_response())
@@ -144,7 +147,7 @@ pub(super) async fn add(
     }
     if !web.setup.knows(&name.host()) {
         form.name_error = Some(format!(
-            "The server {} is not configured: add [[github.hosts]] with that name to the configuration file.",
+            "The server {} is not configured: add [[github.hosts]] with that name to the configuration file, or write OWNER/NAME if it is that of github.api_url.",
             name.host()
         ));
         return list(&web, caller, form, None).await;
@@ -201,7 +204,7 @@ async fn one(
         card,
         form,
         projects,
-        hook: Hook::of(web),
+        hook: Hook::of(web, &repository.name.host()),
         done,
     };
     Ok((status, render(&page)?).into_response())
