@@ -13,6 +13,7 @@ use crate::clients::plane::PlaneClient;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{
     GithubConfig, GithubHost, RepositoryConfig, RepositoryName, Secrets, UnsignedWebhooks,
+    WorkspaceSlug,
 };
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -72,8 +73,8 @@ pub struct Setup {
     pub members: Mutex<HashMap<String, (Timestamp, Vec<MemberName>)>>,
 }
 
-/// A project's id, and what people call it.
-pub type ProjectName = (String, String);
+/// A project's id, what people call it, and its workspace beside `plane.workspace`.
+pub type ProjectName = (String, String, Option<WorkspaceSlug>);
 
 /// A user's id, and what people call them.
 pub type MemberName = (String, String);

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use jetbridge::clients::plane::PlaneClient;
-use jetbridge::config::{RepositoryName, Secrets};
+use jetbridge::config::{Direction, RepositoryName, Secrets};
 use jetbridge::sim::plane::{SimPlane, SimPlaneConfig};
+use jetbridge::store::repositories::{NewRepository, Origin};
 use jetbridge::web::state::{SecretState, Setup};
 use serde_json::json;
 
@@ -194,4 +195,40 @@ async fn planes_projects_are_offered_where_plane_can_be_asked() {
     let fields = [("name", "octo-org/new-repo"), ("project", &project.to_string())];
     let next = site.fill_in("/repositories", &fields).await.next();
     assert!(site.see(&next).await.contains("Sync &#60;Target&#62; (SYNC), GitHub leads"));
+}
+
+#[tokio::test]
+async fn a_project_of_another_workspace_is_chosen_with_its_workspace() {
+    let plane = SimPlane::start(SimPlaneConfig::default().with_project("SYNC", "Sync")).await;
+    let plane = plane.unwrap();
+    let laboratory = plane.add_project_in("research", "LAB", "Laboratory");
+    let key = Secrets::new([plane.api_key()]);
+    let client =
+        PlaneClient::new(&plane.api_url(), &plane.workspace(), &key, Duration::from_secs(5));
+    let setup = Setup { plane: client.unwrap(), ..Setup::default() };
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let site = Site::with_setup(database, SecretState::Set, setup).await;
+    // It is known by a repository that goes there.
+    let known = NewRepository {
+        name: "octo-org/lab".parse().unwrap(),
+        github_id: None,
+        plane_project: None,
+        plane_workspace: Some("research".parse().unwrap()),
+        direction: Direction::GithubToPlane,
+        origin: Origin::Manual,
+    };
+    site.app.store.add_repository(&known, site.app.clock.now()).await.unwrap();
+    let chosen = laboratory.to_string();
+    let fields = [("name", "octo-org/new-repo"), ("project", &chosen)];
+    let next = site.fill_in("/repositories", &fields).await.next();
+    assert!(site.see(&next).await.contains("Laboratory (LAB) in research"));
+    let slug_now = async |site: &Site| {
+        let name = "octo-org/new-repo".parse().unwrap();
+        let row = site.app.store.find_repository(&name, None).await.unwrap().unwrap();
+        row.plane_workspace.map(|slug| slug.as_str().to_owned())
+    };
+    assert_eq!(slug_now(&site).await.as_deref(), Some("research"));
+    let own = plane.project("SYNC").unwrap().id.to_string();
+    site.fill_in(ONE, &[("project", &own)]).await.next();
+    assert_eq!(slug_now(&site).await, None, "its own workspace again");
 }

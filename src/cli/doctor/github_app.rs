@@ -64,7 +64,8 @@ fn settings(at: &Installation<'_>, facts: &AppFacts, hook: &AppHook) -> Vec<Find
         )];
     }
     let mut findings = Vec::new();
-    let missing: Vec<_> = events_of_all()
+    let milestones = at.repositories.iter().any(|r| r.milestones.is_some());
+    let missing: Vec<_> = events_of_all(milestones)
         .filter(|(event, _)| !facts.events.iter().any(|sent| sent == event))
         .map(|(_, name)| name)
         .collect();

@@ -36,10 +36,13 @@ const BESIDE: [(&str, &str, &str); 4] = [
 /// Needed only where milestones become something in Plane.
 const MILESTONES: &str = "milestone";
 
-/// What everybody's webhooks should send: event and name.
-pub(super) fn events_of_all() -> impl Iterator<Item = (&'static str, &'static str)> {
+/// What the webhooks of all repositories should send, with milestones where those become something:
+/// event and name.
+pub(super) fn events_of_all(
+    milestones: bool,
+) -> impl Iterator<Item = (&'static str, &'static str)> {
     let beside = BESIDE.into_iter().map(|(event, name, _)| (event, name));
-    EVENTS.into_iter().chain(beside).filter(|(event, _)| *event != MILESTONES)
+    EVENTS.into_iter().chain(beside).filter(move |(event, _)| milestones || *event != MILESTONES)
 }
 
 /// Whether anything came from a repository of late, whoever sent it.

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::query::Params;
 use super::spans;
 use super::{Caller, Frame, Problem, Section, WebState, render};
-use crate::config::{GithubHost, RepositoryName, RepositorySettings};
+use crate::config::{GithubHost, RepositoryName, RepositorySettings, WorkspaceSlug};
 use crate::rules::named_projects;
 use crate::sources::github;
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
@@ -157,7 +157,7 @@ pub(super) async fn add(
         name: name.clone(),
         github_id: None,
         plane_project,
-        plane_workspace: None,
+        plane_workspace: chosen_place(&web, plane_project).await.flatten(),
         direction,
         origin,
     };
@@ -224,12 +224,17 @@ pub(super) async fn change(
     };
     let change = RepositoryChange {
         plane_project: Some(plane_project),
-        plane_workspace: None,
+        plane_workspace: chosen_place(&web, plane_project).await,
         direction: Some(direction),
     };
     let changed = web.store.update_repository(&repository.name, change).await?;
     let changed = changed.ok_or_else(unknown)?;
     Ok(Redirect::to(&format!("{}?done=changed", words::address(&changed.name))).into_response())
+}
+
+/// The workspace of a project that was offered; `None` leaves it as it is.
+async fn chosen_place(web: &WebState, project: Option<Uuid>) -> Option<Option<WorkspaceSlug>> {
+    Projects::read(web).await.place_of(project?)
 }
 
 /// `GET /repositories/{owner}/{name}/remove`: asks first.

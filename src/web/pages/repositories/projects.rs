@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::WebState;
 use crate::clients::plane::{PlaneClient, Project, Refusal};
 use crate::config::WorkspaceSlug;
+use crate::web::state::ProjectName;
 
 /// How long an answer is good.
 const FRESH: Duration = Duration::from_mins(1);
@@ -18,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// What there is to choose from.
 #[derive(Debug, Clone)]
 pub(super) struct Projects {
-    /// Id and name.
-    pub(super) all: Vec<(String, String)>,
+    /// Id, name and workspace.
+    pub(super) all: Vec<ProjectName>,
     /// Why there is nothing to choose from, though Plane can be asked.
     pub(super) refused: Option<String>,
 }
@@ -43,7 +44,7 @@ impl Projects {
         let others = other_workspaces(web).await;
         let refused = match timeout(PATIENCE, of_all(plane, &others)).await {
             Ok(Ok(mut all)) => {
-                all.sort_by_key(|(_, name)| name.to_lowercase());
+                all.sort_by_key(|(_, name, _)| name.to_lowercase());
                 *known = Some((now, all.clone()));
                 return Self { all, refused: None };
             }
@@ -57,8 +58,19 @@ impl Projects {
     /// What a project is called, else its id.
     pub(super) fn name_of(&self, project: Uuid) -> String {
         let id = project.to_string();
-        let found = self.all.iter().find(|(known, _)| *known == id);
-        found.map_or(id, |(_, name)| name.clone())
+        let found = self.all.iter().find(|(known, ..)| *known == id);
+        found.map_or(id, |(_, name, _)| name.clone())
+    }
+
+    /// In which workspace a project is that was chosen here: `None` where it is not among those that
+    /// are offered.
+    #[expect(
+        clippy::option_option,
+        reason = "unknown, plane.workspace or another, as the store takes it"
+    )]
+    pub(super) fn place_of(&self, project: Uuid) -> Option<Option<WorkspaceSlug>> {
+        let id = project.to_string();
+        self.all.iter().find(|(known, ..)| *known == id).map(|(.., slug)| slug.clone())
     }
 
     /// What projects are called.
@@ -68,7 +80,7 @@ impl Projects {
 
     /// Whether the id is in no list: it is then offered beside the others.
     pub(super) fn lacks(&self, project: &str) -> bool {
-        !project.is_empty() && self.all.iter().all(|(id, _)| id != project)
+        !project.is_empty() && self.all.iter().all(|(id, ..)| id != project)
     }
 }
 
@@ -86,18 +98,21 @@ async fn other_workspaces(web: &WebState) -> Vec<WorkspaceSlug> {
 async fn of_all(
     plane: &PlaneClient,
     others: &[WorkspaceSlug],
-) -> Result<Vec<(String, String)>, Refusal> {
+) -> Result<Vec<ProjectName>, Refusal> {
     let name = |p: &Project| format!("{} ({})", p.name, p.identifier);
     let own = plane.fetch_projects().await?;
-    let mut all: Vec<_> = own.iter().map(|project| (project.id.clone(), name(project))).collect();
+    let mut all: Vec<_> =
+        own.iter().map(|project| (project.id.clone(), name(project), None)).collect();
     for slug in others {
         // One that the key does not see is no reason to offer nothing of the others.
         let found = match plane.in_workspace(slug.as_str()).fetch_projects().await {
             Err(Refusal::NoAccess | Refusal::NotFound) => continue,
             found => found?,
         };
-        let in_it =
-            |project: Project| (project.id.clone(), format!("{} in {slug}", name(&project)));
+        let in_it = |project: Project| {
+            let called = format!("{} in {slug}", name(&project));
+            (project.id, called, Some(slug.clone()))
+        };
         all.extend(found.into_iter().map(in_it));
     }
     Ok(all)
