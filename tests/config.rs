@@ -650,6 +650,21 @@ async fn another_github_server_has_an_address_and_secrets_of_its_own() {
 }
 
 #[test]
+fn a_file_that_is_applied_names_servers_of_the_service() {
+    let service = read(SERVER, NO_VARIABLES).unwrap();
+    let service = &service.without_secrets().github;
+    let applied = |text: &str| {
+        let folder = Folder::with(text);
+        Settings::read_beside(&folder.overrides(), &environment(NO_VARIABLES), service)
+    };
+    assert!(applied("[[repositories]]\nname = 'ghe.example.com/octo/hello'").is_ok());
+    let other = SERVER.replace("GHE.example.com", "git.example.org");
+    let other = applied(&format!("{other}[[repositories]]\nname = 'git.example.org/octo/hello'"));
+    let refused = other.unwrap_err().to_string();
+    assert!(refused.contains("git.example.org, which is not configured"), "{refused}");
+}
+
+#[test]
 fn a_server_that_is_not_whole_is_refused_with_the_remedy() {
     let without = |key: &str| {
         SERVER.lines().filter(|line| !line.starts_with(key)).collect::<Vec<_>>().join("\n")

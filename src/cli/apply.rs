@@ -194,13 +194,19 @@ fn line(difference: &Difference) -> String {
 fn would_write(reckoned: &Result<Foreseen, String>) -> String {
     match reckoned {
         Err(why) => format!("    what it would write can't be said: {}\n", printable(why)),
-        Ok(Foreseen { links, changing, samples, staying }) => {
+        Ok(Foreseen { links, changing, samples, staying, unreckoned }) => {
             let mut text = format!(
                 "    would write to {changing} of {links} linked work items, with the next change of each issue\n"
             );
             if *staying > 0 {
                 text += &format!(
                     "    another project is wanted for {staying} of them: they stay where they are, since Plane can't move a work item\n"
+                );
+            }
+            if !unreckoned.is_empty() {
+                text += &format!(
+                    "    not reckoned: what follows for {}, which each issue's next change carries over\n",
+                    unreckoned.join(" and ")
                 );
             }
             for (key, writes) in samples {
@@ -241,6 +247,7 @@ struct ForeseenJson<'a> {
     links: u64,
     changing: u64,
     staying: u64,
+    not_reckoned: &'a [&'static str],
     samples: &'a [(String, Vec<String>)],
 }
 
@@ -265,6 +272,7 @@ impl<'a> PlanJson<'a> {
                         links: foreseen.links,
                         changing: foreseen.changing,
                         staying: foreseen.staying,
+                        not_reckoned: &foreseen.unreckoned,
                         samples: &foreseen.samples,
                     }),
                     ..StepJson::new(to.name.as_str(), "change")
@@ -282,5 +290,32 @@ impl<'a> PlanJson<'a> {
 impl<'a> StepJson<'a> {
     fn new(repository: &'a str, action: &'static str) -> Self {
         Self { repository, action, differences: Vec::new(), would_write: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preview_says_what_would_be_written_and_what_it_does_not_reckon() {
+        let foreseen = Foreseen {
+            links: 7,
+            changing: 1,
+            samples: vec![("octo/hello#3".to_owned(), vec!["change the labels".to_owned()])],
+            staying: 2,
+            unreckoned: vec!["milestones", "pull requests"],
+        };
+        let text = would_write(&Ok(foreseen));
+        for words in [
+            "would write to 1 of 7 linked work items",
+            "another project is wanted for 2 of them",
+            "not reckoned: what follows for milestones and pull requests",
+            "octo/hello#3: change the labels",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        let unknown = would_write(&Err("Plane does not answer".to_owned()));
+        assert!(unknown.contains("can't be said: Plane does not answer"), "{unknown}");
     }
 }

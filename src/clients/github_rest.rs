@@ -222,6 +222,10 @@ impl GitHubRest {
     pub fn account_name(&self) -> String {
         let Inner { api_url, credential, .. } = &*self.inner;
         let name = account_name(Remote::Github, api_url.as_str(), credential.account());
+        let name = match self.host.name() {
+            Some(server) => format!("{name}@{server}"),
+            None => name,
+        };
         match credential {
             Credential::Token(_) => name,
             Credential::App(_) => format!("{APP_ACCOUNT}{name}"),

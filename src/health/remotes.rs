@@ -10,6 +10,8 @@ use crate::store::quota_accounts::KeptAccount;
 pub struct RemoteNow {
     /// Which one.
     pub remote: Remote,
+    /// Which of `[[github.hosts]]`; `None` for the others.
+    pub server: Option<String>,
     /// Whether it is asked, since when, and what the last failure was.
     pub breaker: Breaker,
     /// What to do about it while it is not.
@@ -67,13 +69,17 @@ pub(super) fn remotes(accounts: Vec<KeptAccount>, now: Timestamp) -> Vec<RemoteN
 }
 
 fn remote(kept: KeptAccount, now: Timestamp) -> RemoteNow {
-    let KeptAccount { account, updated_at } = kept;
+    let KeptAccount { account, server, updated_at } = kept;
     let said = account.said().map(|(said, _)| said).unwrap_or_default();
     let held = |class: &Class| Some((*class, account.look(*class, now)?));
     let closed = account.breaker.is_closed();
     RemoteNow {
         remote: account.remote,
-        remedy: (!closed).then(|| remedy(account.remote)),
+        remedy: (!closed).then(|| match server {
+            Some(_) => "look whether that server runs, and check api_url in its [[github.hosts]]: jetbridge doctor",
+            None => remedy(account.remote),
+        }),
+        server,
         left: account.left(now),
         most: said.most,
         resets_at: said.resets_at.filter(|at| *at > now),
@@ -100,7 +106,9 @@ pub(super) fn waiting(waiting: &[ClassWaiting], remotes: &[RemoteNow]) -> Vec<Wa
             let (_, held) = remote.held.iter().find(|(held, _)| *held == class)?;
             Some((remote.remote, *held))
         };
-        remotes.iter().filter_map(of).max_by_key(|(_, held)| held.until)
+        // Jobs of other servers go on.
+        let own = remotes.iter().filter(|remote| remote.server.is_none());
+        own.filter_map(of).max_by_key(|(_, held)| held.until)
     };
     let class = |waiting: &ClassWaiting| WaitingClass {
         class: waiting.class,

@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::TimeDelta;
 use sqlx::FromRow;
 use tracing::warn;
 
@@ -29,12 +28,23 @@ use crate::quota::{Account, Remote};
 pub struct KeptAccount {
     /// What was asked, and what was said.
     pub account: Account,
+    /// Which of `[[github.hosts]]`; `None` for the others.
+    pub server: Option<String>,
     /// When that last changed, or was last copied.
     pub updated_at: Timestamp,
 }
 
+impl KeptAccount {
+    /// `plane`, `github`, `github ghe.example.com`.
+    pub fn client(&self) -> String {
+        let remote = self.account.remote.as_str();
+        self.server.as_ref().map_or(remote.to_owned(), |server| format!("{remote} {server}"))
+    }
+}
+
 #[derive(FromRow)]
 struct Row {
+    name: String,
     client: String,
     state: String,
     updated_at: At,
@@ -70,10 +80,6 @@ impl Ledger for Shared {
 const PUT: &str =
     "INSERT INTO quota_accounts (name, client, state, updated_at) VALUES ($1, $2, $3, $4)
     ON CONFLICT (name) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at";
-
-/// Whoever is asked changes its account in this time, if only by a question whether the other side is
-/// back.
-const STALE: TimeDelta = TimeDelta::minutes(15);
 
 impl Store {
     /// The account of a key: one for all processes on `PostgreSQL`, one for this process on SQLite.
@@ -136,30 +142,28 @@ impl Store {
         Ok(())
     }
 
-    /// The account of each remote that changed last, and of those beside it (other GitHub servers')
-    /// the ones that do not answer. Those of GitHub Apps are not among them, with which no job is done.
+    /// The account of each server of each remote that changed last; those of GitHub Apps are not among
+    /// them, with which no job is done.
     pub async fn kept_accounts(&self) -> StoreResult<Vec<KeptAccount>> {
         // GraphQL's budget and an App's are others than that of everything else.
-        const LIST: &str = "SELECT client, state, updated_at FROM quota_accounts
+        const LIST: &str = "SELECT name, client, state, updated_at FROM quota_accounts
             WHERE name NOT LIKE 'app-%' AND name NOT LIKE '%-graphql-%'
             ORDER BY updated_at DESC, name";
         let rows: Vec<Row> = on_reader!(self, pool => sqlx::query_as(LIST).fetch_all(pool).await?);
-        let mut kept: Vec<KeptAccount> = Vec::new();
-        for remote in Remote::ALL {
-            let rows = rows.iter().filter(|row| row.client == remote.as_str());
-            let mut newest = None;
-            for row in rows {
-                let updated_at = row.updated_at.0;
-                let account = account_in(&row.state, remote);
-                let is_newest = newest.is_none();
-                let newest = *newest.get_or_insert(updated_at);
-                let is_away = !account.breaker.is_closed() && newest - updated_at < STALE;
-                if is_newest || is_away {
-                    kept.push(KeptAccount { account, updated_at });
-                }
-            }
+        let mut newest = BTreeMap::new();
+        for row in rows {
+            let Some(remote) = Remote::ALL.into_iter().find(|r| r.as_str() == row.client) else {
+                continue;
+            };
+            let server = row.name.split_once('@').map(|(_, server)| server.to_owned());
+            newest.entry((row.client, server.clone())).or_insert_with(|| KeptAccount {
+                account: account_in(&row.state, remote),
+                server,
+                updated_at: row.updated_at.0,
+            });
         }
-        Ok(kept)
+        let of = |remote: Remote| newest.values().filter(move |kept| kept.account.remote == remote);
+        Ok(Remote::ALL.into_iter().flat_map(of).cloned().collect())
     }
 
     /// Forgets accounts of keys that were not used since `before`.

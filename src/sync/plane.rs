@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
 use crate::work_items::StateGroup;
 
 /// `external_source` of everything that Jetbridge makes in Plane.
@@ -104,6 +105,12 @@ pub struct NewItem {
     /// How soon; Plane's own choice without one.
     #[serde(default)]
     pub priority: Option<Priority>,
+    /// When its issue was opened.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
+    /// The user who opened it, by id, where they are a member.
+    #[serde(default)]
+    pub created_by: Option<String>,
     /// GitHub's numeric issue id.
     pub external_id: String,
 }

@@ -170,10 +170,13 @@ impl Stored {
     fn show_remotes(&self, metrics: &Metrics, now: Timestamp) {
         metrics.quota_wait_seconds.clear();
         metrics.circuit_open.clear();
-        for KeptAccount { account, .. } in &self.accounts {
-            let client = account.remote.as_str();
+        for kept in &self.accounts {
+            let (account, client) = (&kept.account, kept.account.remote.as_str());
             let open = i64::from(!account.breaker.is_closed());
-            metrics.circuit_open.get_or_create(&OfClient { client: client.to_owned() }).set(open);
+            metrics.circuit_open.get_or_create(&OfClient { client: kept.client() }).set(open);
+            if kept.server.is_some() {
+                continue;
+            }
             for class in Class::ALL {
                 let held = account.look(class, now);
                 let wait = held.map_or(0, |held| (held.until - now).num_seconds().max(1));

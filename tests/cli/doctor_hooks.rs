@@ -84,7 +84,7 @@ async fn doctor_tells_of_a_token_that_ends_soon_and_of_what_it_may_not_see() {
     assert!(ended.out.contains("(in 5 days)"), "{}", ended.out);
     assert!(ended.out.contains("the token may not look at its webhooks"), "{}", ended.out);
     assert!(
-        ended.out.contains("permission Webhooks: read (repository_hooks=read)"),
+        ended.out.contains("permission Webhooks: read and write (repository_hooks=read)"),
         "{}",
         ended.out
     );

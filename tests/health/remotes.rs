@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::on_both_databases;
 use crate::site::Site;
-use crate::support::databases::by_hand;
+use crate::support::databases::{TestDatabase, by_hand};
 
 /// Changes the account of a remote, and puts a copy where others read it.
 async fn change(site: &Site, remote: Remote, mut act: impl FnMut(&mut Account) + Send) {
@@ -139,5 +139,35 @@ on_both_databases! {
         .await;
         watch.turn().await.unwrap();
         assert_eq!(site.app.store.alarms().await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn github_servers_are_told_apart() {
+    let site = Site::new(TestDatabase::new(crate::support::databases::Kind::Sqlite).await).await;
+    let now = site.app.clock.now();
+    let github = Account::new(Remote::Github);
+    let mut away = github.clone();
+    for _ in 0..OPENS_AFTER {
+        let pass = away.ask(Class::Live, jetbridge::quota::Kind::Read, now).unwrap();
+        let came = Came::Failed { why: "no connection".to_owned() };
+        away.heard(pass, &Heard { came, said: Said::default() }, Pauses::default(), now);
+    }
+    let store = &site.app.store;
+    store.copy_account("github-00ff@ghe.example.com", &away, now).await.unwrap();
+    store.copy_account("github-ff00", &github, now).await.unwrap();
+    let told = site.json("/api/v1/health").await;
+    let of =
+        |n: usize| (told["remotes"][n]["server"].clone(), told["remotes"][n]["circuit"].clone());
+    assert_eq!(of(0), (json!(null), json!("closed")));
+    assert_eq!(of(1), (json!("ghe.example.com"), json!("open")));
+    assert!(told["remotes"][1]["remedy"].as_str().unwrap().contains("[[github.hosts]]"));
+    assert!(site.get("/health").await.contains("GitHub (ghe.example.com)"));
+    let figures = site.get("/metrics").await;
+    for line in [
+        r#"jetbridge_circuit_open{client="github"} 0"#,
+        r#"jetbridge_circuit_open{client="github ghe.example.com"} 1"#,
+    ] {
+        assert!(figures.contains(line), "{line} is missing");
     }
 }

@@ -75,6 +75,8 @@ fn creation() -> Write {
         labels: BTreeSet::new(),
         assignees: BTreeSet::new(),
         priority: None,
+        created_at: None,
+        created_by: None,
         external_id: "1".to_owned(),
     };
     Write::CreateItem { item, new_labels: BTreeSet::new() }

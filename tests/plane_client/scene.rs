@@ -75,6 +75,8 @@ pub fn new_item(external_id: &str) -> NewItem {
         labels: BTreeSet::new(),
         assignees: BTreeSet::new(),
         priority: None,
+        created_at: None,
+        created_by: None,
         external_id: external_id.to_owned(),
     }
 }

@@ -188,6 +188,23 @@ async fn a_backfill_of_10000_issues_that_is_killed_five_times_is_complete() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_issue_has_its_own_time_and_its_author_in_plane() {
+    let world = World::with_slow_github(Kind::Sqlite, Asking::Rest).await;
+    world.github.hold_webhooks();
+    world.github.acting_as("ada").open_issue(REPOSITORY, &NewIssue::titled("Hers")).unwrap();
+    world.github.acting_as("octocat").open_issue(REPOSITORY, &NewIssue::titled("Strange")).unwrap();
+    world.github.release_webhooks(|_| Vec::new());
+    world.github_clock.advance(Duration::from_hours(24 * 365));
+    to_the_end(begin(&world, Begin::WhereItWas).await).await;
+    world.settle().await;
+    let bot = world.plane.user("sync-bot").unwrap().id;
+    for (number, author) in [(1, world.plane.user("ada").unwrap().id), (2, bot)] {
+        let (issue, item) = (world.issue(number), world.twin(&world.issue(number)));
+        assert_eq!((item.stamps.created_at, item.created_by), (issue.created_at, author));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_that_are_too_long_are_put_in_by_smaller_ones_and_none_is_passed_by() {
     let world = World::with_slow_github(Kind::Sqlite, Asking::Rest).await;
     world.github.hold_webhooks();

@@ -9,6 +9,7 @@ use jetbridge::jobs::sync_issue::Manner;
 use jetbridge::people::{Login, decide};
 use jetbridge::sim::github::NewIssue;
 use jetbridge::store::people::Counterpart;
+use jetbridge::sync::milestones::BundleKind;
 
 use crate::support::databases::Kind;
 use crate::world::{Asking, REPOSITORY, World};
@@ -113,6 +114,25 @@ async fn a_changed_mapping_says_what_it_would_write(kind: Kind) {
     let done =
         sync.foresee(&name, project, one_way(&before), one_way(&after)).await.unwrap().unwrap();
     assert_eq!(done.changing, 0, "what was foreseen is what was written");
+}
+
+#[tokio::test]
+async fn what_milestones_and_pull_requests_bring_is_said_to_be_unreckoned() {
+    let world = with_strangers(Kind::Sqlite).await;
+    let name: RepositoryName = REPOSITORY.parse().unwrap();
+    let sync = issue_sync(&world.config, &world.store, &Clock::System);
+    let plain = RepositorySettings::default();
+    let states = BTreeMap::from([("merged".to_owned(), "Done".to_owned())]);
+    let pulls = RepositorySettings { states, ..Default::default() };
+    let both = RepositorySettings { milestones: Some(BundleKind::Module), ..pulls.clone() };
+    let told = async |before: &RepositorySettings, after: &RepositorySettings| {
+        let project = (Some(world.project), None);
+        let foreseen = sync.foresee(&name, project, one_way(before), one_way(after)).await;
+        foreseen.unwrap().unwrap().unreckoned
+    };
+    assert_eq!(told(&plain, &both).await, ["milestones", "pull requests"]);
+    assert_eq!(told(&pulls, &both).await, ["milestones"]);
+    assert_eq!(told(&both, &both).await, Vec::<&str>::new());
 }
 
 #[tokio::test]

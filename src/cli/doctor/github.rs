@@ -165,7 +165,7 @@ fn scopes(scopes: &[String]) -> Option<Finding> {
             "is a classic one with the scopes “{}”, which show public issues alone",
             scopes.join(", ")
         ),
-        "give it the scope repo, or make a fine-grained one with Issues: read, Pull requests: read and Webhooks: read",
+        "give it the scope repo, or make a fine-grained one with Issues: read, Pull requests: read and Webhooks: read and write",
     ))
 }
 

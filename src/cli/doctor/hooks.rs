@@ -116,7 +116,7 @@ impl Place<'_> {
         let needs = needs.map_or_else(String::new, |needs| format!(" ({needs})"));
         self.warning(
             "the token may not look at its webhooks, so they were not checked",
-            format!("give the token the repository permission Webhooks: read{needs}, or a classic one the scope read:repo_hook"),
+            format!("give the token the repository permission Webhooks: read and write{needs}, or a classic one the scope admin:repo_hook: reading is enough for this check, writing has lost webhooks sent again"),
         )
     }
 

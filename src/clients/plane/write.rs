@@ -42,6 +42,13 @@ impl PlaneClient {
         if let Some(priority) = item.priority {
             body["priority"] = json!(priority);
         }
+        // Any member may say so; only the answer to this does not show it.
+        if let Some(at) = item.created_at {
+            body["created_at"] = json!(at);
+        }
+        if let Some(user) = &item.created_by {
+            body["created_by"] = json!(user);
+        }
         let answer = self.exchange(Method::POST, url, Some(body)).await?;
         Ok(answer.creation::<ItemAnswer>()?.map(Into::into))
     }

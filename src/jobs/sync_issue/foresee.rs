@@ -33,6 +33,25 @@ pub struct Foreseen {
     pub samples: Vec<(String, Vec<String>)>,
     /// Those for which another project is newly wanted: their items stay where they are.
     pub staying: u64,
+    /// What is carried over otherwise than before and is not reckoned here, in words.
+    pub unreckoned: Vec<&'static str>,
+}
+
+/// What no link tells beforehand: an item's milestone, and how its pull requests stand.
+fn unreckoned(before: &RepositorySettings, after: &RepositorySettings) -> Vec<&'static str> {
+    const OF_PULLS: [&str; 7] = [
+        "pull_draft",
+        "pull_opened",
+        "review_requested",
+        "changes_requested",
+        "approved",
+        "merged",
+        "pull_closed",
+    ];
+    let moved = |key: &&str| before.states.get(*key) != after.states.get(*key);
+    let milestones = (before.milestones != after.milestones).then_some("milestones");
+    let pulls = OF_PULLS.iter().any(moved).then_some("pull requests");
+    milestones.into_iter().chain(pulls).collect()
 }
 
 /// How a repository is kept in step, or would be.
@@ -58,6 +77,7 @@ impl IssueSync {
         after: Manner<'_>,
     ) -> Result<Option<Foreseen>, Failure> {
         let Some(plane) = &self.plane else { return Ok(None) };
+        let unreckoned = unreckoned(before.settings, after.settings);
         let own = own.map(|project| project.to_string());
         let (mut followed, mut named) = (Vec::with_capacity(2), Vec::from_iter(own.clone()));
         for Manner { direction, settings } in [before, after] {
@@ -77,7 +97,7 @@ impl IssueSync {
         let memories: Vec<_> = followed.into_iter().map(memory).collect();
         let [before, after] = &memories[..] else { return Ok(None) };
         let goes_back = before.writes_back() || after.writes_back();
-        let mut foreseen = Foreseen::default();
+        let mut foreseen = Foreseen { unreckoned, ..Foreseen::default() };
         for link in self.homes(repository, before).await? {
             foreseen.links += 1;
             let item = self.store.work_item(&link.issue_ref()).await.map_err(|e| stored(&e))?;

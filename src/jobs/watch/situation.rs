@@ -58,13 +58,14 @@ async fn webhook_missing(
 
 /// `None` for what is asked.
 fn away(kept: KeptAccount) -> Option<Away> {
+    let client = kept.client();
     let breaker = kept.account.breaker;
     let next = match breaker.circuit {
         Circuit::Closed => return None,
         Circuit::Open { until } | Circuit::HalfOpen { until } => until,
     };
     Some(Away {
-        client: kept.account.remote.as_str().to_owned(),
+        client,
         since: breaker.since?,
         error: breaker.last_error.unwrap_or_default(),
         next,

@@ -327,7 +327,7 @@ impl<'a> Draft<'a> {
         });
         let mut plan = match self.item {
             Some(item) => self.into_writes(item),
-            None => self.into_creation(sides.issue),
+            None => self.into_creation(sides),
         };
         plan.writes.extend(link);
         plan.writes.extend(github);
@@ -346,7 +346,9 @@ impl<'a> Draft<'a> {
         self.finish(update)
     }
 
-    fn into_creation(mut self, issue: &Issue) -> Plan {
+    fn into_creation(mut self, sides: &Sides<'_>) -> Plan {
+        let issue = sides.issue;
+        let author = issue.author.as_ref().and_then(|a| sides.mapping.member(&a.login).ok()?);
         let change = std::mem::take(&mut self.change);
         let item = NewItem {
             name: change.name.unwrap_or_default(),
@@ -355,6 +357,8 @@ impl<'a> Draft<'a> {
             labels: change.labels.unwrap_or_default(),
             assignees: change.assignees.unwrap_or_default(),
             priority: change.priority,
+            created_at: Some(issue.created_at),
+            created_by: author.map(|member| member.id.clone()),
             external_id: issue.id.to_string(),
         };
         let new_labels = self.new_label_names();

@@ -19,6 +19,9 @@ pub(in crate::web) struct RemoteBody {
     /// Since when; null while it never was otherwise.
     #[schema(required, value_type = Option<String>)]
     since: Option<Timestamp>,
+    /// Which of `[[github.hosts]]`; null for the others.
+    #[schema(required)]
+    server: Option<String>,
     /// When it is tried again, while it is not asked.
     #[schema(required, value_type = Option<String>)]
     next_try: Option<Timestamp>,
@@ -106,6 +109,7 @@ pub(super) fn remote(remote: RemoteNow) -> RemoteBody {
     };
     RemoteBody {
         client: client.as_str(),
+        server: remote.server,
         circuit: remote.breaker.circuit.as_str(),
         since: remote.breaker.since,
         next_try: match remote.breaker.circuit {

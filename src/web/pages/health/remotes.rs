@@ -12,7 +12,7 @@ use crate::work_items::System;
 /// One of the other systems.
 pub(super) struct RemoteRow {
     pub(super) mark: Mark,
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) tag: Tag,
     /// What is left of its limit.
     pub(super) left: String,
@@ -47,7 +47,10 @@ pub(super) fn canary(health: &Health) -> Option<String> {
 }
 
 fn row(remote: &RemoteNow, now: Timestamp) -> RemoteRow {
-    let name = remote.remote.name();
+    let name = match &remote.server {
+        Some(server) => format!("{} ({server})", remote.remote.name()),
+        None => remote.remote.name().to_owned(),
+    };
     let system = match remote.remote {
         crate::quota::Remote::Plane => System::Plane,
         crate::quota::Remote::Github => System::Github,
