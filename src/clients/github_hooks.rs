@@ -279,7 +279,7 @@ impl GitHubRest {
         }
     }
 
-    fn hook_url(&self, owner: &HookOwner, hook: Option<u64>, rest: &[&str]) -> Url {
+    pub(super) fn hook_url(&self, owner: &HookOwner, hook: Option<u64>, rest: &[&str]) -> Url {
         // An App has one, which goes without a number.
         let hook = hook.filter(|_| *owner != HookOwner::App).map(|hook| hook.to_string());
         let mut path = match owner {

@@ -10,7 +10,6 @@ use super::github_hooks::HookPayload;
 use super::github_rest::GitHubRest;
 use super::http_client::said_at;
 use crate::clock::Timestamp;
-use crate::config::RepositoryName;
 use crate::failure::Failure;
 use crate::recovery::HookOwner;
 use crate::sync::github::Account;
@@ -136,15 +135,12 @@ impl GitHubRest {
         })
     }
 
-    /// A repository's webhooks; those of its organization and of Apps are not among them.
+    /// The webhooks of a repository or of an organization.
     ///
     /// # Errors
     /// When GitHub can't be asked.
-    pub async fn fetch_hook_settings(
-        &self,
-        repository: &RepositoryName,
-    ) -> Result<HooksSeen, Failure> {
-        match self.ask_hooks(&HookOwner::Repository(repository.clone())).await {
+    pub async fn fetch_hook_settings(&self, owner: &HookOwner) -> Result<HooksSeen, Failure> {
+        match self.ask_hooks(owner).await {
             Ok(hooks) => Ok(HooksSeen::All(hooks.into_iter().map(Into::into).collect())),
             Err(Refusal::Forbidden { needs, .. }) => Ok(HooksSeen::NotShown { needs }),
             Err(Refusal::NotFound) => Ok(HooksSeen::NotShown { needs: None }),
@@ -158,12 +154,10 @@ impl GitHubRest {
     /// When GitHub can't be asked, or does not show them.
     pub async fn fetch_last_sent(
         &self,
-        repository: &RepositoryName,
+        owner: &HookOwner,
         hook: u64,
     ) -> Result<Vec<Sent>, Failure> {
-        let (owner, name) = repository.owner_and_name();
-        let hook = hook.to_string();
-        let mut url = self.url(&["repos", owner, name, "hooks", &hook, "deliveries"]);
+        let mut url = self.hook_url(owner, Some(hook), &["deliveries"]);
         url.query_pairs_mut().append_pair("per_page", "20");
         let (sent, _) = self.ask(url).await.map_err(|refusal| refusal.failure())?;
         Ok(sent)

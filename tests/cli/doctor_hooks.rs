@@ -45,6 +45,28 @@ async fn doctor_finds_what_is_wrong_with_a_webhook_and_names_each_fix() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_looks_at_an_organizations_webhook_where_the_repository_has_none() {
+    let sides = Sides::start().await;
+    let receiver = serve(Router::new().fallback(async || StatusCode::OK)).await;
+    let hook = NewHook::to(format!("{receiver}{WAY}"), "typed there").for_events(["issues"]);
+    let hook = sides.github.add_organization("acme", hook).unwrap();
+    sides.github.add_repository("acme/shop").unwrap();
+    let text =
+        sides.config("").replace(&sides.receiver, &receiver).replace(REPOSITORY, "acme/shop");
+    let place = Place::with_config(&text);
+    place.run(&["migrate"]).done();
+    sides.github.settled().await;
+    let ended = place.run(&["doctor"]);
+    let page = format!("{}/organizations/acme/settings/hooks/{hook}", sides.github.api_url());
+    for line in [
+        "acme/shop: its webhook does not send Issue comments, Pull requests".to_owned(),
+        format!("fix: at {page} tick Issue comments, Pull requests under individual events"),
+    ] {
+        assert!(ended.out.contains(&line), "{line} is missing in {}", ended.out);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn doctor_finds_a_receiver_that_does_not_take_what_is_sent() {
     let sides = Sides::start().await;
     let (receiver, place) = answering(&sides, StatusCode::BAD_GATEWAY).await;

@@ -7,6 +7,8 @@ use crate::clients::github_permissions::{
 };
 use crate::clients::github_rest::GitHubRest;
 use crate::config::{Config, RepositoryName, UnsignedWebhooks};
+use crate::failure::Failure;
+use crate::recovery::HookOwner;
 use crate::sources::github::ENDPOINT;
 use crate::sync::milestones::BundleKind;
 
@@ -59,24 +61,45 @@ pub(super) async fn examine(
     arrivals: Arrivals,
 ) -> Vec<Finding> {
     let repository = &watched.name;
-    let place = Place { config, repository, milestones: watched.milestones };
-    let hooks = match rest.fetch_hook_settings(repository).await {
-        Ok(HooksSeen::All(hooks)) => hooks,
-        Ok(HooksSeen::NotShown { needs }) => return vec![place.not_shown(needs.as_deref())],
-        Err(failure) => return vec![Finding::of_error(CHECK, &format!("{repository}: {failure}"))],
+    let owner = HookOwner::Repository(repository.clone());
+    let mut place = Place { config, repository, owner, milestones: watched.milestones };
+    let failed = |failure: &Failure| Finding::of_error(CHECK, &format!("{repository}: {failure}"));
+    let own = match ours(rest, &place).await {
+        Ok(own) => own,
+        Err(failure) => return vec![failed(&failure)],
     };
-    let wanted = place.endpoint();
-    let same =
-        |url: &str| url.trim_end_matches('/').eq_ignore_ascii_case(wanted.trim_end_matches('/'));
-    let Some(hook) = hooks.into_iter().find(|hook| same(&hook.url)) else {
-        return vec![place.absent(arrivals)];
+    let hook = match own {
+        Ours::Found(hook) => hook,
+        Ours::Absent | Ours::NotShown { .. } => {
+            // An organization's hook is told of all its repositories.
+            let there = match rest.fetch_facts(repository).await {
+                Ok(facts) => facts.and_then(|facts| facts.organization),
+                Err(failure) => return vec![failed(&failure)],
+            };
+            let above = match there {
+                Some(login) => {
+                    place.owner = HookOwner::Organization(login);
+                    ours(rest, &place).await
+                }
+                None => Ok(Ours::Absent),
+            };
+            match (above, own) {
+                (Ok(Ours::Found(hook)), _) => hook,
+                (Err(failure), _) => return vec![failed(&failure)],
+                (Ok(_), Ours::NotShown { needs }) => {
+                    return vec![place.not_shown(needs.as_deref())];
+                }
+                (Ok(_), _) => {
+                    place.owner = HookOwner::Repository(repository.clone());
+                    return vec![place.absent(arrivals)];
+                }
+            }
+        }
     };
     let mut findings = place.settings(&hook);
-    match rest.fetch_last_sent(repository, hook.id).await {
+    match rest.fetch_last_sent(&place.owner, hook.id).await {
         Ok(sent) => findings.extend(place.answered(&hook, &sent)),
-        Err(failure) => {
-            findings.push(Finding::of_error(CHECK, &format!("{repository}: {failure}")));
-        }
+        Err(failure) => findings.push(failed(&failure)),
     }
     if findings.is_empty() {
         let message = format!("{repository} sends issues, comments and pull requests here");
@@ -85,10 +108,33 @@ pub(super) async fn examine(
     findings
 }
 
+/// What an owner's webhooks are to us.
+enum Ours {
+    /// This one posts here.
+    Found(HookSettings),
+    /// None of them does.
+    Absent,
+    /// The token may not look at them.
+    NotShown { needs: Option<String> },
+}
+
+async fn ours(rest: &GitHubRest, place: &Place<'_>) -> Result<Ours, Failure> {
+    let hooks = match rest.fetch_hook_settings(&place.owner).await? {
+        HooksSeen::All(hooks) => hooks,
+        HooksSeen::NotShown { needs } => return Ok(Ours::NotShown { needs }),
+    };
+    let wanted = place.endpoint();
+    let same =
+        |url: &str| url.trim_end_matches('/').eq_ignore_ascii_case(wanted.trim_end_matches('/'));
+    Ok(hooks.into_iter().find(|hook| same(&hook.url)).map_or(Ours::Absent, Ours::Found))
+}
+
 /// Which webhook, for the words.
 struct Place<'a> {
     config: &'a Config,
     repository: &'a RepositoryName,
+    /// Whose it is.
+    owner: HookOwner,
     milestones: Option<BundleKind>,
 }
 
@@ -101,7 +147,12 @@ impl Place<'_> {
     fn page(&self) -> String {
         let web = self.config.github.web_url_of(&self.repository.host());
         let (owner, name) = self.repository.owner_and_name();
-        format!("{web}/{owner}/{name}/settings/hooks")
+        match &self.owner {
+            HookOwner::Organization(_) => format!("{web}/organizations/{owner}/settings/hooks"),
+            HookOwner::Repository(_) | HookOwner::App => {
+                format!("{web}/{owner}/{name}/settings/hooks")
+            }
+        }
     }
 
     fn problem(&self, message: &str, fix: String) -> Finding {
