@@ -266,6 +266,21 @@ impl GitHubRest {
         }
     }
 
+    /// Whether the token may read a repository's pull requests: one small question.
+    ///
+    /// # Errors
+    /// When GitHub can't be asked.
+    pub async fn may_read_pulls(&self, repository: &RepositoryName) -> Result<bool, Failure> {
+        let (owner, name) = repository.owner_and_name();
+        let mut url = self.url(&["repos", owner, name, "pulls"]);
+        url.query_pairs_mut().append_pair("per_page", "1");
+        match self.ask::<Vec<serde::de::IgnoredAny>>(url).await {
+            Ok(_) => Ok(true),
+            Err(Refusal::Forbidden { .. } | Refusal::NotFound) => Ok(false),
+            Err(refusal) => Err(refusal.failure()),
+        }
+    }
+
     /// All labels of a repository.
     ///
     /// # Errors

@@ -16,7 +16,8 @@ pub enum Fate {
         /// Which.
         rule: String,
     },
-    /// It tells of nothing that is carried over: a pull request, or an issue's deletion.
+    /// It tells of nothing that is carried over: a pull request that passes the filter, a label, a
+    /// milestone, or an issue's deletion.
     NothingToCarry,
     /// The filter or a rule comes to nothing for it.
     Broken {
@@ -63,14 +64,17 @@ pub struct Trial {
 /// Tries a filter and rules on one event and the state that it tells.
 pub fn tried(rulebook: &Rulebook, facts: &Facts, issue: Option<&Issue>) -> Trial {
     let ended = |fate| Trial { fate, turned: Vec::new(), rules: Vec::new() };
-    let Some(issue) = issue.filter(|issue| !issue.pull_request) else {
+    let issue = issue.filter(|issue| !issue.pull_request);
+    // A pull request is not carried over itself, but what passes the filter moves items.
+    if issue.is_none() && !facts.issue.pull_request {
         return ended(Fate::NothingToCarry);
-    };
+    }
     match rulebook.admits(facts) {
         Ok(Admission::Admitted) => {}
         Ok(Admission::LeftOut) => return ended(Fate::LeftOut),
         Err(broken) => return ended(Fate::Broken { why: broken.to_string() }),
     }
+    let Some(issue) = issue else { return ended(Fate::NothingToCarry) };
     match rulebook.applied(&facts.repository, issue) {
         Ok(Verdict::Carried(carried)) => {
             let (before, after) = (IssueFacts::from(issue), IssueFacts::from(&carried.issue));

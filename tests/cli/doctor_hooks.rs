@@ -113,6 +113,16 @@ async fn doctor_tells_of_a_token_that_ends_soon_and_of_what_it_may_not_see() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_says_that_a_token_may_not_read_pull_requests() {
+    let words = "the token may not read the pull requests of octo/hello";
+    let token = SimToken { pull_requests: Access::None, ..SimToken::full(TOKEN, "sync-bot") };
+    let out = Sides::with_token(token).await.place("").run(&["doctor"]).out;
+    assert!(out.contains(words) && out.contains("permission Pull requests: read"), "{out}");
+    let out = Sides::start().await.place("").run(&["doctor"]).out;
+    assert!(!out.contains(words), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn doctor_finds_what_is_wrong_with_a_github_app_and_names_the_fix() {
     let sides = Sides::start().await;
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/github-app");

@@ -1,6 +1,7 @@
 //! What rules make of an issue.
 
-use jetbridge::rules::{Admission, RuleConfig, Rulebook, Verdict};
+use jetbridge::rules::trial::{Fate, tried};
+use jetbridge::rules::{Admission, Facts, RuleConfig, Rulebook, Verdict};
 use jetbridge::sync::plane::Priority;
 
 use crate::samples::{facts, issue};
@@ -29,6 +30,20 @@ fn a_filter_lets_through_what_meets_it_and_none_lets_all_through() {
     assert_eq!(admission("sender == 'ada'"), Admission::LeftOut);
     assert_eq!(admission("  "), Admission::Admitted);
     assert!(Rulebook::read(None, &[]).unwrap().is_empty());
+}
+
+#[test]
+fn a_trial_says_which_pull_requests_the_filter_leaves_out() {
+    let mut pull = facts();
+    pull.issue.pull_request = true;
+    let fate = |filter: &str| {
+        let rulebook = Rulebook::read(Some(filter), &[]).unwrap();
+        tried(&rulebook, &pull, None).fate
+    };
+    assert_eq!(fate("sender == 'ada'"), Fate::LeftOut);
+    assert_eq!(fate("sender == 'grace'"), Fate::NothingToCarry);
+    let unread = tried(&Rulebook::read(Some("false"), &[]).unwrap(), &Facts::default(), None);
+    assert_eq!(unread.fate, Fate::NothingToCarry, "a label's event asks no filter");
 }
 
 #[test]

@@ -130,6 +130,7 @@ async fn over_rest(at: &Installation<'_>, rest: &GitHubRest) -> Vec<Finding> {
             findings.push(writable(rest, repository).await);
         }
         if is_there {
+            findings.extend(pulls_hidden(rest, repository).await);
             let arrivals = match at.last_seen("github", repository.name.as_str()) {
                 Some(last) if now - last < ARRIVALS_HOLD => Arrivals::Recent,
                 _ => Arrivals::None,
@@ -186,6 +187,22 @@ async fn readable(rest: &GitHubRest, repository: &Watched) -> Finding {
             "leave it so where it is used for pull requests alone, else switch them on in the repository's settings",
         ),
         Err(failure) => Finding::of_error(REPOSITORIES, &format!("{name}: {failure}")),
+    }
+}
+
+/// What a token that does not see pull requests leaves out.
+async fn pulls_hidden(rest: &GitHubRest, repository: &Watched) -> Option<Finding> {
+    let name = &repository.name;
+    match rest.may_read_pulls(name).await {
+        Ok(true) => None,
+        Ok(false) => Some(Finding::warning(
+            REPOSITORIES,
+            format!(
+                "the token may not read the pull requests of {name}, so issues that were linked with one by hand are not known"
+            ),
+            "give the token the repository permission Pull requests: read (a classic token: repo)",
+        )),
+        Err(failure) => Some(Finding::of_error(REPOSITORIES, &format!("{name}: {failure}"))),
     }
 }
 

@@ -321,6 +321,7 @@ fn admit(request: &Request<'_>) -> Answer {
     let area = match (request.repository, request.path.first().map(String::as_str)) {
         (None, Some("hooks")) if request.organization.is_some() => "organization_hooks",
         (Some(_), Some("hooks")) => "repository_hooks",
+        (Some(_), Some("pulls")) => "pull_requests",
         (Some(_), Some(_)) => "issues",
         _ => "metadata",
     };
@@ -333,6 +334,7 @@ fn admit(request: &Request<'_>) -> Answer {
         }
         (Caller::Anonymous, _) | (Caller::Known(_), "metadata") => Access::Read,
         (Caller::Known(token), "issues") => token.issues,
+        (Caller::Known(token), "pull_requests") => token.pull_requests,
         (Caller::Known(token), "organization_hooks") => token.organization_hooks,
         (Caller::Known(token), _) => token.webhooks,
         (Caller::App, _) => Access::None,
