@@ -82,10 +82,16 @@ impl Mapping {
 
     /// Whether pull requests move work items.
     pub fn follows_pulls(&self) -> bool {
-        let of_all =
-            PullStanding::ALL.into_iter().filter_map(|standing| pull_keys(standing).first());
-        let keys: Vec<&str> = of_all.copied().collect();
-        self.states.keys().any(|key| keys.contains(&state_key(key).as_str()))
+        !self.pull_states().is_empty()
+    }
+
+    /// What is said of pull requests: state names by key.
+    pub fn pull_states(&self) -> BTreeMap<String, &str> {
+        let of_pulls = |key: &str| {
+            PullStanding::ALL.into_iter().any(|standing| pull_keys(standing).first() == Some(&key))
+        };
+        let said = self.states.iter().map(|(key, name)| (state_key(key), name.as_str()));
+        said.filter(|(key, _)| of_pulls(key)).collect()
     }
 }
 

@@ -15,6 +15,7 @@ use crate::config::{Direction, RepositoryName, RepositorySettings, WorkspaceSlug
 use crate::failure::Failure;
 use crate::store::links::IssueLink;
 use crate::sync::github::{Account, Issue, IssueLabel, IssueState, Milestoned};
+use crate::sync::mapping::Mapping;
 use crate::work_items::{Snapshot, StateGroup};
 
 /// Links that are reckoned for one repository.
@@ -39,18 +40,9 @@ pub struct Foreseen {
 
 /// What no link tells beforehand: an item's milestone, and how its pull requests stand.
 fn unreckoned(before: &RepositorySettings, after: &RepositorySettings) -> Vec<&'static str> {
-    const OF_PULLS: [&str; 7] = [
-        "pull_draft",
-        "pull_opened",
-        "review_requested",
-        "changes_requested",
-        "approved",
-        "merged",
-        "pull_closed",
-    ];
-    let moved = |key: &&str| before.states.get(*key) != after.states.get(*key);
     let milestones = (before.milestones != after.milestones).then_some("milestones");
-    let pulls = OF_PULLS.iter().any(moved).then_some("pull requests");
+    let (was, is) = (Mapping::from(before), Mapping::from(after));
+    let pulls = (was.pull_states() != is.pull_states()).then_some("pull requests");
     milestones.into_iter().chain(pulls).collect()
 }
 
