@@ -5,6 +5,10 @@
 //! once and a crowd shares its commits. `PostgreSQL` has two committers, so that one gathers while
 //! the other commits; SQLite has one, as it has one writer.
 //!
+//! While the workers of the same process are behind, a commit waits for the end of one of their
+//! batches, for a moment at most: a batch in for a batch out, or receiving a flood would leave them no
+//! processor time, and the board would fall behind for as long as it lasts.
+//!
 //! Races, and what decides them:
 //! - *The same delivery twice in one batch, or in two batches at once.* The unique keys of the
 //!   table: one is inserted, the others are looked up afterwards and answered as duplicates.
@@ -27,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use crate::clock::Clock;
 use crate::ids::DeliveryId;
@@ -43,7 +47,9 @@ pub use repositories::KnownRepositories;
 /// Most deliveries in one commit.
 const BATCH_ROWS: usize = 128;
 /// Most bytes of bodies in one commit; a larger delivery is committed alone.
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
+const BATCH_BYTES: usize = 1024 * 1024;
+/// How long a commit may wait for workers that are behind.
+const CATCH_UP: Duration = Duration::from_millis(50);
 /// Deliveries that wait for a committer; the next one waits in its handler.
 const QUEUE_ROWS: usize = 1024;
 
@@ -115,6 +121,7 @@ impl Inbox {
         let spool = spool.filter(Spool::admits);
         let (sender, receiver) = mpsc::channel(QUEUE_ROWS);
         let receiver = Arc::new(Mutex::new(receiver));
+        tokio::spawn(warm_up(store.clone()));
         let committers = (0..store.committers())
             .map(|_| {
                 let committer = Committer {
@@ -162,7 +169,12 @@ impl Committer {
         loop {
             let batch = {
                 let mut receiver = receiver.lock().await;
-                gather(&mut receiver, &mut carried).await
+                let first = first(&mut receiver, &mut carried).await;
+                // On SQLite one writer takes turns between the two by itself.
+                if first.is_some() && self.store.committers() > 1 {
+                    self.wake.let_workers_catch_up(CATCH_UP).await;
+                }
+                gather(first, &mut receiver, &mut carried)
             };
             if batch.is_empty() {
                 return;
@@ -335,6 +347,13 @@ impl Committer {
     }
 }
 
+/// Nothing depends on it: should the database be away, the first deliveries make their connections.
+async fn warm_up(store: Store) {
+    if let Err(error) = store.warm_up().await {
+        debug!(error = %error, "the inbox's connections are not made yet");
+    }
+}
+
 /// Each source has its own table, so a mixed batch is a commit for each.
 fn by_source(batch: Vec<Waiting>) -> impl Iterator<Item = Vec<Waiting>> {
     let mut parts = Source::ALL.map(|_| Vec::new());
@@ -347,18 +366,24 @@ fn by_source(batch: Vec<Waiting>) -> impl Iterator<Item = Vec<Waiting>> {
     parts.into_iter().filter(|part| !part.is_empty())
 }
 
-/// Waits for one delivery and takes what else is there, within the bounds of a batch. Empty when
-/// there will be no more.
-async fn gather(
+/// Waits for a delivery; `None` when there will be no more.
+async fn first(
+    receiver: &mut mpsc::Receiver<Waiting>,
+    carried: &mut Option<Waiting>,
+) -> Option<Waiting> {
+    match carried.take() {
+        Some(waiting) => Some(waiting),
+        None => receiver.recv().await,
+    }
+}
+
+/// Takes what else is there besides the first, within the bounds of a batch.
+fn gather(
+    first: Option<Waiting>,
     receiver: &mut mpsc::Receiver<Waiting>,
     carried: &mut Option<Waiting>,
 ) -> Vec<Waiting> {
-    let Some(first) = (match carried.take() {
-        Some(waiting) => Some(waiting),
-        None => receiver.recv().await,
-    }) else {
-        return Vec::new();
-    };
+    let Some(first) = first else { return Vec::new() };
     let mut bytes = first.delivery.body().len();
     let mut batch = vec![first];
     while batch.len() < BATCH_ROWS {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jetbridge::ids::{DeliveryId, Lease, WorkItemRef};
 use jetbridge::sources::Source;
+use jetbridge::store::DatabaseUrl;
 use jetbridge::store::deliveries::DeliveryStatus;
 use jetbridge::store::finish::Changed;
 use jetbridge::store::jobs::{End, Finish, Finished, Replayed, Stage};
@@ -14,7 +15,7 @@ use jetbridge::timeline::{EntryOutcome, TimelineEntry};
 use sqlx::Connection;
 use support::app::TestApp;
 use support::databases::{Kind, TestDatabase, by_hand};
-use support::plane::{Delivery, issue_delivery, recorded};
+use support::plane::{Delivery, issue, issue_delivery, recorded};
 use uuid::Uuid;
 
 const TODO: (&str, &str) = ("Todo", "unstarted");
@@ -175,6 +176,32 @@ on_both_databases! {
         app.run_jobs().await;
         let item = app.store.work_item(&WorkItemRef::new("plane:i")).await.unwrap().unwrap();
         assert_eq!(item.state.unwrap().title, "title 19");
+    }
+
+    async fn a_claim_brings_bodies_up_to_a_bound_or_one_longer_one(database: TestDatabase) {
+        let bound = match database.url {
+            DatabaseUrl::Postgres(_) => 512,
+            DatabaseUrl::Sqlite(_) => 2048,
+        };
+        let app = TestApp::new(database).await;
+        for (place, share) in [40, 40, 40, 180, 2, 2].into_iter().enumerate() {
+            let mut body = issue(&format!("i{place}"), "long", TODO, "2026-11-22T01:00:00Z");
+            body["data"]["description_html"] = "x".repeat(bound * 1024 * share / 100).into();
+            app.post(&Delivery::new(body.to_string())).await;
+        }
+        let mut claims = Vec::new();
+        loop {
+            let jobs = app.store.claim_jobs(Stage::Read, 10, lease(), MINUTE, app.clock.now()).await.unwrap();
+            if jobs.is_empty() {
+                break;
+            }
+            assert!(jobs.iter().all(|job| job.attempt == 1 && job.body.is_some()));
+            claims.push(jobs.len());
+        }
+        assert_eq!(claims, [2, 1, 1, 2]);
+        app.clock.advance(2 * MINUTE);
+        assert_eq!(app.run_jobs().await, 6);
+        app.assert_queue_is_empty().await;
     }
 
     async fn a_worker_that_lost_its_lease_changes_nothing(database: TestDatabase) {

@@ -1,7 +1,8 @@
 //! What was measured, as tables that can stand in `docs/performance.md`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+
+use crate::disk::Disk;
 
 /// One run.
 pub(crate) struct Figures {
@@ -10,7 +11,8 @@ pub(crate) struct Figures {
     p99_ms: f64,
     idle_mib: f64,
     peak_mib: f64,
-    start_ms: f64,
+    /// On an empty database, and again on the same one.
+    starts_ms: Vec<f64>,
     processed: Option<f64>,
 }
 
@@ -19,9 +21,8 @@ impl Figures {
         requests: usize,
         seconds: f64,
         mut latencies: Vec<f64>,
-        idle_kib: u64,
-        peak_kib: u64,
-        start: Duration,
+        [idle_kib, peak_kib]: [u64; 2],
+        starts_ms: Vec<f64>,
         processed: Option<f64>,
     ) -> Self {
         latencies.sort_by(f64::total_cmp);
@@ -35,7 +36,7 @@ impl Figures {
             p99_ms: percentile(0.99),
             idle_mib: idle_kib as f64 / 1024.0,
             peak_mib: peak_kib as f64 / 1024.0,
-            start_ms: start.as_secs_f64() * 1000.0,
+            starts_ms,
             processed,
         }
     }
@@ -43,23 +44,29 @@ impl Figures {
 
 /// All runs, by what was measured.
 #[derive(Default)]
-pub(crate) struct Report(BTreeMap<String, Vec<Figures>>);
+pub(crate) struct Report {
+    runs: BTreeMap<String, Vec<Figures>>,
+    pub(crate) disks: Vec<Disk>,
+}
 
 impl Report {
     pub(crate) fn add(&mut self, name: &str, figures: Figures) {
-        println!("  {name}: {:.0}/s, p99 {:.1} ms", figures.rate, figures.p99_ms);
-        self.0.entry(name.to_owned()).or_default().push(figures);
+        let worked_off = figures
+            .processed
+            .map_or(String::new(), |share| format!(", {share:.3} of them worked off meanwhile"));
+        println!("  {name}: {:.0}/s, p99 {:.1} ms{worked_off}", figures.rate, figures.p99_ms);
+        self.runs.entry(name.to_owned()).or_default().push(figures);
     }
 
     fn median(&self, name: &str, of: impl Fn(&Figures) -> f64) -> f64 {
-        let mut values: Vec<f64> = self.0.get(name).into_iter().flatten().map(of).collect();
+        let mut values: Vec<f64> = self.runs.get(name).into_iter().flatten().map(of).collect();
         values.sort_by(f64::total_cmp);
         values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
     }
 
     /// Median over rounds of the ratio within each round.
     fn ratio(&self, name: &str, to: impl Fn(usize) -> Option<f64>) -> f64 {
-        let runs = self.0.get(name).map_or(&[][..], Vec::as_slice);
+        let runs = self.runs.get(name).map_or(&[][..], Vec::as_slice);
         let mut ratios: Vec<f64> =
             runs.iter().enumerate().filter_map(|(i, f)| Some(f.rate / to(i)?)).collect();
         ratios.sort_by(f64::total_cmp);
@@ -67,23 +74,30 @@ impl Report {
     }
 
     fn rate(&self, name: &str, round: usize) -> Option<f64> {
-        self.0.get(name)?.get(round).map(|f| f.rate)
+        self.runs.get(name)?.get(round).map(|f| f.rate)
     }
 
     pub(crate) fn print(&self) {
+        println!();
+        for (round, disk) in (1..).zip(&self.disks) {
+            println!("Round {round}: {disk}");
+        }
         println!("\nMedians over the rounds:\n");
-        println!("| what | a second | p50 ms | p99 ms | idle MiB | peak MiB | first answer ms |");
-        println!("|---|---:|---:|---:|---:|---:|---:|");
-        for name in self.0.keys() {
+        println!(
+            "| what | a second | p50 ms | p99 ms | idle MiB | peak MiB | first answer ms | on a second start |"
+        );
+        println!("|---|---:|---:|---:|---:|---:|---:|---:|");
+        for name in self.runs.keys() {
             let m = |of: fn(&Figures) -> f64| self.median(name, of);
             println!(
-                "| {name} | {:.0} | {:.1} | {:.1} | {:.1} | {:.1} | {:.0} |",
+                "| {name} | {:.0} | {:.1} | {:.1} | {:.1} | {:.1} | {:.0} | {:.0} |",
                 m(|f| f.rate),
                 m(|f| f.p50_ms),
                 m(|f| f.p99_ms),
                 m(|f| f.idle_mib),
                 m(|f| f.peak_mib),
-                m(|f| f.start_ms)
+                m(|f| f.starts_ms.first().copied().unwrap_or(f64::NAN)),
+                m(|f| f.starts_ms.get(1).copied().unwrap_or(f64::NAN))
             );
         }
         println!("\nRatios (median of the rounds' own ratios):\n");
@@ -93,7 +107,7 @@ impl Report {
         println!("|---|---:|---:|---:|---:|---:|");
         for database in ["sqlite", "postgres"] {
             let name = |what: &str| format!("{database}: {what}");
-            if !self.0.contains_key(&name("receiver")) {
+            if !self.runs.contains_key(&name("receiver")) {
                 continue;
             }
             let limit = |round| {

@@ -79,7 +79,7 @@ impl Variant {
 pub(crate) struct Child {
     process: std::process::Child,
     pub(crate) port: u16,
-    pub(crate) started: Instant,
+    started: Instant,
     _data_dir: tempfile::TempDir,
 }
 
@@ -105,6 +105,12 @@ impl Child {
             .expect("an address on standard output");
         std::thread::spawn(move || lines.for_each(drop));
         Self { process, port, started, _data_dir: data_dir }
+    }
+
+    /// Milliseconds from its start to its first answer.
+    pub(crate) async fn first_answer_ms(&self) -> f64 {
+        crate::load::first_answer(self.port).await;
+        self.started.elapsed().as_secs_f64() * 1000.0
     }
 
     /// Resident memory now, KiB.

@@ -9,8 +9,11 @@ pub mod turns;
 pub mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::store::jobs::Stage;
 
@@ -24,6 +27,8 @@ struct Hinted {
     reader: Notify,
     syncer: Notify,
     announcer: Arc<Notify>,
+    behind: AtomicBool,
+    batch_ended: Notify,
 }
 
 impl Wake {
@@ -51,8 +56,59 @@ impl Wake {
         }
     }
 
+    /// This process's workers say whether more is due than they have in hand.
+    pub fn workers_are_behind(&self, behind: bool) {
+        self.0.behind.store(behind, Ordering::Relaxed);
+    }
+
+    /// A batch was read and committed, or given up.
+    pub fn batch_ended(&self) {
+        self.0.batch_ended.notify_one();
+    }
+
+    /// Returns at once, unless this process's workers are behind: then with the end of a batch, or
+    /// after `most`.
+    pub async fn let_workers_catch_up(&self, most: Duration) {
+        if self.0.behind.load(Ordering::Relaxed) {
+            let _ = timeout(most, self.0.batch_ended.notified()).await;
+        }
+    }
+
     /// Rings when this process committed something that is due.
     pub fn work_to_announce(&self) -> Arc<Notify> {
         Arc::clone(&self.0.announcer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    #[tokio::test]
+    async fn nobody_waits_for_workers_that_are_not_behind() {
+        let wake = Wake::default();
+        timeout(Duration::from_secs(5), wake.let_workers_catch_up(HOUR)).await.expect("at once");
+    }
+
+    #[tokio::test]
+    async fn of_workers_that_are_behind_the_end_of_a_batch_is_waited_for_once() {
+        let wake = Wake::default();
+        wake.workers_are_behind(true);
+        wake.batch_ended();
+        timeout(Duration::from_secs(5), wake.let_workers_catch_up(HOUR)).await.expect("one ended");
+        let again = timeout(Duration::from_millis(20), wake.let_workers_catch_up(HOUR)).await;
+        assert!(again.is_err(), "a batch in for a batch out");
+        wake.workers_are_behind(false);
+        timeout(Duration::from_secs(5), wake.let_workers_catch_up(HOUR)).await.expect("no more");
+    }
+
+    #[tokio::test]
+    async fn workers_that_hang_hold_nobody_up_for_long() {
+        let wake = Wake::default();
+        wake.workers_are_behind(true);
+        let most = Duration::from_millis(1);
+        timeout(Duration::from_secs(5), wake.let_workers_catch_up(most)).await.expect("in time");
     }
 }

@@ -38,8 +38,10 @@ use crate::store::{Store, StoreResult};
 
 /// Most jobs in one batch.
 const BATCH: i64 = 256;
-/// A claim for reading that brings fewer than this waits for a batch in work before the next one.
+/// A claim for reading that brings fewer than this waits for a batch in work before the next one,
 const SMALL: usize = 64;
+/// unless their bodies come to this many bytes.
+const SMALL_BYTES: usize = 256 * 1024;
 /// How long a batch is ours without a sign of life: what a crash delays its jobs by.
 const LEASE: Duration = Duration::from_secs(15);
 /// How often a sign of life is given.
@@ -87,21 +89,25 @@ impl Worker {
             }
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
             let claimed = self.claim().await;
-            let count = claimed.as_ref().map_or(0, |(_, jobs)| jobs.len());
+            let go_on = claimed.as_ref().is_some_and(|(_, jobs)| self.is_much(jobs));
+            if self.stage == Stage::Read {
+                self.wake.workers_are_behind(go_on);
+            }
             if let Some((lease, jobs)) = claimed {
-                let work = self.work(lease, jobs);
+                let (work, wake) = (self.work(lease, jobs), self.wake.clone());
                 batches.spawn(async move {
                     work.await;
+                    wake.batch_ended();
                     drop(slot);
                 });
             }
-            let (enough, hear) = match self.stage {
-                Stage::Read => (SMALL, batches.is_empty()),
-                Stage::Sync => (1, true),
-            };
-            if count >= enough {
+            if go_on {
                 continue;
             }
+            let hear = match self.stage {
+                Stage::Read => batches.is_empty(),
+                Stage::Sync => true,
+            };
             tokio::select! {
                 Some(ended) = batches.join_next(), if !batches.is_empty() => notice(ended),
                 () = self.wake.wait(self.stage), if hear => {}
@@ -109,8 +115,18 @@ impl Worker {
                 _ = stop.changed() => {}
             }
         }
+        self.wake.workers_are_behind(false);
         while let Some(ended) = batches.join_next().await {
             notice(ended);
+        }
+    }
+
+    /// Whether more is to be claimed at once, beside these.
+    fn is_much(&self, jobs: &[ClaimedJob]) -> bool {
+        let bytes = || jobs.iter().filter_map(|job| job.body.as_ref()).map(Vec::len).sum::<usize>();
+        match self.stage {
+            Stage::Read => jobs.len() >= SMALL || bytes() >= SMALL_BYTES,
+            Stage::Sync => true,
         }
     }
 

@@ -3,6 +3,7 @@
 //! Races, and what decides them:
 //! - *Two claimers.* On `PostgreSQL` an advisory lock lets one claim at a time, so that the test
 //!   "no job of this lane is claimed" sees every earlier claim; SQLite has one writer.
+//! - *A replay between the two statements of a claim.* The first one locks what it finds.
 //! - *The plan.* Prepared on empty tables the claim would settle on a sequential scan and stay
 //!   there; the claiming transaction forbids it.
 //! - *The database goes away in between.* Bodies are read in the transaction that claims, so what
@@ -32,55 +33,71 @@ use crate::timeline::{EntryOutcome, TimelineEntry};
 /// One key of `PostgreSQL`'s advisory locks, for claiming: any constant of our own.
 pub(super) const CLAIM_LOCK: i64 = 0x6a65_7462_7269;
 
+/// Most that one claim brings. A worker holds each body several times over until it has written what
+/// they tell.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    jobs: i64,
+    /// Of bodies; a longer one comes alone.
+    bytes: i64,
+}
+
+impl Most {
+    /// Several batches are in work at once, and each job that is looked at and left is for nothing.
+    const POSTGRES: Self = Self { jobs: 128, bytes: 512 * 1024 };
+    /// One batch is written at a time, and the longer it is the fewer there are.
+    const SQLITE: Self = Self { jobs: 256, bytes: 2 * 1024 * 1024 };
+}
+
 const LOCK_AND_PLAN: &str =
     "SELECT pg_advisory_xact_lock($1), set_config('enable_seqscan', 'off', true)";
+
+/// What is due for reading, each with the length of its body; nothing of a lane in which something is
+/// claimed.
+const DUE: Statement = Statement {
+    postgres: "
+        SELECT d.id,
+            (SELECT b.body_bytes FROM deliveries b WHERE b.delivery_id = d.delivery_id AND b.source = d.source)
+        FROM work_queue d
+        WHERE d.status = 'queued' AND d.stage = 'read' AND d.available_at <= $1
+          AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = d.lane)
+        ORDER BY d.available_at, d.id LIMIT $2 FOR UPDATE SKIP LOCKED",
+    sqlite: "
+        SELECT d.id,
+            (SELECT b.body_bytes FROM deliveries b WHERE b.delivery_id = d.delivery_id AND b.source = d.source)
+        FROM work_queue d INDEXED BY work_queue_due
+        WHERE d.status = 'queued' AND d.stage = 'read' AND d.available_at <= $1
+          AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = d.lane)
+        ORDER BY d.available_at, d.id LIMIT $2",
+};
+
+/// All that is due of one lane for the sync, which was picked in the same transaction (`store/turns`).
+const DUE_SYNC: Statement = Statement {
+    postgres: "
+        SELECT d.id,
+            (SELECT b.body_bytes FROM deliveries b WHERE b.delivery_id = d.delivery_id AND b.source = d.source)
+        FROM work_queue d
+        WHERE d.status = 'queued' AND d.stage = 'sync' AND d.available_at <= $1 AND d.lane = $3
+        ORDER BY d.id LIMIT $2 FOR UPDATE SKIP LOCKED",
+    sqlite: "
+        SELECT d.id,
+            (SELECT b.body_bytes FROM deliveries b WHERE b.delivery_id = d.delivery_id AND b.source = d.source)
+        FROM work_queue d
+        WHERE d.status = 'queued' AND d.stage = 'sync' AND d.available_at <= $1 AND d.lane = $3
+        ORDER BY d.id LIMIT $2",
+};
 
 const CLAIM: Statement = Statement {
     postgres: "
         UPDATE work_queue q
         SET status = 'claimed', attempts = q.attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
-        FROM (
-            SELECT id FROM work_queue d
-            WHERE d.status = 'queued' AND d.stage = 'read' AND d.available_at <= $1
-              AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = d.lane)
-            ORDER BY d.available_at, d.id LIMIT $4 FOR UPDATE SKIP LOCKED
-        ) due
-        WHERE q.id = due.id AND q.status = 'queued'
+        WHERE q.id = ANY (ARRAY(SELECT CAST(json_array_elements_text($4::json) AS bigint))) AND q.status = 'queued'
         RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts, q.requeued_at, q.last_error,
             CAST(q.class AS bigint)",
     sqlite: "
         UPDATE work_queue
         SET status = 'claimed', attempts = attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
-        WHERE id IN (
-            SELECT d.id FROM work_queue d INDEXED BY work_queue_due
-            WHERE d.status = 'queued' AND d.stage = 'read' AND d.available_at <= $1
-              AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = d.lane)
-            ORDER BY d.available_at, d.id LIMIT $4
-        ) AND status = 'queued'
-        RETURNING id, source, delivery_id, lane, attempts, requeued_at, last_error, class",
-};
-
-/// All due jobs of one lane, which was picked in the same transaction (`store/turns`).
-const CLAIM_SYNC: Statement = Statement {
-    postgres: "
-        UPDATE work_queue q
-        SET status = 'claimed', attempts = q.attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
-        FROM (
-            SELECT id FROM work_queue d
-            WHERE d.status = 'queued' AND d.stage = 'sync' AND d.available_at <= $1 AND d.lane = $5
-            ORDER BY d.id LIMIT $4 FOR UPDATE SKIP LOCKED
-        ) due
-        WHERE q.id = due.id AND q.status = 'queued'
-        RETURNING q.id, q.source, q.delivery_id, q.lane, q.attempts, q.requeued_at, q.last_error,
-            CAST(q.class AS bigint)",
-    sqlite: "
-        UPDATE work_queue
-        SET status = 'claimed', attempts = attempts + 1, claimed_at = $1, lease = $2, lease_until = $3
-        WHERE id IN (
-            SELECT d.id FROM work_queue d
-            WHERE d.status = 'queued' AND d.stage = 'sync' AND d.available_at <= $1 AND d.lane = $5
-            ORDER BY d.id LIMIT $4
-        ) AND status = 'queued'
+        WHERE id IN (SELECT value FROM json_each($4)) AND status = 'queued'
         RETURNING id, source, delivery_id, lane, attempts, requeued_at, last_error, class",
 };
 
@@ -138,7 +155,7 @@ macro_rules! next_lane {
 
 impl Store {
     /// Takes up to `limit` due jobs of a stage under a new lease of length `lease_for`, oldest
-    /// first, at most those of lanes in which nothing is claimed. Several jobs of one lane may
+    /// first, fewer where their bodies are long, at most those of lanes in which nothing is claimed. Several jobs of one lane may
     /// come together: they are ours together. In [`Stage::Sync`] all come from one lane.
     pub async fn claim_jobs(
         &self,
@@ -185,13 +202,13 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<(Vec<ClaimedJob>, Vec<Orphan>)> {
         let token = lease.0.to_string();
-        let claim = match stage {
-            Stage::Read => CLAIM,
-            Stage::Sync => CLAIM_SYNC,
+        let due = match stage {
+            Stage::Read => DUE,
+            Stage::Sync => DUE_SYNC,
         };
         macro_rules! claim {
-            ($transaction:expr, $dialect:ident) => {{
-                let mut transaction = $transaction;
+            ($transaction:expr, $dialect:ident, $most:expr) => {{
+                let (mut transaction, most) = ($transaction, $most);
                 let lane = match stage {
                     Stage::Read => None,
                     Stage::Sync => match next_lane!(transaction, $dialect, serving, now) {
@@ -199,15 +216,22 @@ impl Store {
                         None => return Ok((Vec::new(), Vec::new())),
                     },
                 };
-                let mut claim = sqlx::query_as(claim.$dialect)
+                let mut due = sqlx::query_as(due.$dialect).bind(At(now)).bind(limit.min(most.jobs));
+                if let Some(lane) = lane {
+                    due = due.bind(lane);
+                }
+                let due = within_bytes(due.fetch_all(&mut *transaction).await?, most.bytes);
+                if due.is_empty() {
+                    transaction.commit().await?;
+                    return Ok((Vec::new(), Vec::new()));
+                }
+                let rows: Vec<ClaimRow> = sqlx::query_as(CLAIM.$dialect)
                     .bind(At(now))
                     .bind(token)
                     .bind(At(now + lease_for))
-                    .bind(limit);
-                if let Some(lane) = lane {
-                    claim = claim.bind(lane);
-                }
-                let rows: Vec<ClaimRow> = claim.fetch_all(&mut *transaction).await?;
+                    .bind(to_json(&due)?)
+                    .fetch_all(&mut *transaction)
+                    .await?;
                 if let Some(ids) = of_github(rows.iter().map(|row| (&row.1, &row.2)))? {
                     let processing = sqlx::query(MARK_PROCESSING.$dialect).bind(ids);
                     processing.execute(&mut *transaction).await?;
@@ -226,10 +250,10 @@ impl Store {
             Database::Postgres(pool) => {
                 let mut transaction = pool.begin().await?;
                 sqlx::query(LOCK_AND_PLAN).bind(CLAIM_LOCK).execute(&mut *transaction).await?;
-                claim!(transaction, postgres)
+                claim!(transaction, postgres, Most::POSTGRES)
             }
             Database::Sqlite { writer, .. } => {
-                claim!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite)
+                claim!(writer.begin_with("BEGIN IMMEDIATE").await?, sqlite, Most::SQLITE)
             }
         })
     }
@@ -247,6 +271,19 @@ impl Store {
             warn!(error = %error, "jobs without a delivery could not be ended; they are met again when their lease ends");
         }
     }
+}
+
+/// The first of the due jobs whose bodies stay within `most` bytes, at least one.
+fn within_bytes(due: Vec<(i64, Option<i64>)>, most: i64) -> Vec<i64> {
+    let mut total = 0_i64;
+    due.into_iter()
+        .enumerate()
+        .take_while(|(place, (_, bytes))| {
+            total = total.saturating_add(bytes.unwrap_or(0));
+            *place == 0 || total <= most
+        })
+        .map(|(_, (id, _))| id)
+        .collect()
 }
 
 /// A job whose delivery is gone.

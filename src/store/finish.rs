@@ -179,9 +179,10 @@ impl Store {
         finished: &[Finished],
         changed: Changed<'_>,
     ) -> StoreResult<Finish> {
-        let rows = Rows::of(finished, changed)?;
         let items = changed.items;
         let _turn = self.turn().await;
+        // Not before: batches that wait for their turn need not hold their rows as text, too.
+        let rows = Rows::of(finished, changed)?;
         let finish = match &self.database {
             Database::Postgres(pool) => {
                 finish!(

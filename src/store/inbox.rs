@@ -7,6 +7,7 @@
 
 use std::ops::Deref;
 
+use futures_util::future::try_join_all;
 use serde::Serialize;
 use sqlx::Row;
 
@@ -160,6 +161,24 @@ impl Store {
         Ok(fresh.into_iter().map(DeliveryId::new).collect())
     }
 
+    /// Makes the connections of the committers ready: `PostgreSQL` gets to know the statements and the
+    /// tables of each, which the first deliveries would wait for.
+    pub async fn warm_up(&self) -> StoreResult<()> {
+        let (Database::Postgres(_), Some(intake)) = (&self.database, &self.intake) else {
+            return Ok(());
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        let warm = || async {
+            let mut connection = intake.acquire().await?;
+            insert_plane_postgres(&mut *connection, &[], Origin::Webhook, now).await?;
+            insert_github_postgres(&mut *connection, &[], Origin::Webhook, now).await?;
+            Ok::<_, sqlx::Error>(connection)
+        };
+        // Both are held until both are made, or the second would be the first again.
+        try_join_all((0..self.committers()).map(|_| warm())).await?;
+        Ok(())
+    }
+
     /// Finds what a delivery that was not new repeats, and queues it again if that had failed.
     /// `None` when it is gone meanwhile.
     pub async fn resolve_duplicate(
@@ -240,7 +259,7 @@ impl Known {
 }
 
 async fn insert_plane_postgres(
-    pool: &sqlx::PgPool,
+    executor: impl sqlx::PgExecutor<'_>,
     batch: &[Received<'_>],
     origin: Origin,
     now: Timestamp,
@@ -262,12 +281,12 @@ async fn insert_plane_postgres(
         .bind(arrived)
         .bind(origin.as_str())
         .bind(origin.class())
-        .fetch_all(pool)
+        .fetch_all(executor)
         .await
 }
 
 async fn insert_github_postgres(
-    pool: &sqlx::PgPool,
+    executor: impl sqlx::PgExecutor<'_>,
     batch: &[Received<'_>],
     origin: Origin,
     now: Timestamp,
@@ -294,7 +313,7 @@ async fn insert_github_postgres(
         .bind(origin.as_str())
         .bind(origin.class())
         .bind(hosts)
-        .fetch_all(pool)
+        .fetch_all(executor)
         .await
 }
 
