@@ -52,39 +52,47 @@ impl Most {
 const LOCK_AND_PLAN: &str =
     "SELECT pg_advisory_xact_lock($1), set_config('enable_seqscan', 'off', true)";
 
-/// What is due for reading, each with the length of its body; nothing of a lane in which something is
-/// claimed.
+/// A due job with the length of its body. Of the tables themselves: SQLite would walk the whole view.
+macro_rules! due {
+    ($from:literal) => {
+        concat!(
+            "SELECT d.id, CASE d.source
+                WHEN 'plane' THEN (SELECT p.body_bytes FROM plane_webhook_deliveries p WHERE p.delivery_id = d.delivery_id)
+                ELSE (SELECT g.body_bytes FROM github_webhook_events g WHERE g.delivery_id = d.delivery_id) END
+            FROM work_queue d ",
+            $from
+        )
+    };
+}
+
+/// What is due for reading; nothing of a lane in which something is claimed.
 const DUE: Statement = Statement {
-    postgres: "
-        SELECT d.id,
-            (SELECT b.body_bytes FROM deliveries b WHERE b.delivery_id = d.delivery_id AND b.source = d.source)
-        FROM work_queue d
+    postgres: due!(
+        "
         WHERE d.status = 'queued' AND d.stage = 'read' AND d.available_at <= $1
           AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = d.lane)
-        ORDER BY d.available_at, d.id LIMIT $2 FOR UPDATE SKIP LOCKED",
-    sqlite: "
-        SELECT d.id,
-            (SELECT b.body_bytes FROM deliveries b WHERE b.delivery_id = d.delivery_id AND b.source = d.source)
-        FROM work_queue d INDEXED BY work_queue_due
+        ORDER BY d.available_at, d.id LIMIT $2 FOR UPDATE SKIP LOCKED"
+    ),
+    sqlite: due!(
+        "INDEXED BY work_queue_due
         WHERE d.status = 'queued' AND d.stage = 'read' AND d.available_at <= $1
           AND NOT EXISTS (SELECT 1 FROM work_queue c WHERE c.status = 'claimed' AND c.lane = d.lane)
-        ORDER BY d.available_at, d.id LIMIT $2",
+        ORDER BY d.available_at, d.id LIMIT $2"
+    ),
 };
 
 /// All that is due of one lane for the sync, which was picked in the same transaction (`store/turns`).
 const DUE_SYNC: Statement = Statement {
-    postgres: "
-        SELECT d.id,
-            (SELECT b.body_bytes FROM deliveries b WHERE b.delivery_id = d.delivery_id AND b.source = d.source)
-        FROM work_queue d
+    postgres: due!(
+        "
         WHERE d.status = 'queued' AND d.stage = 'sync' AND d.available_at <= $1 AND d.lane = $3
-        ORDER BY d.id LIMIT $2 FOR UPDATE SKIP LOCKED",
-    sqlite: "
-        SELECT d.id,
-            (SELECT b.body_bytes FROM deliveries b WHERE b.delivery_id = d.delivery_id AND b.source = d.source)
-        FROM work_queue d
+        ORDER BY d.id LIMIT $2 FOR UPDATE SKIP LOCKED"
+    ),
+    sqlite: due!(
+        "
         WHERE d.status = 'queued' AND d.stage = 'sync' AND d.available_at <= $1 AND d.lane = $3
-        ORDER BY d.id LIMIT $2",
+        ORDER BY d.id LIMIT $2"
+    ),
 };
 
 const CLAIM: Statement = Statement {
@@ -101,13 +109,26 @@ const CLAIM: Statement = Statement {
         RETURNING id, source, delivery_id, lane, attempts, requeued_at, last_error, class",
 };
 
+/// Of the tables, too: the ids go into either half of the union.
+macro_rules! bodies {
+    ($ids:literal) => {
+        concat!(
+            "SELECT 'plane' AS source, delivery_id, event_type, encoding, body, received_at,
+                CAST(NULL AS text) AS repository, origin, CAST(NULL AS text) AS github_host
+            FROM plane_webhook_deliveries WHERE delivery_id IN ",
+            $ids,
+            " UNION ALL
+            SELECT 'github', delivery_id, event_type, encoding, body, created_at,
+                (SELECT r.repository FROM repository_syncs r WHERE r.id = repository_sync), origin, github_host
+            FROM github_webhook_events WHERE delivery_id IN ",
+            $ids
+        )
+    };
+}
+
 const BODIES: Statement = Statement {
-    postgres: "
-        SELECT source, delivery_id, event_type, encoding, body, received_at, repository, origin, github_host FROM deliveries
-        WHERE delivery_id IN (SELECT json_array_elements_text($1::json))",
-    sqlite: "
-        SELECT source, delivery_id, event_type, encoding, body, received_at, repository, origin, github_host FROM deliveries
-        WHERE delivery_id IN (SELECT value FROM json_each($1))",
+    postgres: bodies!("(SELECT json_array_elements_text($1::json))"),
+    sqlite: bodies!("(SELECT value FROM json_each($1))"),
 };
 
 /// What only GitHub's table says: that a delivery is being worked on.
@@ -364,4 +385,31 @@ fn with_bodies(
         });
     }
     Ok((jobs, orphans))
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::AssertSqlSafe;
+
+    use super::*;
+    use crate::store::DatabaseUrl;
+
+    /// Most of what is stored was worked off long ago: SQLite once read all of it for each claim.
+    #[tokio::test]
+    async fn no_claim_on_sqlite_walks_what_was_worked_off() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = DatabaseUrl::Sqlite(folder.path().join("jetbridge.db"));
+        let store = Store::open(&url).await.expect("a store");
+        let Database::Sqlite { writer, .. } = &store.database else { panic!("SQLite") };
+        for statement in [DUE, DUE_SYNC, CLAIM, BODIES, MARK_PROCESSING] {
+            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.sqlite));
+            let plan: Vec<(i64, i64, i64, String)> =
+                sqlx::query_as(explain).fetch_all(writer).await.expect("a plan");
+            assert!(!plan.is_empty());
+            for (.., step) in plan {
+                let walks = step.starts_with("SCAN") && !step.contains("json_each");
+                assert!(!walks, "{step} in {}", statement.sqlite);
+            }
+        }
+    }
 }
