@@ -5,13 +5,17 @@
 //! once and a crowd shares its commits. `PostgreSQL` has two committers, so that one gathers while
 //! the other commits; SQLite has one, as it has one writer.
 //!
-//! While the workers of the same process are behind, a commit waits for the end of one of their
-//! batches, for a moment at most: a batch in for a batch out, or receiving a flood would leave them no
-//! processor time, and the board would fall behind for as long as it lasts.
+//! On `PostgreSQL`, while the workers of the same process are behind, the next commit waits for the end
+//! of one of their batches, for a moment at most: a batch in for a batch out, or receiving a flood would
+//! leave them no processor time, and the board would fall behind for as long as it lasts.
 //!
 //! Races, and what decides them:
 //! - *The same delivery twice in one batch, or in two batches at once.* The unique keys of the
 //!   table: one is inserted, the others are looked up afterwards and answered as duplicates.
+//! - *A delivery that found no room in a batch.* It waits with those that arrive, for whichever
+//!   committer is free first.
+//! - *Workers that hang while they are behind.* They are waited for once, and then not before they
+//!   claim again.
 //! - *One row that the database refuses.* The batch is repeated row by row, so it fails alone.
 //! - *Two committers that wait for each other's keys.* Batches are inserted in the order of their
 //!   keys. Where `PostgreSQL` ends one of two all the same, that batch is repeated row by row.
@@ -120,7 +124,7 @@ impl Inbox {
     ) -> (Self, Vec<tokio::task::JoinHandle<()>>) {
         let spool = spool.filter(Spool::admits);
         let (sender, receiver) = mpsc::channel(QUEUE_ROWS);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let arrivals = Arc::new(Mutex::new(Arrivals { receiver, carried: None }));
         tokio::spawn(warm_up(store.clone()));
         let committers = (0..store.committers())
             .map(|_| {
@@ -131,7 +135,7 @@ impl Inbox {
                     metrics: Arc::clone(metrics),
                     spool: spool.clone(),
                 };
-                tokio::spawn(committer.run(Arc::clone(&receiver)))
+                tokio::spawn(committer.run(Arc::clone(&arrivals)))
             })
             .collect();
         (Self { waiting: sender, spool }, committers)
@@ -164,17 +168,15 @@ struct Committer {
 }
 
 impl Committer {
-    async fn run(self, receiver: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
-        let mut carried = None;
+    async fn run(self, arrivals: Arc<Mutex<Arrivals>>) {
         loop {
             let batch = {
-                let mut receiver = receiver.lock().await;
-                let first = first(&mut receiver, &mut carried).await;
-                // On SQLite one writer takes turns between the two by itself.
-                if first.is_some() && self.store.committers() > 1 {
+                let mut arrivals = arrivals.lock().await;
+                let first = arrivals.first().await;
+                if first.is_some() && self.shares_with_workers() {
                     self.wake.let_workers_catch_up(CATCH_UP).await;
                 }
-                gather(first, &mut receiver, &mut carried)
+                arrivals.gather(first)
             };
             if batch.is_empty() {
                 return;
@@ -183,6 +185,11 @@ impl Committer {
                 self.commit(part).await;
             }
         }
+    }
+
+    /// SQLite has one writer, which takes turns by itself, and the spool is nobody's but the inbox's.
+    fn shares_with_workers(&self) -> bool {
+        self.store.committers() > 1 && !self.spool.as_ref().is_some_and(Spool::is_spooling)
     }
 
     /// Stores deliveries of one source: in the database, or in the spool where that is away, or
@@ -366,34 +373,36 @@ fn by_source(batch: Vec<Waiting>) -> impl Iterator<Item = Vec<Waiting>> {
     parts.into_iter().filter(|part| !part.is_empty())
 }
 
-/// Waits for a delivery; `None` when there will be no more.
-async fn first(
-    receiver: &mut mpsc::Receiver<Waiting>,
-    carried: &mut Option<Waiting>,
-) -> Option<Waiting> {
-    match carried.take() {
-        Some(waiting) => Some(waiting),
-        None => receiver.recv().await,
-    }
+/// What waits for a committer, whichever it is.
+struct Arrivals {
+    receiver: mpsc::Receiver<Waiting>,
+    /// Found no room in the batch before.
+    carried: Option<Waiting>,
 }
 
-/// Takes what else is there besides the first, within the bounds of a batch.
-fn gather(
-    first: Option<Waiting>,
-    receiver: &mut mpsc::Receiver<Waiting>,
-    carried: &mut Option<Waiting>,
-) -> Vec<Waiting> {
-    let Some(first) = first else { return Vec::new() };
-    let mut bytes = first.delivery.body().len();
-    let mut batch = vec![first];
-    while batch.len() < BATCH_ROWS {
-        let Ok(next) = receiver.try_recv() else { break };
-        bytes += next.delivery.body().len();
-        if bytes > BATCH_BYTES {
-            *carried = Some(next);
-            break;
+impl Arrivals {
+    /// Waits for a delivery; `None` when there will be no more.
+    async fn first(&mut self) -> Option<Waiting> {
+        match self.carried.take() {
+            Some(waiting) => Some(waiting),
+            None => self.receiver.recv().await,
         }
-        batch.push(next);
     }
-    batch
+
+    /// Takes what else is there besides the first, within the bounds of a batch.
+    fn gather(&mut self, first: Option<Waiting>) -> Vec<Waiting> {
+        let Some(first) = first else { return Vec::new() };
+        let mut bytes = first.delivery.body().len();
+        let mut batch = vec![first];
+        while batch.len() < BATCH_ROWS {
+            let Ok(next) = self.receiver.try_recv() else { break };
+            bytes += next.delivery.body().len();
+            if bytes > BATCH_BYTES {
+                self.carried = Some(next);
+                break;
+            }
+            batch.push(next);
+        }
+        batch
+    }
 }

@@ -266,11 +266,10 @@ on_both_databases! {
         let text = database.text.clone();
         let app = TestApp::new(database).await;
         app.post(&issue_delivery("i", "t", TODO, "2026-11-22T01:00:00Z")).await;
-        let view = view_of_deliveries(&text).await;
-        by_hand(&text, "DROP VIEW deliveries").await;
+        by_hand(&text, "ALTER TABLE plane_webhook_deliveries RENAME COLUMN body TO body_away").await;
         let claim = app.store.claim_jobs(Stage::Read, 10, lease(), MINUTE, app.clock.now()).await;
         assert!(claim.is_err());
-        by_hand(&text, &view).await;
+        by_hand(&text, "ALTER TABLE plane_webhook_deliveries RENAME COLUMN body_away TO body").await;
         let jobs = app.store.claim_jobs(Stage::Read, 10, lease(), MINUTE, app.clock.now()).await.unwrap();
         assert_eq!(jobs.iter().map(|job| job.attempt).collect::<Vec<_>>(), [1]);
     }
@@ -324,20 +323,6 @@ on_both_databases! {
             shuffled.assert_queue_is_empty().await;
         }
         assert!(expected.len() > 5, "only {} items", expected.len());
-    }
-}
-
-/// The statement that makes the view over all deliveries.
-async fn view_of_deliveries(text: &str) -> String {
-    if text.starts_with("sqlite:") {
-        let mut connection = sqlx::SqliteConnection::connect(text).await.unwrap();
-        let made = "SELECT sql FROM sqlite_master WHERE name = 'deliveries'";
-        sqlx::query_scalar(made).fetch_one(&mut connection).await.unwrap()
-    } else {
-        let mut connection = sqlx::PgConnection::connect(text).await.unwrap();
-        let made =
-            "SELECT 'CREATE VIEW deliveries AS ' || pg_get_viewdef('ops.deliveries'::regclass)";
-        sqlx::query_scalar(made).fetch_one(&mut connection).await.unwrap()
     }
 }
 

@@ -4,6 +4,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
@@ -85,6 +86,21 @@ on_both_databases! {
         let new = answers.iter().filter(|a| a.json.get("duplicate").is_none()).count();
         assert_eq!(new, 1);
         assert_eq!(app.run_jobs().await, 1);
+    }
+
+    async fn what_finds_no_room_in_a_commit_does_not_wait_for_the_next_delivery(database: TestDatabase) {
+        const MOST_OF_A_COMMIT: usize = 700 * 1024;
+        let app = TestApp::new(database).await;
+        let long: Vec<_> = (0..3)
+            .map(|place| {
+                let mut body = issue(&format!("i{place}"), "long", TODO, "2026-11-22T01:00:00Z");
+                body["data"]["description_html"] = "x".repeat(MOST_OF_A_COMMIT).into();
+                Delivery::new(body.to_string())
+            })
+            .collect();
+        let answers = futures_join(long.len(), |place| app.post(&long[place]));
+        let answers = tokio::time::timeout(Duration::from_secs(20), answers).await.unwrap();
+        assert!(answers.iter().all(|answer| answer.status == StatusCode::OK));
     }
 
     async fn a_repeat_of_a_failed_delivery_runs_again(database: TestDatabase) {

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::store::jobs::Stage;
 
-/// Tells workers that something is due. A hint: they also look by themselves, so a lost hint costs
+/// Tells workers that something is due, and the inbox whether they keep up. A hint: they also look by themselves, so a lost hint costs
 /// time, never a job.
 #[derive(Debug, Clone, Default)]
 pub struct Wake(Arc<Hinted>);
@@ -67,10 +67,13 @@ impl Wake {
     }
 
     /// Returns at once, unless this process's workers are behind: then with the end of a batch, or
-    /// after `most`.
+    /// after `most`, which they are then not given again before they claim the next time.
     pub async fn let_workers_catch_up(&self, most: Duration) {
-        if self.0.behind.load(Ordering::Relaxed) {
-            let _ = timeout(most, self.0.batch_ended.notified()).await;
+        if !self.0.behind.load(Ordering::Relaxed) {
+            return;
+        }
+        if timeout(most, self.0.batch_ended.notified()).await.is_err() {
+            self.workers_are_behind(false);
         }
     }
 
@@ -82,6 +85,8 @@ impl Wake {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     const HOUR: Duration = Duration::from_hours(1);
@@ -93,22 +98,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_workers_that_are_behind_the_end_of_a_batch_is_waited_for_once() {
+    async fn of_workers_that_are_behind_the_end_of_a_batch_is_waited_for() {
         let wake = Wake::default();
         wake.workers_are_behind(true);
+        let mut waiting = std::pin::pin!(wake.let_workers_catch_up(HOUR));
+        assert!(waiting.as_mut().now_or_never().is_none(), "a batch in for a batch out");
         wake.batch_ended();
-        timeout(Duration::from_secs(5), wake.let_workers_catch_up(HOUR)).await.expect("one ended");
-        let again = timeout(Duration::from_millis(20), wake.let_workers_catch_up(HOUR)).await;
-        assert!(again.is_err(), "a batch in for a batch out");
-        wake.workers_are_behind(false);
-        timeout(Duration::from_secs(5), wake.let_workers_catch_up(HOUR)).await.expect("no more");
+        timeout(Duration::from_secs(5), waiting).await.expect("one ended");
     }
 
     #[tokio::test]
-    async fn workers_that_hang_hold_nobody_up_for_long() {
+    async fn workers_that_hang_are_waited_for_once() {
         let wake = Wake::default();
         wake.workers_are_behind(true);
         let most = Duration::from_millis(1);
         timeout(Duration::from_secs(5), wake.let_workers_catch_up(most)).await.expect("in time");
+        timeout(Duration::from_secs(5), wake.let_workers_catch_up(HOUR)).await.expect("at once");
     }
 }

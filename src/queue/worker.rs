@@ -36,7 +36,7 @@ use crate::store::jobs::{ClaimedJob, Stage};
 use crate::store::turns::Serving;
 use crate::store::{Store, StoreResult};
 
-/// Most jobs in one batch.
+/// Most jobs in one batch; the store may bring fewer (`store/claim`).
 const BATCH: i64 = 256;
 /// A claim for reading that brings fewer than this waits for a batch in work before the next one,
 const SMALL: usize = 64;
@@ -95,9 +95,12 @@ impl Worker {
             }
             if let Some((lease, jobs)) = claimed {
                 let (work, wake) = (self.work(lease, jobs), self.wake.clone());
+                let is_read = self.stage == Stage::Read;
                 batches.spawn(async move {
                     work.await;
-                    wake.batch_ended();
+                    if is_read {
+                        wake.batch_ended();
+                    }
                     drop(slot);
                 });
             }
@@ -115,7 +118,9 @@ impl Worker {
                 _ = stop.changed() => {}
             }
         }
-        self.wake.workers_are_behind(false);
+        if self.stage == Stage::Read {
+            self.wake.workers_are_behind(false);
+        }
         while let Some(ended) = batches.join_next().await {
             notice(ended);
         }

@@ -33,8 +33,8 @@ use crate::timeline::{EntryOutcome, TimelineEntry};
 /// One key of `PostgreSQL`'s advisory locks, for claiming: any constant of our own.
 pub(super) const CLAIM_LOCK: i64 = 0x6a65_7462_7269;
 
-/// Most that one claim brings. A worker holds each body several times over until it has written what
-/// they tell.
+/// Most that one claim for reading brings. A worker holds each body several times over until it has
+/// written what they tell. For the sync all that is due of a lane comes together.
 #[derive(Debug, Clone, Copy)]
 struct Most {
     jobs: i64,
@@ -47,6 +47,7 @@ impl Most {
     const POSTGRES: Self = Self { jobs: 128, bytes: 512 * 1024 };
     /// One batch is written at a time, and the longer it is the fewer there are.
     const SQLITE: Self = Self { jobs: 256, bytes: 2 * 1024 * 1024 };
+    const ANY: Self = Self { jobs: i64::MAX, bytes: i64::MAX };
 }
 
 const LOCK_AND_PLAN: &str =
@@ -176,7 +177,8 @@ macro_rules! next_lane {
 
 impl Store {
     /// Takes up to `limit` due jobs of a stage under a new lease of length `lease_for`, oldest
-    /// first, fewer where their bodies are long, at most those of lanes in which nothing is claimed. Several jobs of one lane may
+    /// first, of lanes in which nothing is claimed. In [`Stage::Read`] fewer come where their bodies
+    /// are long. Several jobs of one lane may
     /// come together: they are ours together. In [`Stage::Sync`] all come from one lane.
     pub async fn claim_jobs(
         &self,
@@ -229,7 +231,11 @@ impl Store {
         };
         macro_rules! claim {
             ($transaction:expr, $dialect:ident, $most:expr) => {{
-                let (mut transaction, most) = ($transaction, $most);
+                let mut transaction = $transaction;
+                let most = match stage {
+                    Stage::Read => $most,
+                    Stage::Sync => Most::ANY,
+                };
                 let lane = match stage {
                     Stage::Read => None,
                     Stage::Sync => match next_lane!(transaction, $dialect, serving, now) {

@@ -239,8 +239,8 @@ async fn connect_postgres(url: &str) -> StoreResult<(PgPool, PgPool)> {
     Ok((pool, intake))
 }
 
-/// How to connect, and the connections for taking deliveries in, which are made when the first one
-/// comes.
+/// How to connect, and the connections for taking deliveries in, which are made when a process begins
+/// to receive and kept, or when the first delivery comes.
 fn postgres(url: &str) -> StoreResult<(PgConnectOptions, PgPool)> {
     let options = PgConnectOptions::from_str(url)
         .map_err(StoreError::Refused)?
@@ -252,7 +252,7 @@ fn postgres(url: &str) -> StoreResult<(PgConnectOptions, PgPool)> {
             ("default_toast_compression", "lz4"),
             ("idle_in_transaction_session_timeout", STANDS_STILL),
         ]);
-    let intake = pool_of(INTAKE_CONNECTIONS).connect_lazy_with(options.clone());
+    let intake = pool_of(INTAKE_CONNECTIONS).idle_timeout(None).connect_lazy_with(options.clone());
     Ok((options, intake))
 }
 
