@@ -17,8 +17,8 @@ use tokio::time::timeout;
 
 use crate::store::jobs::Stage;
 
-/// Tells workers that something is due, and the inbox whether they keep up. A hint: they also look by themselves, so a lost hint costs
-/// time, never a job.
+/// Tells workers that something is due, and the inbox whether they keep up. Hints: workers also look by
+/// themselves, so a lost one costs time, never a job.
 #[derive(Debug, Clone, Default)]
 pub struct Wake(Arc<Hinted>);
 

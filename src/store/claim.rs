@@ -178,8 +178,8 @@ macro_rules! next_lane {
 impl Store {
     /// Takes up to `limit` due jobs of a stage under a new lease of length `lease_for`, oldest
     /// first, of lanes in which nothing is claimed. In [`Stage::Read`] fewer come where their bodies
-    /// are long. Several jobs of one lane may
-    /// come together: they are ours together. In [`Stage::Sync`] all come from one lane.
+    /// are long. Several jobs of one lane may come together: they are ours together. In
+    /// [`Stage::Sync`] all come from one lane.
     pub async fn claim_jobs(
         &self,
         stage: Stage,
