@@ -172,15 +172,12 @@ impl Committer {
         loop {
             let batch = {
                 let mut arrivals = arrivals.lock().await;
-                let first = arrivals.first().await;
-                if first.is_some() && self.shares_with_workers() {
+                let Some(first) = arrivals.first().await else { return };
+                if self.shares_with_workers() {
                     self.wake.let_workers_catch_up(CATCH_UP).await;
                 }
                 arrivals.gather(first)
             };
-            if batch.is_empty() {
-                return;
-            }
             for part in by_source(batch) {
                 self.commit(part).await;
             }
@@ -390,8 +387,7 @@ impl Arrivals {
     }
 
     /// Takes what else is there besides the first, within the bounds of a batch.
-    fn gather(&mut self, first: Option<Waiting>) -> Vec<Waiting> {
-        let Some(first) = first else { return Vec::new() };
+    fn gather(&mut self, first: Waiting) -> Vec<Waiting> {
         let mut bytes = first.delivery.body().len();
         let mut batch = vec![first];
         while batch.len() < BATCH_ROWS {
