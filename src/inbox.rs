@@ -1,9 +1,9 @@
 //! Accepting deliveries: what is answered here is committed.
 //!
 //! Requests hand their delivery to a committer and wait. While one commit is under way, what
-//! arrives gathers for the next; nobody waits on a timer, so a lone delivery is committed at
-//! once and a crowd shares its commits. `PostgreSQL` has two committers, so that one gathers while
-//! the other commits; SQLite has one, as it has one writer.
+//! arrives gathers for the next, so a lone delivery is committed at once and a crowd shares its
+//! commits. `PostgreSQL` has two committers, so that one gathers while the other commits; SQLite has
+//! one, as it has one writer.
 //!
 //! On `PostgreSQL`, while the workers of the same process are behind, the next commit waits for the end
 //! of one of their batches, for a moment at most: a batch in for a batch out, or receiving a flood would

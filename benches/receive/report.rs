@@ -90,14 +90,14 @@ impl Report {
         for name in self.runs.keys() {
             let m = |of: fn(&Figures) -> f64| self.median(name, of);
             println!(
-                "| {name} | {:.0} | {:.1} | {:.1} | {:.1} | {:.1} | {:.0} | {:.0} |",
+                "| {name} | {:.0} | {:.1} | {:.1} | {:.1} | {:.1} | {} | {} |",
                 m(|f| f.rate),
                 m(|f| f.p50_ms),
                 m(|f| f.p99_ms),
                 m(|f| f.idle_mib),
                 m(|f| f.peak_mib),
-                m(|f| f.starts_ms.first().copied().unwrap_or(f64::NAN)),
-                m(|f| f.starts_ms.get(1).copied().unwrap_or(f64::NAN))
+                or_nothing(m(|f| f.starts_ms.first().copied().unwrap_or(f64::NAN))),
+                or_nothing(m(|f| f.starts_ms.get(1).copied().unwrap_or(f64::NAN)))
             );
         }
         println!("\nRatios (median of the rounds' own ratios):\n");
@@ -130,4 +130,9 @@ impl Report {
             "\nH = 1/(1/no store + 1/batched insert): what is left when a request pays for HTTP and for its share of a commit."
         );
     }
+}
+
+/// A whole number, or an empty cell for what was not measured.
+fn or_nothing(figure: f64) -> String {
+    if figure.is_nan() { String::new() } else { format!("{figure:.0}") }
 }
