@@ -2,8 +2,8 @@
 //!
 //! Requests hand their delivery to a committer and wait. While one commit is under way, what
 //! arrives gathers for the next, so a lone delivery is committed at once and a crowd shares its
-//! commits. `PostgreSQL` has two committers, so that one gathers while the other commits; SQLite has
-//! one, as it has one writer.
+//! commits (`arrivals`). `PostgreSQL` has two committers, so that one gathers while the other commits;
+//! SQLite has one, as it has one writer.
 //!
 //! On `PostgreSQL`, while the workers of the same process are behind, the next commit waits for the end
 //! of one of their batches, for a moment at most: a batch in for a batch out, or receiving a flood would
@@ -26,6 +26,7 @@
 //! Deliberately absent: files, which are the spool's. What is neither committed nor on disk was
 //! not accepted.
 
+mod arrivals;
 mod drain;
 mod repositories;
 
@@ -45,13 +46,10 @@ use crate::sources::{Source, Verified};
 use crate::spool::{Appended, Kept, NotKept, Spool, When};
 use crate::store::inbox::{Accepted, Duplicate};
 use crate::store::{Store, StoreError, StoreResult};
+use arrivals::{Arrivals, Commit, Company};
 pub use drain::Drain;
 pub use repositories::KnownRepositories;
 
-/// Most deliveries in one commit.
-const BATCH_ROWS: usize = 128;
-/// Most bytes of bodies in one commit; a larger delivery is committed alone.
-const BATCH_BYTES: usize = 1024 * 1024;
 /// How long a commit may wait for workers that are behind.
 const CATCH_UP: Duration = Duration::from_millis(50);
 /// Deliveries that wait for a committer; the next one waits in its handler.
@@ -124,7 +122,8 @@ impl Inbox {
     ) -> (Self, Vec<tokio::task::JoinHandle<()>>) {
         let spool = spool.filter(Spool::admits);
         let (sender, receiver) = mpsc::channel(QUEUE_ROWS);
-        let arrivals = Arc::new(Mutex::new(Arrivals { receiver, carried: None }));
+        let arrivals = Arrivals::new(receiver, |waiting: &Waiting| waiting.delivery.body().len());
+        let arrivals = Arc::new(Mutex::new(arrivals));
         tokio::spawn(warm_up(store.clone()));
         let committers = (0..store.committers())
             .map(|_| {
@@ -168,7 +167,8 @@ struct Committer {
 }
 
 impl Committer {
-    async fn run(self, arrivals: Arc<Mutex<Arrivals>>) {
+    async fn run(self, arrivals: Arc<Mutex<Arrivals<Waiting>>>) {
+        let mut last = Commit::default();
         loop {
             let batch = {
                 let mut arrivals = arrivals.lock().await;
@@ -176,17 +176,25 @@ impl Committer {
                 if self.shares_with_workers() {
                     self.wake.let_workers_catch_up(CATCH_UP).await;
                 }
-                arrivals.gather(first)
+                let company = if self.is_alone() { last.company() } else { Company::NONE };
+                arrivals.gather(first, company).await
             };
+            let (rows, begun) = (batch.len(), Instant::now());
             for part in by_source(batch) {
                 self.commit(part).await;
             }
+            last = Commit { rows, took: begun.elapsed() };
         }
+    }
+
+    /// Whether nothing is committed while the next batch gathers.
+    fn is_alone(&self) -> bool {
+        self.store.committers() == 1
     }
 
     /// SQLite has one writer, which takes turns by itself, and the spool is nobody's but the inbox's.
     fn shares_with_workers(&self) -> bool {
-        self.store.committers() > 1 && !self.spool.as_ref().is_some_and(Spool::is_spooling)
+        !self.is_alone() && !self.spool.as_ref().is_some_and(Spool::is_spooling)
     }
 
     /// Stores deliveries of one source: in the database, or in the spool where that is away, or
@@ -368,37 +376,4 @@ fn by_source(batch: Vec<Waiting>) -> impl Iterator<Item = Vec<Waiting>> {
         }
     }
     parts.into_iter().filter(|part| !part.is_empty())
-}
-
-/// What waits for a committer, whichever it is.
-struct Arrivals {
-    receiver: mpsc::Receiver<Waiting>,
-    /// Found no room in the batch before.
-    carried: Option<Waiting>,
-}
-
-impl Arrivals {
-    /// Waits for a delivery; `None` when there will be no more.
-    async fn first(&mut self) -> Option<Waiting> {
-        match self.carried.take() {
-            Some(waiting) => Some(waiting),
-            None => self.receiver.recv().await,
-        }
-    }
-
-    /// Takes what else is there besides the first, within the bounds of a batch.
-    fn gather(&mut self, first: Waiting) -> Vec<Waiting> {
-        let mut bytes = first.delivery.body().len();
-        let mut batch = vec![first];
-        while batch.len() < BATCH_ROWS {
-            let Ok(next) = self.receiver.try_recv() else { break };
-            bytes += next.delivery.body().len();
-            if bytes > BATCH_BYTES {
-                self.carried = Some(next);
-                break;
-            }
-            batch.push(next);
-        }
-        batch
-    }
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
@@ -21,6 +21,15 @@ const TODO: (&str, &str) = ("Todo", "unstarted");
 
 fn a_delivery() -> Delivery {
     issue_delivery("70169388-cbf7-4386-8a01-efcb5aa00b5b", "A title", TODO, "2026-11-22T01:00:00Z")
+}
+
+#[tokio::test]
+async fn while_workers_are_behind_a_commit_on_postgres_waits_for_the_end_of_a_batch() {
+    let app = TestApp::new(TestDatabase::new(Kind::Postgres).await).await;
+    app.wake().workers_are_behind(true);
+    let begun = Instant::now();
+    assert_eq!(app.post(&a_delivery()).await.status, StatusCode::OK);
+    assert!(begun.elapsed() >= Duration::from_millis(50), "nobody was waited for");
 }
 
 on_both_databases! {

@@ -16,6 +16,8 @@ use uuid::Uuid;
 pub(crate) const BODY_BYTES: usize = 9 * 1024;
 /// Known to both sides.
 pub(crate) const SECRET: &str = "plane_wh_0123456789abcdef0123456789abcdef";
+/// Opens the figures of the product.
+pub(crate) const ADMIN_TOKEN: &str = "benchmark_0123456789abcdef0123456789abcdef";
 /// A few deliveries an item, as in life: one edit sends several.
 const DELIVERIES_PER_ITEM: usize = 4;
 
@@ -26,6 +28,8 @@ struct Request {
     delivery_id: String,
     signature: String,
     body: Bytes,
+    /// Head and body, as they are sent.
+    wire: Bytes,
 }
 
 impl Requests {
@@ -38,9 +42,12 @@ impl Requests {
             let body = body(item, i);
             let mut mac =
                 Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key will do");
-            mac.update(&body);
+            mac.update(body.as_bytes());
             let signature = hex::encode(mac.finalize().into_bytes());
-            Request { delivery_id: Uuid::new_v4().to_string(), signature, body }
+            let delivery_id = Uuid::new_v4().to_string();
+            let head = head(&delivery_id, &signature, body.len());
+            let wire = Bytes::from(format!("{head}{body}"));
+            Request { body: wire.slice(head.len()..), delivery_id, signature, wire }
         });
         Self(requests.collect())
     }
@@ -64,7 +71,7 @@ impl Requests {
 }
 
 /// An edit as a real Plane sends it, filled up with a description in words that repeat as words do.
-fn body(item: Uuid, number: usize) -> Bytes {
+fn body(item: Uuid, number: usize) -> String {
     const WORDS: [&str; 12] = [
         "webhook",
         "delivery",
@@ -85,11 +92,10 @@ fn body(item: Uuid, number: usize) -> Bytes {
         number % 60,
         number % 1_000_000
     );
-    let head = format!(
+    let mut text = format!(
         r##"{{"event": "issue", "action": "updated", "webhook_id": "8348df20-3249-465e-95c3-7e02746b6cc0", "workspace_id": "9d313cd8-d5ad-4a57-93e4-c6c0963a51d8", "data": {{"id": "{item}", "labels": [{{"id": "1677995f-d40b-4f06-9f2c-3149403a3f21", "name": "bug", "color": "#d73a4a"}}], "assignees": [{{"id": "557968f7-4009-451b-8478-6f04d7748ad1", "first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com", "avatar": "", "avatar_url": null, "display_name": "ada"}}], "state": {{"id": "b57f96c0-8546-4894-a5b2-23bb085a1f42", "name": "Todo", "color": "#60646C", "group": "unstarted"}}, "created_at": "2026-11-22T00:44:16.030372Z", "updated_at": "{updated_at}", "deleted_at": null, "name": "Item {number}", "priority": "high", "sequence_id": {number}, "external_source": null, "external_id": null, "project": "ce59f358-8bb1-44d5-9060-9d2391371abf", "workspace": "9d313cd8-d5ad-4a57-93e4-c6c0963a51d8", "description_html": "<p>"##
     );
     let tail = r#"</p>"}, "activity": {"field": "description_html", "new_value": "", "old_value": "", "actor": {"id": "ce117c3e-a93a-40f9-be50-63ab51bbfee3", "display_name": "sync-bot"}}}"#;
-    let mut text = head;
     let mut dice = number as u64 ^ 0x9e37_79b9_7f4a_7c15;
     while text.len() + tail.len() < BODY_BYTES {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -101,7 +107,7 @@ fn body(item: Uuid, number: usize) -> Bytes {
         });
     }
     text.push_str(tail);
-    Bytes::from(text)
+    text
 }
 
 /// How fast requests follow one another.
@@ -113,41 +119,50 @@ pub(crate) enum Pace {
     PerSecond(f64),
 }
 
-/// Sends every request once; returns the time to the answer of each, in seconds: from sending it,
-/// or from when it should have been sent where its connection was still waiting.
+fn head(delivery_id: &str, signature: &str, length: usize) -> String {
+    format!(
+        "POST /api/webhooks/plane HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: Autopilot\r\nAccept-Encoding: gzip, deflate\r\nAccept: */*\r\nConnection: keep-alive\r\nContent-Type: application/json\r\nX-Plane-Delivery: {delivery_id}\r\nX-Plane-Event: issue\r\nX-Plane-Signature: {signature}\r\nContent-Length: {length}\r\n\r\n"
+    )
+}
+
+/// What sending all requests came to.
+pub(crate) struct Sent {
+    /// To the answer of each, seconds: from sending it, or from when it should have been sent where its
+    /// connection was still waiting.
+    pub(crate) latencies: Vec<f64>,
+    /// From the first request to the last answer.
+    pub(crate) seconds: f64,
+}
+
+/// Sends every request once. The connections are open and the requests lie ready before time begins.
 pub(crate) async fn send_all(
     port: u16,
     requests: &Requests,
     connections: usize,
     pace: Pace,
-) -> Vec<f64> {
+) -> Sent {
+    let mut streams = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("connected");
+        stream.set_nodelay(true).expect("TCP_NODELAY");
+        streams.push(stream);
+    }
     let mut running = tokio::task::JoinSet::new();
     let begun = Instant::now();
-    for connection in 0..connections {
+    for (connection, stream) in streams.into_iter().enumerate() {
         let share = requests.0.iter().enumerate().skip(connection).step_by(connections);
         let due = |number: usize| match pace {
             Pace::FlatOut => None,
             Pace::PerSecond(rate) => Some(begun + Duration::from_secs_f64(number as f64 / rate)),
         };
-        let share: Vec<_> = share.map(|(number, request)| (due(number), wire(request))).collect();
-        running.spawn(send(port, share));
+        let share: Vec<_> = share.map(|(n, request)| (due(n), request.wire.clone())).collect();
+        running.spawn(send(stream, share));
     }
-    running.join_all().await.into_iter().flatten().collect()
+    let latencies = running.join_all().await.into_iter().flatten().collect();
+    Sent { latencies, seconds: begun.elapsed().as_secs_f64() }
 }
 
-fn wire(request: &Request) -> Bytes {
-    let mut text = format!(
-        "POST /api/webhooks/plane HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: Autopilot\r\nAccept-Encoding: gzip, deflate\r\nAccept: */*\r\nConnection: keep-alive\r\nContent-Type: application/json\r\nX-Plane-Delivery: {}\r\nX-Plane-Event: issue\r\nX-Plane-Signature: {}\r\nContent-Length: {}\r\n\r\n",
-        request.delivery_id, request.signature, request.body.len()
-    )
-    .into_bytes();
-    text.extend_from_slice(&request.body);
-    text.into()
-}
-
-async fn send(port: u16, requests: Vec<(Option<Instant>, Bytes)>) -> Vec<f64> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("connected");
-    stream.set_nodelay(true).expect("TCP_NODELAY");
+async fn send(mut stream: TcpStream, requests: Vec<(Option<Instant>, Bytes)>) -> Vec<f64> {
     let mut answer = vec![0; 4096];
     let mut latencies = Vec::with_capacity(requests.len());
     for (due, request) in requests {
@@ -169,6 +184,22 @@ pub(crate) async fn first_answer(port: u16) {
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await.expect("sent");
     let read = stream.read(&mut [0; 64]).await.expect("an answer");
     assert!(read > 0, "the server hung up");
+}
+
+/// How many deliveries shared a commit, on average.
+pub(crate) async fn rows_a_commit(port: u16) -> f64 {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("connected");
+    let request = format!(
+        "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut figures = String::new();
+    stream.read_to_string(&mut figures).await.expect("figures");
+    let figure = |name: &str| -> f64 {
+        let line = figures.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.trim().parse().ok()).expect("the figure")
+    };
+    figure("jetbridge_commit_deliveries_sum") / figure("jetbridge_commit_deliveries_count")
 }
 
 /// Reads one answer; anything but 200 ends the benchmark, as its figures would mean nothing.

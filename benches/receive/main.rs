@@ -4,7 +4,8 @@
 //! connections: the product's receiver, the same HTTP and HMAC with no store, one transaction a
 //! request, batched inserts without HTTP, and the whole product from an empty database. It prints
 //! rates, ratios, percentiles and memory. Figures of different runs are not comparable on a
-//! shared machine; the ratios of one run are. Options: `--requests N`, `--rounds N`,
+//! shared machine; the ratios of one run are. Before each run what the ones before it wrote is brought to
+//! the disk, and its server rests for half a second after its start. Options: `--requests N`, `--rounds N`,
 //! `--only sqlite|postgres`, `--variant NAME` (a part of a line's name, for a look at one of them).
 //! The databases lie in the folder for temporary files: `TMPDIR=/dev/shm` shows what is left where no
 //! disk makes anybody wait.
@@ -20,14 +21,15 @@ mod load;
 mod report;
 mod servers;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jetbridge::clock::Clock;
 use jetbridge::store::{DatabaseUrl, Store};
+use sqlx::Connection;
 
 use disk::Disk;
 use load::{Pace, Requests};
-use report::{Figures, Report};
+use report::{Figures, Observed, Report};
 use servers::{Child, Variant};
 
 #[expect(dead_code, reason = "tests use more of it")]
@@ -37,6 +39,8 @@ mod postgres;
 const CONNECTIONS: usize = 64;
 /// What the committers reach in the product under this load, so that the comparison is fair.
 const BATCH: usize = 64;
+/// Between a server's start and its load.
+const REST: Duration = Duration::from_millis(500);
 
 struct Options {
     requests: usize,
@@ -118,8 +122,8 @@ async fn compare(options: &Options) {
                 report.add(&format!("{database}: {}", variant.name()), figures);
             }
             if looked_at("batched insert") {
-                let figures = insert_batches(&target.fresh(), &requests).await;
-                report.add(&format!("{database}: batched insert"), figures);
+                let rate = insert_batches(&target.fresh(), &requests).await;
+                report.add(&format!("{database}: batched insert"), Figures::of_rate(rate));
             }
         }
         println!("round {round} of {} done", options.rounds);
@@ -153,29 +157,42 @@ impl<'a> Target<'a> {
 
 async fn run(variant: Variant, url: Option<&str>, requests: &Requests, pace: Pace) -> Figures {
     let mut child = Child::start(variant, url);
-    let mut first_answers = vec![child.first_answer_ms().await];
-    if url.is_some() && matches!(variant, Variant::Receiver | Variant::Whole) {
+    let mut starts_ms = vec![child.first_answer_ms().await];
+    if variant.is_the_product() {
         // Again, as everybody starts it but once: the tables are there.
         child.stop();
         child = Child::start(variant, url);
-        first_answers.push(child.first_answer_ms().await);
+        starts_ms.push(child.first_answer_ms().await);
     }
-    let idle_memory = child.memory_kib();
-    let begun = Instant::now();
-    let latencies = load::send_all(child.port, requests, CONNECTIONS, pace).await;
-    let seconds = begun.elapsed().as_secs_f64();
-    let processed = match (variant, url) {
-        (Variant::Whole, Some(url)) => Some(processed_share(url, requests.len()).await),
-        _ => None,
+    settle(url).await;
+    let idle_kib = child.memory_kib();
+    let sent = load::send_all(child.port, requests, CONNECTIONS, pace).await;
+    let worked_off = match (variant, url) {
+        (Variant::Whole, Some(url)) => worked_off(url, requests.len()).await,
+        _ => f64::NAN,
     };
-    let memory = child.peak_memory_kib();
+    let rows_a_commit =
+        if variant.is_the_product() { load::rows_a_commit(child.port).await } else { f64::NAN };
+    let peak_kib = child.peak_memory_kib();
     child.stop();
-    let memory = [idle_memory, memory];
-    Figures::new(requests.len(), seconds, latencies, memory, first_answers, processed)
+    let observed = Observed { idle_kib, peak_kib, starts_ms, rows_a_commit, worked_off };
+    Figures::new(sent, &observed)
+}
+
+/// Brings what earlier runs wrote to the disk, so that no run waits for another one's pages, and lets
+/// the server rest for a moment after its start.
+async fn settle(url: Option<&str>) {
+    if let Some(url) = url.filter(|url| url.starts_with("postgres")) {
+        let mut connection = sqlx::PgConnection::connect(url).await.expect("a connection");
+        sqlx::query("CHECKPOINT").execute(&mut connection).await.expect("a checkpoint");
+    }
+    let synced = std::process::Command::new("sync").status().expect("sync");
+    assert!(synced.success(), "sync failed");
+    tokio::time::sleep(REST).await;
 }
 
 /// Share of the accepted deliveries that are worked off the moment the load ends.
-async fn processed_share(url: &str, accepted: usize) -> f64 {
+async fn worked_off(url: &str, accepted: usize) -> f64 {
     let store = open(url).await;
     let queue = store.queue_stats(Clock::System.now()).await.expect("the queue's figures");
     store.close().await;
@@ -183,9 +200,11 @@ async fn processed_share(url: &str, accepted: usize) -> f64 {
     accepted.saturating_sub(left) as f64 / accepted as f64
 }
 
-async fn insert_batches(url: &str, requests: &Requests) -> Figures {
+/// Rows a second.
+async fn insert_batches(url: &str, requests: &Requests) -> f64 {
     let store = open(url).await;
     let verified = requests.verified();
+    settle(Some(url)).await;
     let begun = Instant::now();
     let tasks = store.committers();
     let parts: Vec<Vec<_>> = (0..tasks)
@@ -204,7 +223,7 @@ async fn insert_batches(url: &str, requests: &Requests) -> Figures {
     running.join_all().await;
     let seconds = begun.elapsed().as_secs_f64();
     store.close().await;
-    Figures::new(requests.len(), seconds, Vec::new(), [0, 0], Vec::new(), None)
+    requests.len() as f64 / seconds
 }
 
 async fn open(url: &str) -> Store {

@@ -3,41 +3,67 @@
 use std::collections::BTreeMap;
 
 use crate::disk::Disk;
+use crate::load::Sent;
 
-/// One run.
+/// One run; what was not measured in it is not a number.
 pub(crate) struct Figures {
     pub(crate) rate: f64,
     p50_ms: f64,
     p99_ms: f64,
     idle_mib: f64,
     peak_mib: f64,
+    first_start_ms: f64,
+    second_start_ms: f64,
+    /// Deliveries that shared a commit.
+    rows_a_commit: f64,
+    /// Share of the accepted deliveries that was worked off when the last answer was in.
+    pub(crate) worked_off: f64,
+}
+
+/// What is read from a running server.
+pub(crate) struct Observed {
+    pub(crate) idle_kib: u64,
+    pub(crate) peak_kib: u64,
     /// On an empty database, and again on the same one.
-    starts_ms: Vec<f64>,
-    processed: Option<f64>,
+    pub(crate) starts_ms: Vec<f64>,
+    pub(crate) rows_a_commit: f64,
+    pub(crate) worked_off: f64,
 }
 
 impl Figures {
-    pub(crate) fn new(
-        requests: usize,
-        seconds: f64,
-        mut latencies: Vec<f64>,
-        [idle_kib, peak_kib]: [u64; 2],
-        starts_ms: Vec<f64>,
-        processed: Option<f64>,
-    ) -> Self {
+    pub(crate) fn new(sent: Sent, observed: &Observed) -> Self {
+        let Sent { mut latencies, seconds } = sent;
         latencies.sort_by(f64::total_cmp);
         let percentile = |share: f64| {
             let at = (latencies.len() as f64 * share) as usize;
-            latencies.get(at.min(latencies.len().saturating_sub(1))).map_or(0.0, |s| s * 1000.0)
+            latencies.get(at.min(latencies.len().saturating_sub(1))).map_or(f64::NAN, |s| s * 1e3)
         };
+        let start = |which: usize| observed.starts_ms.get(which).copied().unwrap_or(f64::NAN);
         Self {
-            rate: requests as f64 / seconds,
+            rate: latencies.len() as f64 / seconds,
             p50_ms: percentile(0.50),
             p99_ms: percentile(0.99),
-            idle_mib: idle_kib as f64 / 1024.0,
-            peak_mib: peak_kib as f64 / 1024.0,
-            starts_ms,
-            processed,
+            idle_mib: observed.idle_kib as f64 / 1024.0,
+            peak_mib: observed.peak_kib as f64 / 1024.0,
+            first_start_ms: start(0),
+            second_start_ms: start(1),
+            rows_a_commit: observed.rows_a_commit,
+            worked_off: observed.worked_off,
+        }
+    }
+
+    pub(crate) fn of_rate(rate: f64) -> Self {
+        const NONE: f64 = f64::NAN;
+        Self {
+            rate,
+            p50_ms: NONE,
+            p99_ms: NONE,
+            idle_mib: NONE,
+            peak_mib: NONE,
+            first_start_ms: NONE,
+            second_start_ms: NONE,
+            rows_a_commit: NONE,
+            worked_off: NONE,
         }
     }
 }
@@ -51,10 +77,14 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn add(&mut self, name: &str, figures: Figures) {
-        let worked_off = figures
-            .processed
-            .map_or(String::new(), |share| format!(", {share:.3} of them worked off meanwhile"));
-        println!("  {name}: {:.0}/s, p99 {:.1} ms{worked_off}", figures.rate, figures.p99_ms);
+        let told = |figure: f64, text: String| if figure.is_nan() { String::new() } else { text };
+        println!(
+            "  {name}: {:.0}/s{}{}{}",
+            figures.rate,
+            told(figures.p99_ms, format!(", p99 {:.1} ms", figures.p99_ms)),
+            told(figures.rows_a_commit, format!(", {:.1} a commit", figures.rows_a_commit)),
+            told(figures.worked_off, format!(", {:.3} worked off meanwhile", figures.worked_off)),
+        );
         self.runs.entry(name.to_owned()).or_default().push(figures);
     }
 
@@ -84,20 +114,21 @@ impl Report {
         }
         println!("\nMedians over the rounds:\n");
         println!(
-            "| what | a second | p50 ms | p99 ms | idle MiB | peak MiB | first answer ms | on a second start |"
+            "| what | a second | p50 ms | p99 ms | idle MiB | peak MiB | first answer ms | on a second start | rows a commit |"
         );
-        println!("|---|---:|---:|---:|---:|---:|---:|---:|");
+        println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
         for name in self.runs.keys() {
             let m = |of: fn(&Figures) -> f64| self.median(name, of);
             println!(
-                "| {name} | {:.0} | {:.1} | {:.1} | {:.1} | {:.1} | {} | {} |",
+                "| {name} | {:.0} | {} | {} | {} | {} | {} | {} | {} |",
                 m(|f| f.rate),
-                m(|f| f.p50_ms),
-                m(|f| f.p99_ms),
-                m(|f| f.idle_mib),
-                m(|f| f.peak_mib),
-                or_nothing(m(|f| f.starts_ms.first().copied().unwrap_or(f64::NAN))),
-                or_nothing(m(|f| f.starts_ms.get(1).copied().unwrap_or(f64::NAN)))
+                cell(m(|f| f.p50_ms), 1),
+                cell(m(|f| f.p99_ms), 1),
+                cell(m(|f| f.idle_mib), 1),
+                cell(m(|f| f.peak_mib), 1),
+                cell(m(|f| f.first_start_ms), 0),
+                cell(m(|f| f.second_start_ms), 0),
+                cell(m(|f| f.rows_a_commit), 1),
             );
         }
         println!("\nRatios (median of the rounds' own ratios):\n");
@@ -122,7 +153,7 @@ impl Report {
                 self.ratio(&name("receiver"), |round| self
                     .rate(&name("our statement, one a request"), round)),
                 self.ratio(&name("receiver"), limit),
-                self.median(&name("whole"), |f| f.processed.unwrap_or(f64::NAN)),
+                self.median(&name("whole"), |f| f.worked_off),
                 self.ratio(&name("whole"), |round| self.rate(&name("receiver"), round)),
             );
         }
@@ -132,7 +163,7 @@ impl Report {
     }
 }
 
-/// A whole number, or an empty cell for what was not measured.
-fn or_nothing(figure: f64) -> String {
-    if figure.is_nan() { String::new() } else { format!("{figure:.0}") }
+/// A figure with so many decimals, or an empty cell for what was not measured.
+fn cell(figure: f64, decimals: usize) -> String {
+    if figure.is_nan() { String::new() } else { format!("{figure:.decimals$}") }
 }

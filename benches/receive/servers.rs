@@ -24,7 +24,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::load::SECRET;
+use crate::load::{ADMIN_TOKEN, SECRET};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,11 @@ impl Variant {
         }
     }
 
+    /// Rather than something made for the comparison.
+    pub(crate) fn is_the_product(self) -> bool {
+        matches!(self, Self::Receiver | Self::SteadyReceiver | Self::Whole)
+    }
+
     fn command(self, url: Option<&str>, data_dir: &std::path::Path) -> Command {
         let role = match self {
             Self::NoStore | Self::OneTransaction | Self::OneStatement => {
@@ -70,6 +75,7 @@ impl Variant {
         command.args(["serve", "--role", role]);
         command.env("JETBRIDGE_LISTEN", "127.0.0.1:0").env("JETBRIDGE_DATA_DIR", data_dir);
         command.env("JETBRIDGE_PLANE_WEBHOOK_SECRET", SECRET);
+        command.env("JETBRIDGE_ADMIN_TOKEN", ADMIN_TOKEN);
         command.env("JETBRIDGE_DATABASE_URL", url.expect("a database"));
         command
     }
@@ -130,9 +136,16 @@ impl Child {
         line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
     }
 
-    pub(crate) fn stop(mut self) {
-        self.process.kill().expect("ended");
-        self.process.wait().expect("gone");
+    pub(crate) fn stop(self) {
+        drop(self);
+    }
+}
+
+/// Also when the benchmark breaks off.
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

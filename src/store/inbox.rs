@@ -5,6 +5,7 @@
 //! under the same id, and two deliveries may well say the same, so there the id alone counts.
 //! What the batch did not insert is looked up afterwards, one by one, since repeats are rare.
 
+use std::collections::HashSet;
 use std::ops::Deref;
 
 use futures_util::future::try_join_all;
@@ -109,20 +110,30 @@ const FIND_PLANE_DUPLICATE: &str = "
     WHERE delivery_id = $1 OR event_id = $2 OR body_sha256 = $3
     ORDER BY CASE WHEN delivery_id = $1 THEN 0 ELSE 1 END LIMIT 1";
 
+/// What is absent is left out: SQLite reads the whole object for each of its fields.
 #[derive(Serialize)]
 struct IncomingRow<'a> {
     delivery_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<&'a str>,
     event_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<&'a str>,
     encoding: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     repository_sync: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     github_host: Option<String>,
-    lane: Option<&'a str>,
     body_sha256: String,
     received_at: String,
     start: usize,
     length: usize,
+}
+
+#[derive(Serialize)]
+struct IncomingJob<'a> {
+    delivery_id: &'a str,
+    lane: Option<&'a str>,
 }
 
 impl Store {
@@ -378,13 +389,7 @@ async fn insert_sqlite(
         .fetch_all(&mut *transaction)
         .await?;
     if !fresh.is_empty() {
-        let jobs = if fresh.len() == rows.len() {
-            json
-        } else {
-            let jobs: Vec<_> =
-                rows.iter().filter(|r| fresh.iter().any(|f| f == r.delivery_id)).collect();
-            super::rows::to_json(&jobs)?
-        };
+        let jobs = super::rows::to_json(&jobs_of(batch, &fresh))?;
         sqlx::query(ENQUEUE_SQLITE)
             .bind(jobs)
             .bind(to_text(now))
@@ -395,6 +400,15 @@ async fn insert_sqlite(
     }
     transaction.commit().await?;
     Ok(fresh)
+}
+
+/// The jobs of those that are new, in the order of arrival.
+fn jobs_of<'a>(batch: &[Received<'a>], fresh: &[String]) -> Vec<IncomingJob<'a>> {
+    let fresh: HashSet<&str> = fresh.iter().map(String::as_str).collect();
+    let ids = batch.iter().map(|d| (d.delivery.delivery_id().as_str(), d.delivery.lane()));
+    ids.filter(|(id, _)| fresh.contains(id))
+        .map(|(delivery_id, lane)| IncomingJob { delivery_id, lane: lane.map(Lane::as_str) })
+        .collect()
 }
 
 fn incoming_rows<'a>(batch: &'a [Received<'a>]) -> (Vec<IncomingRow<'a>>, Vec<u8>) {
@@ -412,7 +426,6 @@ fn incoming_rows<'a>(batch: &'a [Received<'a>]) -> (Vec<IncomingRow<'a>>, Vec<u8
                 encoding: d.encoding().as_str(),
                 repository_sync: d.repository_sync().map(|id| id.0),
                 github_host: d.github_host().name().map(str::to_owned),
-                lane: d.lane().map(Lane::as_str),
                 body_sha256: hex::encode(d.body_hash().0),
                 received_at: to_text(d.at),
                 start,

@@ -213,6 +213,11 @@ impl TestApp {
         self.worker.work_off_due().await
     }
 
+    /// What the inbox and the workers tell each other.
+    pub fn wake(&self) -> &Wake {
+        &self.worker.wake
+    }
+
     /// Lets time pass, and works off what has become due.
     pub async fn run_jobs_after(&self, wait: Duration) -> usize {
         self.clock.advance(wait);
