@@ -2,8 +2,8 @@
 //!
 //! Requests hand their delivery to a committer and wait. While one commit is under way, what
 //! arrives gathers for the next, so a lone delivery is committed at once and a crowd shares its
-//! commits (`arrivals`). `PostgreSQL` has two committers, so that one gathers while the other commits;
-//! SQLite has one, as it has one writer.
+//! commits. `PostgreSQL` has two committers, so that one gathers while the other commits; SQLite has
+//! one, as it has one writer, and after a long commit it gathers for a moment more (`arrivals`).
 //!
 //! On `PostgreSQL`, while the workers of the same process are behind, the next commit waits for the end
 //! of one of their batches, for a moment at most: a batch in for a batch out, or receiving a flood would
@@ -168,7 +168,7 @@ struct Committer {
 
 impl Committer {
     async fn run(self, arrivals: Arc<Mutex<Arrivals<Waiting>>>) {
-        let mut last = Commit::default();
+        let (mut last, committers) = (None, self.store.committers());
         loop {
             let batch = {
                 let mut arrivals = arrivals.lock().await;
@@ -176,25 +176,19 @@ impl Committer {
                 if self.shares_with_workers() {
                     self.wake.let_workers_catch_up(CATCH_UP).await;
                 }
-                let company = if self.is_alone() { last.company() } else { Company::NONE };
-                arrivals.gather(first, company).await
+                arrivals.gather(first, Company::after(last, committers)).await
             };
-            let (rows, begun) = (batch.len(), Instant::now());
+            let (rows, begun) = (batch.len(), tokio::time::Instant::now());
             for part in by_source(batch) {
                 self.commit(part).await;
             }
-            last = Commit { rows, took: begun.elapsed() };
+            last = Some(Commit { rows, begun, ended: tokio::time::Instant::now() });
         }
-    }
-
-    /// Whether nothing is committed while the next batch gathers.
-    fn is_alone(&self) -> bool {
-        self.store.committers() == 1
     }
 
     /// SQLite has one writer, which takes turns by itself, and the spool is nobody's but the inbox's.
     fn shares_with_workers(&self) -> bool {
-        !self.is_alone() && !self.spool.as_ref().is_some_and(Spool::is_spooling)
+        self.store.committers() > 1 && !self.spool.as_ref().is_some_and(Spool::is_spooling)
     }
 
     /// Stores deliveries of one source: in the database, or in the spool where that is away, or

@@ -37,7 +37,7 @@ use servers::{Child, Variant};
 mod postgres;
 
 const CONNECTIONS: usize = 64;
-/// What the committers reach in the product under this load, so that the comparison is fair.
+/// As many as there are connections: no commit of the product's can hold more.
 const BATCH: usize = 64;
 /// Between a server's start and its load.
 const REST: Duration = Duration::from_millis(500);
@@ -89,6 +89,7 @@ async fn compare(options: &Options) {
     let requests = Requests::new(options.requests);
     let mut report = Report::default();
     for round in 1..=options.rounds {
+        settle(None).await;
         let disk = Disk::probe();
         println!("  {disk}");
         report.disks.push(disk);
@@ -156,6 +157,7 @@ impl<'a> Target<'a> {
 }
 
 async fn run(variant: Variant, url: Option<&str>, requests: &Requests, pace: Pace) -> Figures {
+    settle(url).await;
     let mut child = Child::start(variant, url);
     let mut starts_ms = vec![child.first_answer_ms().await];
     if variant.is_the_product() {
@@ -167,13 +169,13 @@ async fn run(variant: Variant, url: Option<&str>, requests: &Requests, pace: Pac
     settle(url).await;
     let idle_kib = child.memory_kib();
     let sent = load::send_all(child.port, requests, CONNECTIONS, pace).await;
+    let peak_kib = child.peak_memory_kib();
     let worked_off = match (variant, url) {
         (Variant::Whole, Some(url)) => worked_off(url, requests.len()).await,
         _ => f64::NAN,
     };
     let rows_a_commit =
         if variant.is_the_product() { load::rows_a_commit(child.port).await } else { f64::NAN };
-    let peak_kib = child.peak_memory_kib();
     child.stop();
     let observed = Observed { idle_kib, peak_kib, starts_ms, rows_a_commit, worked_off };
     Figures::new(sent, &observed)

@@ -45,7 +45,8 @@ struct Most {
 impl Most {
     /// Several batches are in work at once, and each job that is looked at and left is for nothing.
     const POSTGRES: Self = Self { jobs: 128, bytes: 512 * 1024 };
-    /// One batch is written at a time, and the longer it is the fewer there are.
+    /// One batch is written at a time, and the longer it is the fewer there are; with twice as many
+    /// bytes no more was worked off.
     const SQLITE: Self = Self { jobs: 256, bytes: 1024 * 1024 };
     const ANY: Self = Self { jobs: i64::MAX, bytes: i64::MAX };
 }

@@ -110,7 +110,7 @@ const FIND_PLANE_DUPLICATE: &str = "
     WHERE delivery_id = $1 OR event_id = $2 OR body_sha256 = $3
     ORDER BY CASE WHEN delivery_id = $1 THEN 0 ELSE 1 END LIMIT 1";
 
-/// What is absent is left out: SQLite reads the whole object for each of its fields.
+/// What is absent is left out of a text that SQLite goes through for each field.
 #[derive(Serialize)]
 struct IncomingRow<'a> {
     delivery_id: &'a str,
