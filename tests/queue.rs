@@ -181,7 +181,7 @@ on_both_databases! {
     async fn a_claim_brings_bodies_up_to_a_bound_or_one_longer_one(database: TestDatabase) {
         let bound = match database.url {
             DatabaseUrl::Postgres(_) => 512,
-            DatabaseUrl::Sqlite(_) => 2048,
+            DatabaseUrl::Sqlite(_) => 1024,
         };
         let app = TestApp::new(database).await;
         for (place, share) in [40, 40, 40, 180, 2, 2].into_iter().enumerate() {
