@@ -216,10 +216,6 @@ impl App {
         );
         let shown = shown(config, admin_token, &store, &clock, &live);
         let state = WebState { spool, reality, ..shown };
-        let sign_in_link = match database {
-            Database::Ready => Some(web::auth::one_time_link(&state).await?),
-            Database::Away => None,
-        };
         let behind = Behind {
             config: config.clone(),
             role,
@@ -227,30 +223,54 @@ impl App {
             repositories: repositories.clone(),
             stopped: stopped.clone(),
         };
-        let working = match database {
-            Database::Ready => behind.start(),
-            Database::Away => vec![tokio::spawn(behind.start_later())],
-        };
         let (intake, committers) = if role.receives() {
             let (intake, committers) = receiving(config, &state, repositories);
             (Some(intake), committers)
         } else {
             (None, Vec::new())
         };
-        let server =
-            tokio::spawn(web::server::serve(listener, web::routes(&state, intake), stopped));
-        let spool = state.spool;
-        Ok(Self {
+        let routes = web::routes(&state, intake);
+        let server = tokio::spawn(web::server::serve(listener, routes, stopped));
+        let mut app = Self {
             store,
-            sign_in_link,
+            sign_in_link: None,
             stop,
             server,
             live,
-            spool,
-            working,
+            spool: state.spool,
+            working: Vec::new(),
             committers,
             _lock: lock,
-        })
+        };
+        match app.begin_working(database, behind).await {
+            Ok(()) => Ok(app),
+            Err(error) => {
+                app.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts what needs the database, now or when it is there.
+    async fn begin_working(
+        &mut self,
+        database: Database,
+        behind: Behind,
+    ) -> Result<(), ServeError> {
+        let Behind { config, state, .. } = &behind;
+        let database = match database {
+            Database::Older => {
+                outage::upgrade(config, &self.store, self.spool.as_ref(), &state.clock).await?
+            }
+            Database::Ready | Database::Away => database,
+        };
+        if database == Database::Ready {
+            self.sign_in_link = Some(web::auth::one_time_link(state).await?);
+            self.working = behind.start();
+        } else {
+            self.working = vec![tokio::spawn(behind.start_later())];
+        }
+        Ok(())
     }
 
     /// Stops: no new requests, those in work are answered, batches in work are finished.

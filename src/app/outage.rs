@@ -1,5 +1,5 @@
-//! Starting while the database is away: deliveries are accepted into the spool, and everything that
-//! needs the database begins when it is there.
+//! Starting while the database is away, or while its tables are those of an earlier version: deliveries
+//! are accepted into the spool, and everything that needs the database begins when it is there.
 //!
 //! Only a failure that may pass by itself is waited for. A password that is refused or a database
 //! that does not exist stops the start with its reason: somebody has just changed something, and
@@ -15,7 +15,7 @@ use super::{Role, ServeError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::spool::{Admission, Spool, folder_in};
-use crate::store::{DatabaseUrl, Store, StoreError, StoreResult};
+use crate::store::{DatabaseUrl, Store, StoreResult};
 
 /// First and longest wait between two looks at a database that is away.
 const WAITS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
@@ -25,6 +25,8 @@ const WAITS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)
 pub(super) enum Database {
     /// It is open, its tables are up to date.
     Ready,
+    /// It is there, and [`upgrade`] is to follow.
+    Older,
     /// It is waited for.
     Away,
 }
@@ -58,25 +60,54 @@ pub(super) fn open_spool(
     Ok(Some(Spool::open(&folder, admission, clock.now())?))
 }
 
-/// The database, open and prepared, or to be waited for where there is a spool to wait with.
+/// The database, open and prepared. Where there is a spool to wait with it may as well be one that
+/// is to be waited for, or has yet to be brought up to date; from here on deliveries go there then.
 pub(super) async fn open_store(
     config: &Config,
     spool: Option<&Spool>,
     clock: &Clock,
 ) -> Result<(Store, Database), ServeError> {
-    let opened = async {
+    let Some(spool) = spool.filter(|spool| spool.admits()) else {
         let store = Store::open(&config.database_url).await?;
         store.put_configured_repositories(&config.repositories, clock.now()).await?;
-        Ok::<_, StoreError>(store)
+        return Ok((store, Database::Ready));
     };
-    match (opened.await, spool.filter(|spool| spool.admits())) {
-        (Ok(store), _) => Ok((store, Database::Ready)),
-        (Err(error), Some(spool)) if error.is_transient() => {
+    let store = Store::later(&config.database_url)?;
+    let database = match store.has_older_tables().await {
+        Ok(true) => Database::Older,
+        Ok(false) => ready_or_away(prepare(config, &store, clock).await)?,
+        Err(error) => ready_or_away(Err(error))?,
+    };
+    if database != Database::Ready {
+        spool.begin(clock.now()).await;
+    }
+    Ok((store, database))
+}
+
+/// Brings older tables up to date while the server is at work already.
+pub(super) async fn upgrade(
+    config: &Config,
+    store: &Store,
+    spool: Option<&Spool>,
+    clock: &Clock,
+) -> Result<Database, ServeError> {
+    info!("the database's tables are made or brought up to this version; deliveries go into the spool meanwhile");
+    let database = ready_or_away(prepare(config, store, clock).await)?;
+    if let (Database::Ready, Some(spool)) = (database, spool) {
+        // Should something wait there, the drain will end it.
+        spool.finish().await;
+    }
+    Ok(database)
+}
+
+fn ready_or_away(prepared: StoreResult<()>) -> Result<Database, ServeError> {
+    match prepared {
+        Ok(()) => Ok(Database::Ready),
+        Err(error) if error.is_transient() => {
             warn!(error = %error, "the database is away: deliveries are accepted into the spool, and everything else begins when it is back");
-            spool.begin(clock.now()).await;
-            Ok((Store::later(&config.database_url)?, Database::Away))
+            Ok(Database::Away)
         }
-        (Err(error), _) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -94,7 +94,7 @@ impl Drain {
         }
         let drained = self.spool.state().drained - drained_before;
         info!(
-            "the database is back: {drained} deliveries went from the spool into it, none is left"
+            "the database is there: {drained} deliveries went from the spool into it, none is left"
         );
     }
 

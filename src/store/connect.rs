@@ -10,7 +10,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, PgPool};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::changes::Changed;
 use super::quota_accounts::OwnAccounts;
@@ -118,14 +118,36 @@ impl Store {
         }
     }
 
+    /// Whether its tables are of an earlier version, or not there yet. Where they are, it counts as
+    /// being upgraded from here to the end of [`Store::bring_up_to_date`].
+    ///
+    /// # Errors
+    /// When it can't be reached.
+    pub async fn has_older_tables(&self) -> StoreResult<bool> {
+        let older = self.schema_version().await? < newest(self.migrator());
+        if older {
+            self.upgrading.send_replace(true);
+        }
+        Ok(older)
+    }
+
     /// Brings the tables up to date, as [`Store::open`] does.
     ///
     /// # Errors
     /// When it can't be reached, when a migration fails, or when a newer Jetbridge migrated it.
     pub async fn bring_up_to_date(&self) -> StoreResult<()> {
-        self.migrate().await?;
-        self.make_dirty_cards().await?;
-        Ok(())
+        let migrated = self.migrate().await;
+        let done = match migrated {
+            Ok(()) => self.make_dirty_cards().await,
+            Err(error) => Err(error),
+        };
+        self.upgrading.send_replace(false);
+        done
+    }
+
+    /// Says when its tables are being brought up to date: nothing can be asked of them then.
+    pub fn upgrading(&self) -> watch::Receiver<bool> {
+        self.upgrading.subscribe()
     }
 
     /// Opens a database that is there and changes nothing about its tables.
@@ -136,7 +158,7 @@ impl Store {
     pub async fn open_as_is(url: &DatabaseUrl) -> StoreResult<Self> {
         let store = Self::connect(url, Missing::Refuse).await?;
         let (found, migrator) = (store.schema_version().await, store.migrator());
-        let known = migrator.iter().map(|m| m.version).max().unwrap_or(0);
+        let known = newest(migrator);
         let wrong = match found {
             Ok(found) if found < known => StoreError::OlderSchema { found, needed: known },
             Ok(found) if found > known => StoreError::NewerSchema { found, known },
@@ -178,7 +200,7 @@ impl Store {
     fn over(database: Database, intake: Option<PgPool>) -> Self {
         let turns = Arc::new(Semaphore::new(TURNS));
         let (changed, accounts) = (Changed::default(), OwnAccounts::default());
-        Self { database, changed, intake, turns, accounts }
+        Self { database, changed, intake, turns, accounts, upgrading: Arc::default() }
     }
 
     async fn migrate(&self) -> StoreResult<()> {
@@ -193,6 +215,7 @@ impl Store {
                 {
                     return Err(error.into());
                 }
+                self.upgrading.send_replace(true);
                 POSTGRES.run(pool).await
             }
             Database::Sqlite { writer, .. } => SQLITE.run(writer).await,
@@ -203,7 +226,11 @@ impl Store {
 
 /// The newest schema of SQLite that this binary knows.
 pub(super) fn newest_sqlite_schema() -> i64 {
-    SQLITE.iter().map(|m| m.version).max().unwrap_or(0)
+    newest(&SQLITE)
+}
+
+fn newest(migrator: &Migrator) -> i64 {
+    migrator.iter().map(|m| m.version).max().unwrap_or(0)
 }
 
 /// What becomes of a SQLite file that is not there.
@@ -219,10 +246,9 @@ fn says_no_such_table(error: &dyn sqlx::error::DatabaseError) -> bool {
 
 fn migration_error(error: MigrateError, migrator: &Migrator) -> StoreError {
     match error {
-        MigrateError::VersionMissing(found) => StoreError::NewerSchema {
-            found,
-            known: migrator.iter().map(|m| m.version).max().unwrap_or(0),
-        },
+        MigrateError::VersionMissing(found) => {
+            StoreError::NewerSchema { found, known: newest(migrator) }
+        }
         // The connection was lost, or never had: no fault of the migration's.
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
             if condition_of(&error) != Condition::Sound =>

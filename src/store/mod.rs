@@ -75,7 +75,7 @@ pub use connect::{DatabaseUrl, InvalidDatabaseUrl};
 use std::sync::Arc;
 
 use sqlx::{PgPool, SqlitePool};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use crate::config::GithubHost;
 
@@ -110,6 +110,8 @@ pub struct Store {
     turns: Arc<Semaphore>,
     /// What was asked of other systems, where nobody else has to know of it.
     accounts: quota_accounts::OwnAccounts,
+    /// Whether its tables are being brought up to date.
+    upgrading: Arc<watch::Sender<bool>>,
 }
 
 #[derive(Debug, Clone)]

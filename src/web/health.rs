@@ -54,13 +54,7 @@ async fn healthz() -> Response {
 }
 
 async fn readyz(State(state): State<WebState>) -> Response {
-    let problem = match queue(&state).await {
-        Some(Ok(queue)) if queue.oldest_due_seconds.is_some_and(|s| s >= STANDSTILL_SECONDS) => {
-            Some("the queue does not move")
-        }
-        Some(Ok(_)) => None,
-        Some(Err(_)) | None => Some("the database does not answer"),
-    };
+    let problem = why_not_ready(&state).await;
     let spooled = state.spool.as_ref().and_then(|spool| spool.state().said());
     let (status, mut body) = match problem {
         None => (StatusCode::OK, json!({"ok": true})),
@@ -74,6 +68,19 @@ async fn readyz(State(state): State<WebState>) -> Response {
         body["spool"] = spooled.into();
     }
     (status, Json(body)).into_response()
+}
+
+async fn why_not_ready(state: &WebState) -> Option<&'static str> {
+    if *state.store.upgrading().borrow() {
+        return Some("the database's tables are being brought up to this version");
+    }
+    match queue(state).await {
+        Some(Ok(queue)) if queue.oldest_due_seconds.is_some_and(|s| s >= STANDSTILL_SECONDS) => {
+            Some("the queue does not move")
+        }
+        Some(Ok(_)) => None,
+        Some(Err(_)) | None => Some("the database does not answer"),
+    }
 }
 
 /// Figures of the process, and of the database as it is now. Without a database they are left out

@@ -14,6 +14,7 @@ pub mod route_table;
 pub mod server;
 pub mod shared_pages;
 pub mod state;
+mod upgrade;
 pub mod webhooks;
 
 use axum::Router;
@@ -28,10 +29,11 @@ use webhooks::Intake;
 pub fn routes(state: &WebState, intake: Option<Intake>) -> Router {
     let programs = for_programs().guarded(&Guard::new(state, Audience::Programs));
     let people = for_people().guarded(&Guard::new(state, Audience::People));
-    let open = health::routes().merge(auth::routes()).merge(pages::assets());
-    let shown = programs
-        .merge(people)
-        .merge(open)
+    let stored = programs.merge(people).merge(auth::routes());
+    let shown = stored
+        .layer(from_fn_with_state(state.store.clone(), upgrade::wait_for_tables))
+        .merge(health::routes())
+        .merge(pages::assets())
         .fallback(error::fallback_not_found)
         .method_not_allowed_fallback(error::fallback_method)
         .layer(from_fn_with_state(state.reality, error::for_browsers))

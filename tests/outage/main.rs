@@ -16,4 +16,5 @@ mod ledger;
 mod limits;
 mod machine;
 mod start;
+mod upgrade;
 mod world;

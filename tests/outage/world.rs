@@ -14,7 +14,7 @@ use crate::support::postgres::Cluster;
 use crate::support::process::{Response, Served, eventually};
 
 pub const TODO: (&str, &str) = ("Todo", "unstarted");
-const TOKEN: &str = "outage-admin-token-0123456789";
+pub const TOKEN: &str = "outage-admin-token-0123456789";
 const SENDERS: usize = 16;
 
 pub struct World {

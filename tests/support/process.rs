@@ -14,28 +14,29 @@ use super::plane::{Delivery, SECRET};
 /// How long anything may take before a test gives up.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// A `jetbridge serve` that may not have said anything yet; killed when dropped.
+pub struct Starting {
+    process: Child,
+}
+
 /// A running `jetbridge serve`; killed when dropped.
 pub struct Served {
-    process: Child,
+    process: Starting,
     pub port: u16,
     /// What it said before it listened.
     pub greeting: Vec<String>,
 }
 
-impl Served {
-    pub fn start(database_url: &str, data_dir: &Path, arguments: &[&str]) -> Self {
-        Self::start_with(database_url, data_dir, arguments, &[])
-    }
-
-    /// With further environment; what it writes to standard error is in `stderr.log`.
-    pub fn start_with(
+impl Starting {
+    /// As [`Served::start_with`], without waiting until it serves.
+    pub fn new(
         database_url: &str,
         data_dir: &Path,
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
         let log = std::fs::File::create(data_dir.join("stderr.log")).expect("a log file");
-        let mut process = Command::new(env!("CARGO_BIN_EXE_jetbridge"))
+        let process = Command::new(env!("CARGO_BIN_EXE_jetbridge"))
             .arg("serve")
             .args(arguments)
             .current_dir(data_dir)
@@ -51,8 +52,13 @@ impl Served {
             .stderr(log)
             .spawn()
             .expect("the binary starts");
-        let mut lines =
-            BufReader::new(process.stdout.take().expect("piped")).lines().map_while(Result::ok);
+        Self { process }
+    }
+
+    /// Waits until it has said where it is and how to sign in.
+    pub fn greeted(mut self) -> Served {
+        let output = self.process.stdout.take().expect("piped");
+        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
         let (mut greeting, mut found) = (Vec::new(), None);
         let port = loop {
             let line = lines.next().expect("an address before the end of its output");
@@ -68,7 +74,36 @@ impl Served {
             }
         };
         std::thread::spawn(move || lines.for_each(drop));
-        Self { process, port, greeting }
+        Served { process: self, port, greeting }
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.process.kill().expect("killed");
+        self.process.wait().expect("gone");
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Served {
+    pub fn start(database_url: &str, data_dir: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(database_url, data_dir, arguments, &[])
+    }
+
+    /// With further environment; what it writes to standard error is in `stderr.log`.
+    pub fn start_with(
+        database_url: &str,
+        data_dir: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        Starting::new(database_url, data_dir, arguments, environment).greeted()
     }
 
     /// A page's address.
@@ -77,17 +112,16 @@ impl Served {
     }
 
     /// `kill -9`.
-    pub fn kill(mut self) {
-        self.process.kill().expect("killed");
-        self.process.wait().expect("gone");
+    pub fn kill(self) {
+        self.process.kill();
     }
 
     /// SIGTERM; how it ended and how long that took.
     pub fn terminate(mut self) -> (ExitStatus, Duration) {
         let begun = Instant::now();
-        let id = self.process.id().to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
-        let status = self.process.wait().expect("it ends");
+        let status = self.process.process.wait().expect("it ends");
         (status, begun.elapsed())
     }
 
@@ -104,22 +138,15 @@ impl Served {
 
     /// The process's id.
     pub fn id(&self) -> u32 {
-        self.process.id()
+        self.process.process.id()
     }
 
     /// Resident memory, KiB.
     pub fn memory_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))
-            .expect("its status");
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("its status");
         let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("the figure");
         line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
