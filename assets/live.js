@@ -304,7 +304,8 @@
   document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else wake(); });
   document.addEventListener("change", ({ target }) => { if (target.closest("form[data-live]")) ask(0); });
   addEventListener("online", wake);
-  addEventListener("offline", markLost);
+  // What is on its way may still arrive, and says nothing about what comes after it.
+  addEventListener("offline", () => { markLost(); ask(0); });
   addEventListener("pagehide", close);
   addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
 })();

@@ -178,12 +178,14 @@ async fn send(mut stream: TcpStream, requests: Vec<(Option<Instant>, Bytes)>) ->
     latencies
 }
 
-/// Asks for something harmless until the answer is there.
-pub(crate) async fn first_answer(port: u16) {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("connected");
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await.expect("sent");
-    let read = stream.read(&mut [0; 64]).await.expect("an answer");
-    assert!(read > 0, "the server hung up");
+/// Asks for something harmless; `None` where nobody listens.
+pub(crate) async fn status_of(port: u16, path: &str) -> Option<u16> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
 }
 
 /// How many deliveries shared a commit, on average.

@@ -162,9 +162,11 @@ async fn run(variant: Variant, url: Option<&str>, requests: &Requests, pace: Pac
     let mut starts_ms = vec![child.first_answer_ms().await];
     if variant.is_the_product() {
         // Again, as everybody starts it but once: the tables are there.
+        child.is_ready().await;
         child.stop();
         child = Child::start(variant, url);
         starts_ms.push(child.first_answer_ms().await);
+        child.is_ready().await;
     }
     settle(url).await;
     let idle_kib = child.memory_kib();

@@ -94,13 +94,18 @@ impl Report {
         values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
     }
 
-    /// Median over rounds of the ratio within each round.
-    fn ratio(&self, name: &str, to: impl Fn(usize) -> Option<f64>) -> f64 {
+    /// The ratio within each round: median, lowest and highest over the rounds.
+    fn ratio(&self, name: &str, to: impl Fn(usize) -> Option<f64>) -> String {
         let runs = self.runs.get(name).map_or(&[][..], Vec::as_slice);
         let mut ratios: Vec<f64> =
             runs.iter().enumerate().filter_map(|(i, f)| Some(f.rate / to(i)?)).collect();
         ratios.sort_by(f64::total_cmp);
-        ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
+        match (ratios.get(ratios.len() / 2), ratios.first(), ratios.last()) {
+            (Some(median), Some(lowest), Some(highest)) => {
+                format!("{median:.2} ({lowest:.2} to {highest:.2})")
+            }
+            _ => String::new(),
+        }
     }
 
     fn rate(&self, name: &str, round: usize) -> Option<f64> {
@@ -131,7 +136,7 @@ impl Report {
                 cell(m(|f| f.rows_a_commit), 1),
             );
         }
-        println!("\nRatios (median of the rounds' own ratios):\n");
+        println!("\nRatios (of each round's own figures: median, lowest and highest):\n");
         println!(
             "| database | receiver to one transaction a request | to our statement, one a request | receiver to H | whole: worked off when the load ends | whole to receiver |"
         );
@@ -147,7 +152,7 @@ impl Report {
                 Some(1.0 / (1.0 / bare + 1.0 / insert))
             };
             println!(
-                "| {database} | {:.2} | {:.2} | {:.2} | {:.3} | {:.2} |",
+                "| {database} | {} | {} | {} | {:.3} | {} |",
                 self.ratio(&name("receiver"), |round| self
                     .rate(&name("one transaction a request"), round)),
                 self.ratio(&name("receiver"), |round| self

@@ -1,10 +1,9 @@
 //! The servers under comparison, each in a process of its own, so that memory can be told apart.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::str::FromStr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -23,6 +22,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use crate::load::{ADMIN_TOKEN, SECRET};
 
@@ -60,12 +60,12 @@ impl Variant {
         matches!(self, Self::Receiver | Self::SteadyReceiver | Self::Whole)
     }
 
-    fn command(self, url: Option<&str>, data_dir: &std::path::Path) -> Command {
+    fn command(self, url: Option<&str>, data_dir: &std::path::Path, port: u16) -> Command {
         let role = match self {
             Self::NoStore | Self::OneTransaction | Self::OneStatement => {
                 let mut command = Command::new(std::env::current_exe().expect("our own path"));
                 let way = if self == Self::OneStatement { "statement" } else { "transaction" };
-                command.args(["--server", url.unwrap_or("none"), way]);
+                command.args(["--server", url.unwrap_or("none"), way, &port.to_string()]);
                 return command;
             }
             Self::Receiver | Self::SteadyReceiver => "receiver",
@@ -73,13 +73,20 @@ impl Variant {
         };
         let mut command = Command::new(env!("CARGO_BIN_EXE_jetbridge"));
         command.args(["serve", "--role", role]);
-        command.env("JETBRIDGE_LISTEN", "127.0.0.1:0").env("JETBRIDGE_DATA_DIR", data_dir);
+        command.env("JETBRIDGE_LISTEN", format!("127.0.0.1:{port}"));
+        command.env("JETBRIDGE_DATA_DIR", data_dir);
         command.env("JETBRIDGE_PLANE_WEBHOOK_SECRET", SECRET);
         command.env("JETBRIDGE_ADMIN_TOKEN", ADMIN_TOKEN);
         command.env("JETBRIDGE_DATABASE_URL", url.expect("a database"));
         command
     }
 }
+
+/// Between two looks at whether a server answers.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// A server that does not answer by then never will.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server in a process.
 pub(crate) struct Child {
@@ -90,33 +97,35 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts it and waits until it says where it listens.
     pub(crate) fn start(variant: Variant, url: Option<&str>) -> Self {
         let data_dir = tempfile::tempdir().expect("a folder");
+        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = free.local_addr().expect("its number").port();
+        drop(free);
         let started = Instant::now();
-        let mut process = variant
-            .command(url, data_dir.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("started");
-        let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();
-        let port = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let address = line.split("127.0.0.1:").nth(1)?;
-                address.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-            })
-            .expect("an address on standard output");
-        std::thread::spawn(move || lines.for_each(drop));
+        let mut command = variant.command(url, data_dir.path(), port);
+        let process = command.stdout(Stdio::null()).spawn().expect("started");
         Self { process, port, started, _data_dir: data_dir }
     }
 
     /// Milliseconds from its start to its first answer.
     pub(crate) async fn first_answer_ms(&self) -> f64 {
-        crate::load::first_answer(self.port).await;
+        self.until("/healthz", |status| status.is_some()).await;
         self.started.elapsed().as_secs_f64() * 1000.0
+    }
+
+    /// Waits until its tables are made.
+    pub(crate) async fn is_ready(&self) {
+        self.until("/readyz", |status| status == Some(200)).await;
+    }
+
+    async fn until(&self, path: &str, holds: fn(Option<u16>) -> bool) {
+        let looking = async {
+            while !holds(crate::load::status_of(self.port, path).await) {
+                sleep(LOOK).await;
+            }
+        };
+        timeout(PATIENCE, looking).await.expect("a server");
     }
 
     /// Resident memory now, KiB.
@@ -162,13 +171,13 @@ enum Storing {
 pub(crate) fn serve_child(arguments: &[String]) {
     let url = arguments.first().map_or("none", String::as_str).to_owned();
     let alone = arguments.get(1).is_some_and(|way| way == "statement");
+    let port = arguments.get(2).and_then(|port| port.parse().ok()).expect("a port");
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async move {
         let storing = open(&url, alone).await;
-        let listener =
-            TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
-        println!("http://{}", listener.local_addr().expect("an address"));
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let listener = TcpListener::bind(address).await.expect("the port");
         let state = (storing, Secrets::new([SECRET.to_owned()]));
         let routes = Router::new().route("/api/webhooks/plane", post(take)).with_state(state);
         let (_stop, stopped) = watch::channel(false);

@@ -91,7 +91,9 @@ pub(super) async fn upgrade(
     spool: Option<&Spool>,
     clock: &Clock,
 ) -> Result<Database, ServeError> {
-    info!("the database's tables are made or brought up to this version; deliveries go into the spool meanwhile");
+    info!(
+        "the database's tables are made or brought up to this version; deliveries go into the spool meanwhile"
+    );
     let database = ready_or_away(prepare(config, store, clock).await)?;
     if let (Database::Ready, Some(spool)) = (database, spool) {
         // Should something wait there, the drain will end it.

@@ -7,7 +7,7 @@ use super::rows::{Statement, to_json};
 use super::{Database, Store, StoreResult, on_reader, unreadable};
 use crate::config::{RepositoryName, WorkspaceSlug};
 use crate::ids::{RepositorySyncId, WorkItemRef};
-use crate::sync::home::{Placed, Standing};
+use crate::sync::home::{Placed, PlacedBy, Standing};
 use crate::sync::plan::{CommentStanding, LinkStatus};
 
 /// How the comments of a linked issue stand.
@@ -37,17 +37,18 @@ impl Placed for Mirrors {
 }
 
 impl Store {
-    /// The projects into which rules have put items of a repository's issues, each with its
-    /// workspace.
-    pub async fn ruled_projects(
+    /// The projects in which a repository's issues have items that count, each with its workspace:
+    /// where no rule speaks of projects, those alone into which rules had put some.
+    pub async fn projects_of_items(
         &self,
         repository: &RepositoryName,
+        by: PlacedBy,
     ) -> StoreResult<Vec<(String, Option<WorkspaceSlug>)>> {
         const OF: &str = "SELECT DISTINCT plane_project, plane_workspace FROM issue_links WHERE repository_sync =
                 (SELECT id FROM repository_syncs WHERE lower(repository) = lower($1))
-             AND placed_by IS NOT NULL AND plane_item_id IS NOT NULL ORDER BY plane_project";
+             AND (placed_by IS NOT NULL OR $2) AND plane_item_id IS NOT NULL ORDER BY plane_project";
         let rows: Vec<(String, Option<String>)> = on_reader!(self, pool => sqlx::query_as(OF)
-            .bind(repository.as_str()).fetch_all(pool).await?);
+            .bind(repository.as_str()).bind(by == PlacedBy::Rules).fetch_all(pool).await?);
         let read = |(project, slug): (String, Option<String>)| {
             let slug = slug.map(|slug| slug.parse()).transpose();
             Ok((project, slug.map_err(|e| unreadable("plane_workspace", e))?))

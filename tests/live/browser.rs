@@ -183,6 +183,33 @@ async fn a_page_without_a_network_says_since_when_and_catches_up_by_itself() {
 }
 
 #[tokio::test]
+async fn a_network_that_goes_while_a_page_fetches_itself_is_noticed_all_the_same() {
+    let (_database, _served, browser) = open_board().await;
+    run(
+        &browser,
+        "const real = window.fetch;
+         window.begun = window.ended = 0;
+         window.fetch = async (...parts) => {
+           const answer = await real(...parts);
+           const text = await answer.text();
+           begun += 1;
+           answer.text = async () => {
+             await new Promise((over) => setTimeout(over, 1500));
+             ended += 1;
+             return text;
+           };
+           return answer;
+         };
+         dispatchEvent(new Event('online'));",
+    )
+    .await;
+    eventually("a fetch", || async { run(&browser, "return begun > ended").await == true }).await;
+    browser.connect(Network::Off).await;
+    eventually("its end", || async { run(&browser, "return begun === ended").await == true }).await;
+    shows(&browser, "#live", "Offline since").await;
+}
+
+#[tokio::test]
 async fn a_hidden_page_asks_for_nothing_and_is_up_to_date_once_it_is_seen() {
     let (_database, served, browser) = open_board().await;
     shows(&browser, "#live", "Live").await;

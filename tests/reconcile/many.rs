@@ -88,6 +88,34 @@ async fn every_project_of_a_repository_is_compared_on_postgresql() {
 }
 
 #[tokio::test]
+async fn what_stayed_in_a_former_project_is_compared_too_while_rules_place_items() {
+    let (mut world, _) = with_mobile(Kind::Sqlite).await;
+    let ada = world.github.acting_as("ada");
+    ada.open_issue(REPOSITORY, &NewIssue::titled("From before")).unwrap();
+    world.settle().await;
+    let next = world.plane.add_project("NEXT", "Next");
+    world.stop().await;
+    world.config.repositories[0].plane_project = Some(next);
+    world.start().await;
+    let ada = world.github.acting_as("ada");
+    ada.open_issue(REPOSITORY, &NewIssue::titled("From now on")).unwrap();
+    world.settle().await;
+    let of = |number: u64| world.twin(&world.issue(number));
+    assert_eq!([of(1).project, of(2).project], [world.project, next]);
+
+    lose(&world, 9);
+    lose_planes(&world, 9);
+    ada.retitle(REPOSITORY, 1, "Changed unheard").unwrap();
+    let person = world.plane.person("grace").unwrap();
+    person.edit_title(of(2).id, "Called otherwise in Plane").unwrap();
+    connected(&world).await;
+    let report = reconcile(&world, Walk::Full).await;
+    assert!(report.is_in_sync(), "{report:#?}");
+    assert_eq!(report.looked_at.items, 2, "one of each project");
+    assert_eq!(of(1).name, "Changed unheard");
+}
+
+#[tokio::test]
 async fn a_project_that_the_key_does_not_show_is_told_and_the_others_are_compared() {
     let nowhere = Uuid::from_u128(0x1111_2222_4333_8444_5555_5555_5555_5555);
     let mut world = World::new(Kind::Sqlite, Asking::Rest).await;

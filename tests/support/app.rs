@@ -148,7 +148,7 @@ impl TestApp {
     }
 
     async fn with(database: TestDatabase, secrets: &[&str], github: GithubSettings) -> Self {
-        let store = Store::open(&database.url).await.expect("an open database");
+        let store = database.store().await;
         let clock = Clock::manual(start());
         let (wake, metrics) = (Wake::default(), Arc::new(Metrics::default()));
         let (inbox, _) = Inbox::start(&store, &clock, &wake, &metrics);

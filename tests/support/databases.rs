@@ -3,7 +3,7 @@
 //! `./test` starts one `PostgreSQL` for all tests and names it in `JETBRIDGE_TEST_POSTGRES`; without
 //! it each such test starts its own.
 
-use jetbridge::store::DatabaseUrl;
+use jetbridge::store::{DatabaseUrl, Store};
 use sqlx::Connection;
 use tempfile::TempDir;
 
@@ -35,6 +35,17 @@ impl TestDatabase {
             Kind::Postgres => postgres_database().await,
         };
         Self { url: text.parse().expect("a database URL"), text, folder, _cluster: cluster }
+    }
+
+    /// Opens it. Beside tests that keep every core busy it may take longer than a service waits.
+    pub async fn store(&self) -> Store {
+        for _ in 0..4 {
+            match Store::open(&self.url).await {
+                Err(error) if error.is_transient() => {}
+                opened => return opened.expect("a database"),
+            }
+        }
+        Store::open(&self.url).await.expect("a database")
     }
 }
 

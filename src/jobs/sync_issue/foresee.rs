@@ -10,11 +10,13 @@ use uuid::Uuid;
 
 use super::IssueSync;
 use super::memory::Memory;
+use super::placing::placed_by;
 use super::stored;
 use crate::config::{Direction, RepositoryName, RepositorySettings, WorkspaceSlug};
 use crate::failure::Failure;
 use crate::store::links::IssueLink;
 use crate::sync::github::{Account, Issue, IssueLabel, IssueState, Milestoned};
+use crate::sync::home::PlacedBy;
 use crate::sync::mapping::Mapping;
 use crate::work_items::{Snapshot, StateGroup};
 
@@ -84,7 +86,9 @@ impl IssueSync {
             return Ok(None);
         }
         let named = named.into_iter().map(|id| (id, workspace.cloned())).collect();
-        let known = self.known_projects(plane, repository, named).await?;
+        let ruled = followed.iter().any(|(one, _)| placed_by(&one.rulebook) == PlacedBy::Rules);
+        let by = if ruled { PlacedBy::Rules } else { PlacedBy::Repository };
+        let known = self.known_projects(plane, repository, named, by).await?;
         let memory = |(followed, back)| Memory::new(followed, own.clone(), known.clone(), back);
         let memories: Vec<_> = followed.into_iter().map(memory).collect();
         let [before, after] = &memories[..] else { return Ok(None) };

@@ -21,7 +21,7 @@ use crate::sources::github::facts::facts;
 use crate::store::links::IssueLink;
 use crate::store::repositories::Repository;
 use crate::sync::github::{Issue, Milestone, Milestoned};
-use crate::sync::home::{Place, Placed, home, place};
+use crate::sync::home::{Place, Placed, PlacedBy, home, place};
 use crate::sync::mapping::{Mapping, Resolved};
 use crate::sync::milestones::BundleKind;
 use crate::sync::plan::{Sides, WhenGone, WriteBack, plan};
@@ -76,20 +76,23 @@ impl IssueSync {
         }
         let workspace = repository.plane_workspace.clone();
         let named = named.into_iter().map(|id| (id, workspace.clone())).collect();
-        let known = self.known_projects(plane, &repository.name, named).await?;
+        let by = placed_by(&followed.rulebook);
+        let known = self.known_projects(plane, &repository.name, named, by).await?;
         let write_back = self.write_back(&repository.name, repository.direction);
         Ok(Some(Memory::new(followed, own_project(repository), known, write_back)))
     }
 
-    /// Projects with their states, labels and members, and those in which rules of before put items
-    /// of the repository.
+    /// Projects with their states, labels and members, and those in which items of the repository
+    /// have stayed.
     pub(super) async fn known_projects(
         &self,
         plane: &PlaneClient,
         repository: &RepositoryName,
         mut named: Vec<(String, Option<WorkspaceSlug>)>,
+        by: PlacedBy,
     ) -> Result<KnownProjects, Failure> {
-        for placed in self.store.ruled_projects(repository).await.map_err(|e| stored(&e))? {
+        let items = self.store.projects_of_items(repository, by).await;
+        for placed in items.map_err(|e| stored(&e))? {
             // Where an item was made is where the project is.
             match named.iter_mut().find(|(project, _)| *project == placed.0) {
                 Some(known) => *known = placed,
