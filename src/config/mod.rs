@@ -5,12 +5,14 @@
 //! absent: `.env` files, reloading.
 
 pub mod admin_token;
+mod build;
 mod command_line;
 mod environment;
 mod github_host;
 mod keys;
 mod load;
 mod other_hosts;
+mod parse;
 pub mod repositories;
 pub mod secret;
 mod units;

@@ -1,8 +1,8 @@
 //! `[[github.hosts]]`: servers beside that of `github.api_url`. Which names and numbers they have is
 //! `github_host`'s.
 
+use super::build::twice;
 use super::keys::HostLayer;
-use super::load::twice;
 use super::{ConfigError, GithubHost, GithubHostConfig, SecretSetting, Secrets};
 
 /// The secrets of one of `[[github.hosts]]`.

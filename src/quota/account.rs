@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::breaker::{Breaker, May, Pauses};
 use super::window::{Counted, Shape};
+use super::words::{Came, Heard, Held, Pass, Said, Why};
 use super::{Class, Kind, Remote};
 use crate::clock::Timestamp;
 
@@ -44,75 +45,6 @@ const MOST_HOLDS: TimeDelta = TimeDelta::hours(1);
 const SILENT_AFTER: u32 = 3;
 /// Requests that a job of a lower class wants to find free before it begins: about what one needs.
 const AHEAD: u32 = 8;
-
-/// Leave to ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pass {
-    id: u64,
-    /// Whether it is for one harmless question that finds out whether the remote is back.
-    pub is_probe: bool,
-}
-
-/// Why a request can't go now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
-    /// Writes are kept apart.
-    Apart,
-    /// What is left is kept for those before it.
-    Kept,
-    /// Nothing is left.
-    UsedUp,
-    /// The remote does not answer.
-    Away,
-}
-
-/// A request has to wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
-    /// For what.
-    pub why: Why,
-    /// Until then, as far as is known now.
-    pub until: Timestamp,
-}
-
-/// What an answer said of the limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
-    /// Requests that are left.
-    pub remaining: Option<u32>,
-    /// Requests of a whole window.
-    pub most: Option<u32>,
-    /// When the window ends.
-    pub resets_at: Option<Timestamp>,
-}
-
-/// What came of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Came {
-    /// The answer of somebody who was let in.
-    Answer,
-    /// An answer to somebody who was not; what it says of limits is not about our key.
-    Turned,
-    /// A limit was reached.
-    Limited {
-        /// For how long nothing is to be asked, where that was said.
-        wait: Option<Duration>,
-    },
-    /// The remote can't, or did not answer.
-    Failed {
-        /// What happened.
-        why: String,
-    },
-}
-
-/// What came of a request, with what it said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heard {
-    /// What came.
-    pub came: Came,
-    /// What it said of the limit.
-    pub said: Said,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct InFlight {

@@ -15,13 +15,15 @@ pub mod ledger;
 #[cfg(test)]
 mod properties;
 mod window;
+mod words;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::{Account, Came, Heard, Held, Pass, Said, Why};
+pub use account::Account;
 pub use breaker::{Breaker, Circuit, OPENS_AFTER, Pauses};
+pub use words::{Came, Heard, Held, Pass, Said, Why};
 
 /// How soon a request has a claim on what is left, the soonest first.
 #[derive(

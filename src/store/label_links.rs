@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
-use super::links::{Save, database_id, github_id};
+use super::link_rows::{database_id, github_id};
+use super::links::Save;
 use super::time::At;
 use super::{Database, Store, StoreResult, on_reader, on_writer, unreadable};
 use crate::clock::Timestamp;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::links::{IssueLink, Row, columns, github_id};
+use super::link_rows::{Row, columns, github_id};
+use super::links::IssueLink;
 use super::rows::{Statement, to_json};
 use super::{Database, Store, StoreResult, on_reader, unreadable};
 use crate::config::{RepositoryName, WorkspaceSlug};

@@ -38,6 +38,7 @@ pub mod inbox;
 pub mod intents;
 pub mod jobs;
 pub mod label_links;
+mod link_rows;
 pub mod links;
 pub mod links_many;
 pub mod members;
