@@ -213,7 +213,7 @@ pub struct Dead {
 /// A limit of another system.
 #[derive(Debug, Clone)]
 pub struct Quota {
-    /// `plane`, `github`.
+    /// `plane`, `github`, or `github HOST` for one of `[[github.hosts]]`.
     pub client: String,
     /// Minutes of the last sixty in which it was used up.
     pub minutes: i64,
@@ -386,28 +386,40 @@ fn quota_used_up(quota: &Quota, now: Timestamp) -> Option<Alarm> {
     if quota.minutes < MINUTES_USED_UP {
         return None;
     }
-    let name = source_name(&quota.client);
+    // `github HOST` is one of `[[github.hosts]]`.
+    let (remote, server) = match quota.client.split_once(' ') {
+        Some((remote, server)) => (remote, Some(server)),
+        None => (quota.client.as_str(), None),
+    };
+    let name = source_name(remote);
+    let of_server = server.map(|server| format!(" on {server}")).unwrap_or_default();
     let allows = quota.most.map_or_else(String::new, |most| format!(": {most} requests"));
-    let (detail, remedy) = if quota.client == "plane" {
+    let (detail, remedy) = if remote == "plane" {
         (
             "Writes wait. Where Plane runs on your own servers, raise its limit for API keys; its default is 60 a minute"
                 .to_owned(),
-            "API_KEY_RATE_LIMIT=300/minute",
+            "API_KEY_RATE_LIMIT=300/minute".to_owned(),
         )
     } else {
         (
             format!(
                 "Reads wait until the window is over{allows}. A token of a GitHub App has a larger one"
             ),
-            "JETBRIDGE_GITHUB_TOKEN=ghs_…",
+            match server {
+                Some(server) => format!("[[github.hosts]] name = '{server}', token = 'ghs_…'"),
+                None => "JETBRIDGE_GITHUB_TOKEN=ghs_…".to_owned(),
+            },
         )
     };
     Some(Alarm {
         kind: Kind::Quota,
         subject: quota.client.clone(),
-        title: format!("{name}’s quota was used up in {} of 60 minutes", quota.minutes),
+        title: format!(
+            "{name}’s quota{of_server} was used up in {} of 60 minutes",
+            quota.minutes
+        ),
         detail,
-        remedy: remedy.to_owned(),
+        remedy,
         since: now,
     })
 }
@@ -586,5 +598,14 @@ mod tests {
         assert_eq!(kinds(&quota(9)), []);
         let alarm = judge(&quota(14), now()).remove(0);
         assert_eq!(alarm.title, "Plane’s quota was used up in 14 of 60 minutes");
+    }
+
+    #[test]
+    fn the_quota_of_another_server_is_named_with_that_servers_key() {
+        let client = "github ghe.example.com".to_owned();
+        let quotas = vec![Quota { client, minutes: 10, most: Some(5000) }];
+        let alarm = judge(&Situation { quotas, ..Situation::default() }, now()).remove(0);
+        assert!(alarm.title.starts_with("GitHub’s quota on ghe.example.com was used up"));
+        assert_eq!(alarm.remedy, "[[github.hosts]] name = 'ghe.example.com', token = 'ghs_…'");
     }
 }

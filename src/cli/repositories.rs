@@ -4,6 +4,7 @@
 //! start. Removing a repository keeps everything that it sent.
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::arguments::{Format, Listing, RepoAddArguments, RepoArguments};
 use super::audit::{self, Deed};
@@ -11,7 +12,10 @@ use super::table::Table;
 use super::{Context, Failed, output};
 use crate::access::Outcome;
 use crate::clock::Timestamp;
-use crate::config::{RepositoryConfig, RepositoryName, Settings, WorkspaceSlug};
+use crate::config::{
+    RepositoryConfig, RepositoryName, RepositorySettings, Settings, WorkspaceSlug,
+};
+use crate::rules::named_projects;
 use crate::store::Store;
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
 
@@ -109,6 +113,7 @@ async fn change(
 pub(super) async fn list(listing: &Listing, context: &Context) -> Result<(), Failed> {
     let store = context.open_store().await?;
     let repositories = store.repositories().await?;
+    let settings = store.repository_settings().await?;
     store.close().await;
     match listing.format() {
         Format::Json => {
@@ -122,22 +127,36 @@ pub(super) async fn list(listing: &Listing, context: &Context) -> Result<(), Fai
         Format::Table if repositories.is_empty() => {
             output::print("no repository is configured: jetbridge repo add OWNER/NAME adds one\n")
         }
-        Format::Table => output::print(&table(&repositories)),
+        Format::Table => output::print(&table(&repositories, &settings)),
     }
 }
 
-fn table(repositories: &[Repository]) -> String {
+fn table(
+    repositories: &[Repository],
+    settings: &[(RepositoryName, RepositorySettings)],
+) -> String {
     let mut table = Table::new(["REPOSITORY", "PLANE PROJECT", "DIRECTION", "FROM"]);
     for repository in repositories {
-        let project = repository.plane_project.map(|id| id.to_string());
+        let known = settings.iter().find(|(name, _)| *name == repository.name);
         table.row([
             repository.name.as_str().into(),
-            project.unwrap_or_else(|| "board only".to_owned()).into(),
+            projects(repository, known.map(|(_, settings)| settings)).into(),
             repository.direction.as_str().into(),
             repository.origin.as_str().into(),
         ]);
     }
     table.render()
+}
+
+/// Its own project, and those that its rules name.
+fn projects(repository: &Repository, settings: Option<&RepositorySettings>) -> String {
+    let ruled = settings.map(|settings| named_projects(&settings.rules)).unwrap_or_default();
+    let ruled = ruled.iter().filter(|project| repository.plane_project != Some(**project));
+    let ruled: Vec<_> = ruled.map(Uuid::to_string).collect();
+    let by_rules = (!ruled.is_empty()).then(|| format!("by rules {}", ruled.join(", ")));
+    let own = repository.plane_project.map(|project| project.to_string());
+    let all: Vec<_> = own.into_iter().chain(by_rules).collect();
+    if all.is_empty() { "board only".to_owned() } else { all.join(", ") }
 }
 
 /// `repo remove`.

@@ -57,6 +57,16 @@ fn what_the_configuration_file_names_is_changed_there() {
 }
 
 #[test]
+fn projects_that_only_rules_name_are_listed_too() {
+    let place = Place::with_config(&format!(
+        "[[repositories]]\nname = 'octo/hello'\n[[repositories.rules]]\nwhen = 'true'\nset.plane_project = '{PROJECT}'\n"
+    ));
+    place.run(&["repo", "add", "octo/hello"]).refused(1);
+    let table = place.run(&["repo", "list"]).done();
+    assert!(table.contains(&format!("by rules {PROJECT}")), "{table}");
+}
+
+#[test]
 fn what_the_configuration_file_names_no_more_can_be_removed_and_added() {
     let place = Place::with_config("[[repositories]]\nname = 'octo/hello'\n");
     place.run(&["repo", "add", "octo/hello"]).refused(1);

@@ -179,3 +179,33 @@ async fn the_backfill_fetches_what_was_there_before_and_says_what_it_came_to() {
     assert_eq!(status, 1);
     assert!(err.contains("octo/other is not configured: jetbridge repo add octo/other"), "{err}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backfill_lists_what_failed_with_its_reason_and_ends_with_status_1() {
+    let service = Service::start_with("0s", "").await;
+    let ada = service.github.acting_as("ada");
+    ada.open_issue(REPOSITORY, &NewIssue::titled("From before")).unwrap();
+    ada.comment(REPOSITORY, 1, "A word that can't be read").unwrap();
+    by_hand(
+        &database(&service.folder),
+        "CREATE TRIGGER torn AFTER INSERT ON github_webhook_events WHEN NEW.event_type = 'issue_comment'
+         BEGIN UPDATE github_webhook_events SET body = CAST('{' AS BLOB) WHERE delivery_id = NEW.delivery_id; END",
+    )
+    .await;
+    let (status, out, err) = service.run(&["backfill", REPOSITORY]).await;
+    assert_eq!(status, 1, "{out}{err}");
+    let lines: Vec<_> = out.lines().collect();
+    let [head, failed, done, remedy] = lines[..] else { panic!("{out}") };
+    assert!(head.starts_with("DELIVERY") && head.ends_with("ERROR"), "{head}");
+    assert!(failed.contains("EOF while parsing"), "{failed}");
+    assert_eq!(done, format!("{REPOSITORY}: 1 issues and pull requests, 1 comments"));
+    assert_eq!(remedy, format!("1 of them failed: jetbridge backfill {REPOSITORY} tries them again"));
+
+    let (status, out, err) = service.run(&["backfill", REPOSITORY, "--json"]).await;
+    assert_eq!(status, 1, "{out}{err}");
+    let told: Value = serde_json::from_str(&out).unwrap();
+    let one = told["failures"].as_array().filter(|all| all.len() == 1).expect(&out)[0].clone();
+    assert_eq!((&told["issues"], &told["failed"]), (&1.into(), &1.into()), "{told}");
+    assert!(failed.starts_with(one["delivery_id"].as_str().unwrap()), "{one}");
+    assert!(one["error"].as_str().unwrap().contains("EOF while parsing"), "{one}");
+}

@@ -23,7 +23,7 @@ pub(in crate::cli) struct RepoAddArguments {
     /// Which repository
     #[arg(value_name = "OWNER/NAME")]
     pub(in crate::cli) repository: RepositoryName,
-    /// Plane's project that it is kept in step with [default: none, it is on the board only]
+    /// Plane's project that it is kept in step with [default: none, it is on the board only unless rules name projects]
     #[arg(long, value_name = "UUID")]
     pub(in crate::cli) plane_project: Option<Uuid>,
     /// The workspace of its projects, by its slug [default: plane.workspace]
