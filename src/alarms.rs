@@ -414,10 +414,7 @@ fn quota_used_up(quota: &Quota, now: Timestamp) -> Option<Alarm> {
     Some(Alarm {
         kind: Kind::Quota,
         subject: quota.client.clone(),
-        title: format!(
-            "{name}’s quota{of_server} was used up in {} of 60 minutes",
-            quota.minutes
-        ),
+        title: format!("{name}’s quota{of_server} was used up in {} of 60 minutes", quota.minutes),
         detail,
         remedy,
         since: now,

@@ -199,7 +199,8 @@ fn told(counts: BackfillCounts, failures: &[Delivery], name: &str) -> String {
     }
     let BackfillCounts { issues, comments, failed, left_out, .. } = counts;
     let name = printable(name);
-    text += &format!("{name}: {issues} issues and pull requests, {comments} comments\n");
+    let word = if comments == 1 { "comment" } else { "comments" };
+    text += &format!("{name}: {issues} issues and pull requests, {comments} {word}\n");
     if left_out > 0 {
         text += &format!("{left_out} of them are left out of Plane by filter or rules\n");
     }

@@ -131,10 +131,7 @@ pub(super) async fn list(listing: &Listing, context: &Context) -> Result<(), Fai
     }
 }
 
-fn table(
-    repositories: &[Repository],
-    settings: &[(RepositoryName, RepositorySettings)],
-) -> String {
+fn table(repositories: &[Repository], settings: &[(RepositoryName, RepositorySettings)]) -> String {
     let mut table = Table::new(["REPOSITORY", "PLANE PROJECT", "DIRECTION", "FROM"]);
     for repository in repositories {
         let known = settings.iter().find(|(name, _)| *name == repository.name);

@@ -120,8 +120,9 @@ pub(super) fn backfill(
     let of = row.total.filter(|total| row.walked_at.is_none() && *total >= counts.issues);
     let of = of.map_or_else(String::new, |total| format!(" of {}", count(total)));
     let issues = count(counts.issues);
+    let comments = if counts.comments == 1 { "comment" } else { "comments" };
     let mut said =
-        format!("{issues}{of} issues and pull requests, {} comments", count(counts.comments));
+        format!("{issues}{of} issues and pull requests, {} {comments}", count(counts.comments));
     let parts =
         [(counts.waiting, "wait"), (counts.failed, "failed"), (counts.left_out, "left out")];
     for (number, word) in parts {
