@@ -386,12 +386,13 @@ fn quota_used_up(quota: &Quota, now: Timestamp) -> Option<Alarm> {
     if quota.minutes < MINUTES_USED_UP {
         return None;
     }
-    // `github HOST` is one of `[[github.hosts]]`.
     let (remote, server) = match quota.client.split_once(' ') {
         Some((remote, server)) => (remote, Some(server)),
         None => (quota.client.as_str(), None),
     };
     let name = source_name(remote);
+    let block = server.map(|server| format!("; set it in the [[github.hosts]] of {server}"));
+    let block = block.unwrap_or_default();
     let of_server = server.map(|server| format!(" on {server}")).unwrap_or_default();
     let allows = quota.most.map_or_else(String::new, |most| format!(": {most} requests"));
     let (detail, remedy) = if remote == "plane" {
@@ -403,10 +404,10 @@ fn quota_used_up(quota: &Quota, now: Timestamp) -> Option<Alarm> {
     } else {
         (
             format!(
-                "Reads wait until the window is over{allows}. A token of a GitHub App has a larger one"
+                "Reads wait until the window is over{allows}. A token of a GitHub App has a larger one{block}"
             ),
             match server {
-                Some(server) => format!("[[github.hosts]] name = '{server}', token = 'ghs_…'"),
+                Some(_) => "token = 'ghs_…'".to_owned(),
                 None => "JETBRIDGE_GITHUB_TOKEN=ghs_…".to_owned(),
             },
         )
@@ -603,6 +604,7 @@ mod tests {
         let quotas = vec![Quota { client, minutes: 10, most: Some(5000) }];
         let alarm = judge(&Situation { quotas, ..Situation::default() }, now()).remove(0);
         assert!(alarm.title.starts_with("GitHub’s quota on ghe.example.com was used up"));
-        assert_eq!(alarm.remedy, "[[github.hosts]] name = 'ghe.example.com', token = 'ghs_…'");
+        assert!(alarm.detail.ends_with("set it in the [[github.hosts]] of ghe.example.com"));
+        assert_eq!(alarm.remedy, "token = 'ghs_…'");
     }
 }

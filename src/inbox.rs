@@ -356,7 +356,7 @@ impl Committer {
 /// Nothing depends on it: should the database be away, the first deliveries make their connections.
 async fn warm_up(store: Store) {
     // Statements can be prepared when their tables are there.
-    let _ = store.upgrading().wait_for(|upgrading| !upgrading).await;
+    store.tables_are_ready().await;
     if let Err(error) = store.warm_up().await {
         debug!(error = %error, "the inbox's connections are not made yet");
     }

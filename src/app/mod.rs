@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::clock::Clock;
 use crate::config::admin_token::admin_token_file;
@@ -30,7 +31,7 @@ use crate::inbox::{Inbox, KnownRepositories};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::queue::Wake;
-use crate::spool::{Spool, SpoolError};
+use crate::spool::{Spool, SpoolError, folder_in};
 use crate::store::{DatabaseUrl, Store, StoreError};
 use crate::web;
 use crate::web::reality::Reality;
@@ -108,13 +109,21 @@ pub async fn serve(config: Config, role: Role, clock: Clock) -> Result<(), Serve
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().unwrap_or(config.listen);
     config.public_url = with_port(&config.public_url, address.port());
-    let app = App::start(&config, &token.secrets, role, clock, listener).await?;
-    let spooled = app.spool.as_ref().and_then(|spool| spool.state().said());
-    greeting::print(&config, address, app.sign_in_link.as_deref(), spooled.as_deref());
-    stop_signal().await;
+    let mut app =
+        App::serving(Reality::Real, &config, &token.secrets, role, clock, listener).await?;
+    let mut stopping = pin!(stop_signal());
+    let begun = tokio::select! {
+        begun = app.begin() => Some(begun),
+        () = &mut stopping => None,
+    };
+    if let Some(Ok(())) = begun {
+        let spooled = app.spooled();
+        greeting::print(&config, address, app.sign_in_link.as_deref(), spooled.as_deref());
+        stopping.await;
+    }
     info!("stopping: finishing what is in work");
     app.stop().await;
-    Ok(())
+    begun.unwrap_or(Ok(()))
 }
 
 /// A file that may not grow any more is an error to answer, not the end of the process.
@@ -168,6 +177,8 @@ pub struct App {
     server: JoinHandle<()>,
     live: Live,
     spool: Option<Spool>,
+    /// What [`App::begin`] has yet to do.
+    beginning: Option<(Database, Behind)>,
     working: Vec<JoinHandle<()>>,
     committers: Vec<JoinHandle<()>>,
     _lock: Option<File>,
@@ -193,6 +204,25 @@ impl App {
     /// # Errors
     /// As [`App::start`].
     pub async fn start_in(
+        reality: Reality,
+        config: &Config,
+        admin_token: &Secrets,
+        role: Role,
+        clock: Clock,
+        listener: TcpListener,
+    ) -> Result<Self, ServeError> {
+        let mut app = Self::serving(reality, config, admin_token, role, clock, listener).await?;
+        match app.begin().await {
+            Ok(()) => Ok(app),
+            Err(error) => {
+                app.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Answers requests; [`App::begin`] is to follow.
+    async fn serving(
         reality: Reality,
         config: &Config,
         admin_token: &Secrets,
@@ -231,46 +261,55 @@ impl App {
         };
         let routes = web::routes(&state, intake);
         let server = tokio::spawn(web::server::serve(listener, routes, stopped));
-        let mut app = Self {
+        Ok(Self {
             store,
             sign_in_link: None,
             stop,
             server,
             live,
             spool: state.spool,
+            beginning: Some((database, behind)),
             working: Vec::new(),
             committers,
             _lock: lock,
-        };
-        match app.begin_working(database, behind).await {
-            Ok(()) => Ok(app),
-            Err(error) => {
-                app.stop().await;
-                Err(error)
-            }
-        }
+        })
     }
 
     /// Starts what needs the database, now or when it is there.
-    async fn begin_working(
-        &mut self,
-        database: Database,
-        behind: Behind,
-    ) -> Result<(), ServeError> {
+    async fn begin(&mut self) -> Result<(), ServeError> {
+        let Some((database, behind)) = self.beginning.take() else { return Ok(()) };
         let Behind { config, state, .. } = &behind;
         let database = match database {
             Database::Older => {
-                outage::upgrade(config, &self.store, self.spool.as_ref(), &state.clock).await?
+                let upgraded =
+                    outage::upgrade(config, &self.store, self.spool.as_ref(), &state.clock).await;
+                upgraded.inspect_err(|_| self.say_what_waits(config))?
             }
             Database::Ready | Database::Away => database,
         };
         if database == Database::Ready {
-            self.sign_in_link = Some(web::auth::one_time_link(state).await?);
+            self.sign_in_link = link(state).await?;
             self.working = behind.start();
         } else {
             self.working = vec![tokio::spawn(behind.start_later())];
         }
         Ok(())
+    }
+
+    /// What its spool holds, in words.
+    fn spooled(&self) -> Option<String> {
+        self.spool.as_ref().and_then(|spool| spool.state().said())
+    }
+
+    /// For the end of a process that has accepted deliveries and can't bring them anywhere.
+    fn say_what_waits(&self, config: &Config) {
+        if let Some(said) = self.spooled() {
+            let folder = folder_in(&config.data_dir);
+            error!(
+                "{said}, in {}: the next start that succeeds brings them into the database",
+                folder.display()
+            );
+        }
     }
 
     /// Stops: no new requests, those in work are answered, batches in work are finished.
@@ -292,6 +331,18 @@ impl App {
                 "stopping took longer than {STOP_LIMIT:?}; what was in work runs again at the next start"
             );
         }
+    }
+}
+
+/// A link that signs in once; `None` when the database can't keep it at this moment.
+async fn link(state: &WebState) -> Result<Option<String>, ServeError> {
+    match web::auth::one_time_link(state).await {
+        Ok(link) => Ok(Some(link)),
+        Err(error) if error.is_transient() => {
+            warn!(error = %error, "no sign-in link could be made: sign in with the admin token");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -96,6 +96,7 @@ pub(super) async fn upgrade(
     );
     let database = ready_or_away(prepare(config, store, clock).await)?;
     if let (Database::Ready, Some(spool)) = (database, spool) {
+        info!("the database's tables are those of this version: work begins");
         // Should something wait there, the drain will end it.
         spool.finish().await;
     }

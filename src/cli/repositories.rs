@@ -113,7 +113,10 @@ async fn change(
 pub(super) async fn list(listing: &Listing, context: &Context) -> Result<(), Failed> {
     let store = context.open_store().await?;
     let repositories = store.repositories().await?;
-    let settings = store.repository_settings().await?;
+    let settings = match listing.format() {
+        Format::Json => Vec::new(),
+        Format::Table => store.repository_settings().await?,
+    };
     store.close().await;
     match listing.format() {
         Format::Json => {

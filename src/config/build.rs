@@ -60,7 +60,6 @@ pub(super) fn build(layer: Layer) -> Result<Settings, ConfigError> {
             "repositories: {twice} is there twice: keep one [[repositories]] of that name"
         )));
     }
-    let retry = retry_policy(&retry)?;
     let (github, github_secrets, github_hosts) = github_of(github)?;
     let config = Config {
         listen,
@@ -76,7 +75,7 @@ pub(super) fn build(layer: Layer) -> Result<Settings, ConfigError> {
             workspace: plane.workspace.0,
         },
         github,
-        retry,
+        retry: retry_policy(&retry)?,
         retention: ages(&retention)?,
         recover_every: recover_every(recover.every.0)?,
         workers: workers.0.map_or_else(twice_the_cores, |workers| workers.0),

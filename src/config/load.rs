@@ -16,6 +16,7 @@ use super::{Config, GithubConfig};
 
 /// The file that is read when no other is named; it may be absent.
 const DEFAULT_FILE: &str = "jetbridge.toml";
+
 /// What the command line says, as texts; it overrides everything else.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {

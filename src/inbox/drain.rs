@@ -143,7 +143,7 @@ impl Drain {
         for record in run {
             let name = record.delivery.repository().map(|r| r.name.to_string());
             let reason = format!(
-                "repository {} is not configured; it was accepted while the database was away and could not be asked",
+                "repository {} is not configured; it was accepted while the database could not be asked",
                 name.unwrap_or_default()
             );
             let received = Received { delivery: &record.delivery, at: record.received_at };

@@ -239,7 +239,7 @@ impl Spool {
         *self.shared.spooling.borrow()
     }
 
-    /// Waits until there is something to drain, or the database is known to be away.
+    /// Waits until there is something to drain, or newcomers go here for another reason.
     pub async fn spooling(&self) {
         let mut spooling = self.shared.spooling.subscribe();
         // The sender lives as long as we do.
@@ -251,7 +251,7 @@ impl Spool {
         self.shared.state()
     }
 
-    /// From here on newcomers come here: the database is known to be away.
+    /// From here on newcomers come here: the database is away, or its tables are not ready.
     pub async fn begin(&self, now: Timestamp) {
         let _ = self.ask(|done| Command::Begin { now, done }).await;
     }

@@ -73,6 +73,17 @@ impl fmt::Display for DatabaseUrl {
     }
 }
 
+/// Whether anything can be asked of the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// Not as far as is known: the database was not reached yet, or would not have them made.
+    Unknown,
+    /// They are made, or brought up to date, at this moment.
+    BeingMade,
+    /// They are those of this version.
+    Ready,
+}
+
 /// The text is no database's address.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("expected sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME")]
@@ -106,7 +117,8 @@ impl Store {
     }
 
     /// A `PostgreSQL` that is looked for when something is asked of it: for a process that starts
-    /// while it is away. Before anything else, [`Store::bring_up_to_date`] must have succeeded.
+    /// while it is away. Nothing can be asked of its tables before [`Store::bring_up_to_date`] has
+    /// succeeded.
     ///
     /// # Errors
     /// When the address is none, and for SQLite, which is opened or not there.
@@ -115,21 +127,20 @@ impl Store {
             DatabaseUrl::Postgres(url) => {
                 let (options, intake) = postgres(url)?;
                 let pool = main_pool().connect_lazy_with(options);
-                Ok(Self::over(Database::Postgres(pool), Some(intake)))
+                Ok(Self::over(Database::Postgres(pool), Some(intake), Tables::Unknown))
             }
             DatabaseUrl::Sqlite(_) => Err(StoreError::Unreachable(sqlx::Error::PoolClosed)),
         }
     }
 
-    /// Whether its tables are of an earlier version, or not there yet. Where they are, it counts as
-    /// being upgraded from here to the end of [`Store::bring_up_to_date`].
+    /// Whether its tables are of an earlier version, or not there yet.
     ///
     /// # Errors
     /// When it can't be reached.
     pub async fn has_older_tables(&self) -> StoreResult<bool> {
         let older = self.schema_version().await? < newest(self.migrator());
         if older {
-            self.upgrading.send_replace(true);
+            self.tables.send_replace(Tables::BeingMade);
         }
         Ok(older)
     }
@@ -144,13 +155,20 @@ impl Store {
             Ok(()) => self.make_dirty_cards().await,
             Err(error) => Err(error),
         };
-        self.upgrading.send_replace(false);
+        let tables = if done.is_ok() { Tables::Ready } else { Tables::Unknown };
+        self.tables.send_replace(tables);
         done
     }
 
-    /// Says when its tables are being brought up to date: nothing can be asked of them then.
-    pub fn upgrading(&self) -> watch::Receiver<bool> {
-        self.upgrading.subscribe()
+    /// How its tables are.
+    pub fn tables(&self) -> Tables {
+        *self.tables.borrow()
+    }
+
+    /// Returns when its tables can be asked.
+    pub async fn tables_are_ready(&self) {
+        // The sender lives as long as we do.
+        let _ = self.tables.subscribe().wait_for(|tables| *tables == Tables::Ready).await;
     }
 
     /// Opens a database that is there and changes nothing about its tables.
@@ -197,33 +215,44 @@ impl Store {
                 (Database::Postgres(pool), Some(intake))
             }
         };
-        Ok(Self::over(database, intake))
+        Ok(Self::over(database, intake, Tables::Ready))
     }
 
-    fn over(database: Database, intake: Option<PgPool>) -> Self {
+    fn over(database: Database, intake: Option<PgPool>, tables: Tables) -> Self {
         let turns = Arc::new(Semaphore::new(TURNS));
         let (changed, accounts) = (Changed::default(), OwnAccounts::default());
-        Self { database, changed, intake, turns, accounts, upgrading: Arc::default() }
+        let tables = Arc::new(watch::Sender::new(tables));
+        Self { database, changed, intake, turns, accounts, tables }
     }
 
     async fn migrate(&self) -> StoreResult<()> {
-        let done = match &self.database {
+        match &self.database {
             Database::Postgres(pool) => {
-                // Two processes that start at once may both find it missing.
-                let made = sqlx::query("CREATE SCHEMA IF NOT EXISTS ops").execute(pool).await;
-                if let Err(error) = made
-                    && !error
-                        .as_database_error()
-                        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
-                {
-                    return Err(error.into());
-                }
-                self.upgrading.send_replace(true);
-                POSTGRES.run(pool).await
+                // A migration that fails or is given up leaves its connection with the lock of all
+                // migrations, or in the midst of a statement: it is one that nobody else gets.
+                let own = pool_of(1).connect_lazy_with((*pool.connect_options()).clone());
+                let done = self.migrate_postgres(&own).await;
+                own.close().await;
+                done
             }
-            Database::Sqlite { writer, .. } => SQLITE.run(writer).await,
-        };
-        done.map_err(|error| migration_error(error, self.migrator()))
+            Database::Sqlite { writer, .. } => {
+                SQLITE.run(writer).await.map_err(|error| migration_error(error, &SQLITE))
+            }
+        }
+    }
+
+    async fn migrate_postgres(&self, own: &PgPool) -> StoreResult<()> {
+        // Two processes that start at once may both find it missing.
+        let made = sqlx::query("CREATE SCHEMA IF NOT EXISTS ops").execute(own).await;
+        if let Err(error) = made
+            && !error
+                .as_database_error()
+                .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+        {
+            return Err(error.into());
+        }
+        self.tables.send_replace(Tables::BeingMade);
+        POSTGRES.run(own).await.map_err(|error| migration_error(error, &POSTGRES))
     }
 }
 

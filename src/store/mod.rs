@@ -71,7 +71,7 @@ pub mod turns;
 pub mod work_items;
 mod write_history;
 
-pub use connect::{DatabaseUrl, InvalidDatabaseUrl};
+pub use connect::{DatabaseUrl, InvalidDatabaseUrl, Tables};
 
 use std::sync::Arc;
 
@@ -111,8 +111,8 @@ pub struct Store {
     turns: Arc<Semaphore>,
     /// What was asked of other systems, where nobody else has to know of it.
     accounts: quota_accounts::OwnAccounts,
-    /// Whether its tables are being brought up to date.
-    upgrading: Arc<watch::Sender<bool>>,
+    /// How its tables are.
+    tables: Arc<watch::Sender<Tables>>,
 }
 
 #[derive(Debug, Clone)]

@@ -23,13 +23,13 @@ use crate::metrics::{
     Asked, Metrics, OfClass, OfClient, OfKind, OfOutcome, OfRepository, OfSource, OfStage, OfState,
 };
 use crate::quota::Class;
-use crate::store::StoreResult;
 use crate::store::alarms::RaisedAlarm;
 use crate::store::drift::Standing;
 use crate::store::queue_now::{ClassWaiting, Waiting};
 use crate::store::quota_accounts::KeptAccount;
 use crate::store::quotas::QuotaNow;
 use crate::store::stats::QueueStats;
+use crate::store::{StoreResult, Tables};
 
 /// The database must answer within this.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -71,8 +71,12 @@ async fn readyz(State(state): State<WebState>) -> Response {
 }
 
 async fn why_not_ready(state: &WebState) -> Option<&'static str> {
-    if *state.store.upgrading().borrow() {
-        return Some("the database's tables are being brought up to this version");
+    match state.store.tables() {
+        Tables::BeingMade => {
+            return Some("the database's tables are being brought up to this version");
+        }
+        Tables::Unknown => return Some("the database does not answer"),
+        Tables::Ready => {}
     }
     match queue(state).await {
         Some(Ok(queue)) if queue.oldest_due_seconds.is_some_and(|s| s >= STANDSTILL_SECONDS) => {
@@ -87,7 +91,11 @@ async fn why_not_ready(state: &WebState) -> Option<&'static str> {
 /// where there is a spool to tell of, and the scrape fails where there is none, so that an old
 /// depth is never taken for the present one.
 async fn metrics(State(state): State<WebState>) -> Result<Response, Problem> {
-    let stored = timeout(PATIENCE, Stored::read(&state)).await;
+    let reading = async {
+        state.store.tables_are_ready().await;
+        Stored::read(&state).await
+    };
+    let stored = timeout(PATIENCE, reading).await;
     show_connections(&state);
     if let Some(spool) = &state.spool {
         state.metrics.spool.set(&spool.state(), state.clock.now());

@@ -27,11 +27,12 @@ use webhooks::Intake;
 
 /// All routes of a process: webhook endpoints where it takes deliveries in, pages and API always.
 pub fn routes(state: &WebState, intake: Option<Intake>) -> Router {
-    let programs = for_programs().guarded(&Guard::new(state, Audience::Programs));
+    let programs = api_routes().guarded(&Guard::new(state, Audience::Programs));
     let people = for_people().guarded(&Guard::new(state, Audience::People));
     let stored = programs.merge(people).merge(auth::routes());
     let shown = stored
         .layer(from_fn_with_state(state.store.clone(), upgrade::wait_for_tables))
+        .merge(health::metrics_routes().guarded(&Guard::new(state, Audience::Programs)))
         .merge(health::routes())
         .merge(pages::assets())
         .fallback(error::fallback_not_found)
@@ -48,7 +49,11 @@ pub fn routes(state: &WebState, intake: Option<Intake>) -> Router {
 
 /// What is behind a bearer token or a session.
 pub fn for_programs() -> Routes {
-    api::viewer().and(api::operator()).and(api::admin()).and(health::metrics_routes())
+    api_routes().and(health::metrics_routes())
+}
+
+fn api_routes() -> Routes {
+    api::viewer().and(api::operator()).and(api::admin())
 }
 
 /// What is behind a session alone.

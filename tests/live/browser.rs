@@ -184,7 +184,8 @@ async fn a_page_without_a_network_says_since_when_and_catches_up_by_itself() {
 
 #[tokio::test]
 async fn a_network_that_goes_while_a_page_fetches_itself_is_noticed_all_the_same() {
-    let (_database, _served, browser) = open_board().await;
+    let (_database, served, browser) = open_board().await;
+    shows(&browser, "#live", "Live").await;
     run(
         &browser,
         "const real = window.fetch;
@@ -203,6 +204,13 @@ async fn a_network_that_goes_while_a_page_fetches_itself_is_noticed_all_the_same
          dispatchEvent(new Event('online'));",
     )
     .await;
+    // The stream is up again and nothing is left to ask, until something changes.
+    eventually("a page", || async {
+        run(&browser, "return begun > 0 && begun === ended").await == true
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    post(&served, &issue_delivery(ID, "Before", TODO, "2026-11-22T01:01:00Z")).await;
     eventually("a fetch", || async { run(&browser, "return begun > ended").await == true }).await;
     browser.connect(Network::Off).await;
     eventually("its end", || async { run(&browser, "return begun === ended").await == true }).await;

@@ -21,7 +21,7 @@ pub struct Starting {
 
 /// A running `jetbridge serve`; killed when dropped.
 pub struct Served {
-    process: Starting,
+    starting: Starting,
     pub port: u16,
     /// What it said before it listened.
     pub greeting: Vec<String>,
@@ -74,13 +74,26 @@ impl Starting {
             }
         };
         std::thread::spawn(move || lines.for_each(drop));
-        Served { process: self, port, greeting }
+        Served { starting: self, port, greeting }
     }
 
     /// `kill -9`.
     pub fn kill(mut self) {
         self.process.kill().expect("killed");
         self.process.wait().expect("gone");
+    }
+
+    /// SIGTERM; how it ended and how long that took.
+    pub fn terminate(self) -> (ExitStatus, Duration) {
+        let begun = Instant::now();
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
+        (self.ended(), begun.elapsed())
+    }
+
+    /// Waits for its end.
+    pub fn ended(mut self) -> ExitStatus {
+        self.process.wait().expect("it ends")
     }
 }
 
@@ -113,16 +126,12 @@ impl Served {
 
     /// `kill -9`.
     pub fn kill(self) {
-        self.process.kill();
+        self.starting.kill();
     }
 
     /// SIGTERM; how it ended and how long that took.
-    pub fn terminate(mut self) -> (ExitStatus, Duration) {
-        let begun = Instant::now();
-        let id = self.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
-        let status = self.process.process.wait().expect("it ends");
-        (status, begun.elapsed())
+    pub fn terminate(self) -> (ExitStatus, Duration) {
+        self.starting.terminate()
     }
 
     pub async fn connect(&self) -> Client {
@@ -138,7 +147,7 @@ impl Served {
 
     /// The process's id.
     pub fn id(&self) -> u32 {
-        self.process.process.id()
+        self.starting.process.id()
     }
 
     /// Resident memory, KiB.
