@@ -3,6 +3,7 @@
 
 mod behind;
 mod greeting;
+mod in_web;
 mod outage;
 pub mod outside;
 
@@ -11,7 +12,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -22,22 +22,16 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
-use crate::config::admin_token::admin_token_file;
-use crate::config::{
-    Config, ConfigError, GithubHost, GithubHostConfig, Secrets, UnsignedWebhooks,
-    load_or_make_admin_token,
-};
-use crate::inbox::{Inbox, KnownRepositories};
+use crate::config::{Config, ConfigError, Secrets, load_or_make_admin_token};
+use crate::inbox::KnownRepositories;
 use crate::live::Live;
-use crate::metrics::Metrics;
-use crate::queue::Wake;
 use crate::spool::{Spool, SpoolError, folder_in};
 use crate::store::{DatabaseUrl, Store, StoreError};
 use crate::web;
 use crate::web::reality::Reality;
-use crate::web::state::{SecretState, Setup, WebState};
-use crate::web::webhooks::{GithubEndpoint, Intake, Limits, PlaneEndpoint};
+use crate::web::state::WebState;
 use behind::Behind;
+use in_web::{receiving, shown};
 use outage::Database;
 
 /// How long live connections may take to say good-bye.
@@ -178,7 +172,7 @@ pub struct App {
     live: Live,
     spool: Option<Spool>,
     /// What [`App::begin`] has yet to do.
-    beginning: Option<(Database, Behind)>,
+    beginning: Option<(Database, Box<Behind>)>,
     working: Vec<JoinHandle<()>>,
     committers: Vec<JoinHandle<()>>,
     _lock: Option<File>,
@@ -268,7 +262,7 @@ impl App {
             server,
             live,
             spool: state.spool,
-            beginning: Some((database, behind)),
+            beginning: Some((database, Box::new(behind))),
             working: Vec::new(),
             committers,
             _lock: lock,
@@ -278,7 +272,7 @@ impl App {
     /// Starts what needs the database, now or when it is there.
     async fn begin(&mut self) -> Result<(), ServeError> {
         let Some((database, behind)) = self.beginning.take() else { return Ok(()) };
-        let Behind { config, state, .. } = &behind;
+        let Behind { config, state, .. } = &*behind;
         let database = match database {
             Database::Older => {
                 let upgraded =
@@ -354,86 +348,6 @@ async fn release_all(store: &Store) -> Result<(), StoreError> {
         info!("{freed} jobs of the process before this one were queued again");
     }
     Ok(())
-}
-
-/// What pages and API are made from, of a real service without a spool.
-fn shown(
-    config: &Config,
-    admin_token: &Secrets,
-    store: &Store,
-    clock: &Clock,
-    live: &Live,
-) -> WebState {
-    WebState {
-        store: store.clone(),
-        clock: clock.clone(),
-        admin_token: admin_token.clone(),
-        public_url: config.public_url.as_str().into(),
-        admin_token_file: admin_token_file(&config.data_dir).display().to_string().into(),
-        plane_secret: secret_state(&config.plane.webhook_secret),
-        setup: Arc::new(setup(config, store, clock)),
-        wake: Wake::default(),
-        live: live.clone(),
-        pages: Arc::default(),
-        metrics: Arc::new(Metrics::default()),
-        spool: None,
-        reality: Reality::Real,
-    }
-}
-
-/// What pages show of the configuration.
-fn setup(config: &Config, store: &Store, clock: &Clock) -> Setup {
-    Setup {
-        github_secret: secret_state(&config.github.webhook_secret),
-        github_unsigned: config.github.unsigned,
-        servers: Setup::servers_of(&config.github),
-        configured: Setup::names_of(&config.repositories),
-        plane: outside::plane(config, store, clock),
-        github: outside::github(config, store, clock),
-        ..Setup::default()
-    }
-}
-
-/// The webhook endpoints, and what commits for them.
-fn receiving(
-    config: &Config,
-    state: &WebState,
-    repositories: KnownRepositories,
-) -> (Intake, Vec<JoinHandle<()>>) {
-    let WebState { store, clock, wake, metrics, spool, .. } = state;
-    let (inbox, committers) = Inbox::start_with(store, clock, wake, metrics, spool.clone());
-    let (plane, github) = endpoints(config, repositories);
-    (Intake::new(inbox, plane, github, Arc::clone(metrics)), committers)
-}
-
-/// What each webhook endpoint goes by.
-fn endpoints(config: &Config, repositories: KnownRepositories) -> (PlaneEndpoint, GithubEndpoint) {
-    let plane = PlaneEndpoint {
-        secrets: config.plane.webhook_secret.clone(),
-        limits: Limits::for_plane(config.max_body),
-    };
-    let github = GithubEndpoint {
-        secrets: config.github.webhook_secret.clone(),
-        unsigned: config.github.unsigned,
-        hosts: config.github.hosts.iter().map(secrets_of).collect(),
-        repositories,
-        limits: Limits::for_github(config.max_body),
-    };
-    if github.unsigned == UnsignedWebhooks::Accept {
-        warn!(
-            "github.allow_unsigned is true: anybody who reaches {} can make work items; set github.webhook_secret instead",
-            crate::sources::github::ENDPOINT
-        );
-    }
-    (plane, github)
-}
-
-fn secrets_of(other: &GithubHostConfig) -> (GithubHost, Secrets) {
-    (other.host.clone(), other.webhook_secret.clone())
-}
-
-fn secret_state(secrets: &Secrets) -> SecretState {
-    if secrets.is_empty() { SecretState::Missing } else { SecretState::Set }
 }
 
 /// SQLite belongs to one serving process, which the lock beside the file proves. `PostgreSQL`

@@ -1,5 +1,7 @@
 //! Open pages in a real browser.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::browser::{Browser, Network};

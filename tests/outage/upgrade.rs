@@ -24,9 +24,9 @@ impl Upgrading {
         Self::begun(world, "BEGIN; CREATE SCHEMA ops").await
     }
 
-    async fn begun(world: World, hold: &str) -> Self {
+    async fn begun(world: World, by: &str) -> Self {
         let mut held = PgConnection::connect(&world.url).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(hold.to_owned())).execute(&mut held).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(by.to_owned())).execute(&mut held).await.unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let listen = format!("127.0.0.1:{port}");
         let environment = [("JETBRIDGE_LISTEN", &*listen), ("JETBRIDGE_ADMIN_TOKEN", TOKEN)];
