@@ -45,8 +45,6 @@ impl Two {
             clock: world.github_clock.clone(),
             web_url: format!("https://{SERVER}"),
             server: Some(SERVER.to_owned()),
-            // Where the first one is by then, so that ids are equal.
-            first_id: 1_001,
             ..SimGitHubConfig::default()
         };
         let server = SimGitHub::start(config).await.unwrap();
@@ -102,6 +100,8 @@ async fn two_servers_are_never_mixed_up(kind: Kind, asking: Asking) {
     let two = Two::new(kind, asking).await;
     let world = &two.world;
     for (github, place) in [(&world.github, "here"), (&two.server, "there")] {
+        // The hook's ping takes an id, too.
+        github.settled().await;
         let ada = github.acting_as("ada");
         let issue = NewIssue::titled(format!("Crash {place}")).with_labels([place]);
         assert_eq!(ada.open_issue(REPOSITORY, &issue).unwrap(), 1);
