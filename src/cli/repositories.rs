@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::config::{
     RepositoryConfig, RepositoryName, RepositorySettings, Settings, WorkspaceSlug,
 };
-use crate::rules::named_projects;
+use crate::rules::all_projects;
 use crate::store::Store;
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
 
@@ -150,13 +150,15 @@ fn table(repositories: &[Repository], settings: &[(RepositoryName, RepositorySet
 
 /// Its own project, and those that its rules name.
 fn projects(repository: &Repository, settings: Option<&RepositorySettings>) -> String {
-    let ruled = settings.map(|settings| named_projects(&settings.rules)).unwrap_or_default();
-    let ruled = ruled.iter().filter(|project| repository.plane_project != Some(**project));
-    let ruled: Vec<_> = ruled.map(Uuid::to_string).collect();
-    let by_rules = (!ruled.is_empty()).then(|| format!("by rules {}", ruled.join(", ")));
-    let own = repository.plane_project.map(|project| project.to_string());
-    let all: Vec<_> = own.into_iter().chain(by_rules).collect();
-    if all.is_empty() { "board only".to_owned() } else { all.join(", ") }
+    let own = repository.plane_project;
+    let rules = settings.map(|settings| &settings.rules[..]).unwrap_or_default();
+    let all: Vec<_> = all_projects(own, rules).iter().map(Uuid::to_string).collect();
+    match (own, &all[..]) {
+        (_, []) => "board only".to_owned(),
+        (Some(_), [own]) => own.clone(),
+        (Some(_), [own, more @ ..]) => format!("{own}, by rules {}", more.join(", ")),
+        (None, more) => format!("by rules {}", more.join(", ")),
+    }
 }
 
 /// `repo remove`.

@@ -33,69 +33,50 @@ const DEFAULT_GITHUB_API: &str = "https://api.github.com";
 
 /// Fills in the defaults and checks what no key can say alone.
 pub(super) fn build(layer: Layer) -> Result<Settings, ConfigError> {
-    let Layer {
-        listen,
-        public_url,
-        data_dir,
-        database_url,
-        admin_token,
-        plane,
-        github,
-        retry,
-        retention,
-        recover,
-        workers,
-        max_body,
-        alarm_webhook_url,
-        spool,
-        reconcile,
-        canary,
-        repositories,
-    } = layer;
-    let listen = listen.0.unwrap_or(DEFAULT_LISTEN);
-    let data_dir = data_dir.0.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR));
+    let listen = layer.listen.0.unwrap_or(DEFAULT_LISTEN);
+    let data_dir = layer.data_dir.0.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR));
     let in_data_dir = || DatabaseUrl::Sqlite(data_dir.join("jetbridge.db"));
-    if let Some(twice) = twice(repositories.iter().map(|r| &r.name)) {
+    if let Some(twice) = twice(layer.repositories.iter().map(|r| &r.name)) {
         return Err(ConfigError::Conflict(format!(
             "repositories: {twice} is there twice: keep one [[repositories]] of that name"
         )));
     }
-    let (github, github_secrets, github_hosts) = github_of(github)?;
+    let (github, github_secrets, github_hosts) = github_of(layer.github)?;
     let config = Config {
         listen,
-        public_url: public_url.0.map_or_else(|| public_url_of(listen), |url| url.0),
-        database_url: database_url.0.unwrap_or_else(in_data_dir),
+        public_url: layer.public_url.0.map_or_else(|| public_url_of(listen), |url| url.0),
+        database_url: layer.database_url.0.unwrap_or_else(in_data_dir),
         data_dir,
         admin_token: Secrets::none(),
         plane: PlaneConfig {
             webhook_secret: Secrets::none(),
-            api_url: plane.api_url.0.map(|url| url.0),
-            web_url: plane.web_url.0.map(|url| url.0),
+            api_url: layer.plane.api_url.0.map(|url| url.0),
+            web_url: layer.plane.web_url.0.map(|url| url.0),
             api_key: Secrets::none(),
-            workspace: plane.workspace.0,
+            workspace: layer.plane.workspace.0,
         },
         github,
-        retry: retry_policy(&retry)?,
-        retention: ages(&retention)?,
-        recover_every: recover_every(recover.every.0)?,
-        workers: workers.0.map_or_else(twice_the_cores, |workers| workers.0),
-        max_body: max_body.0.map_or(DEFAULT_MAX_BODY, |size| size.0),
+        retry: retry_policy(&layer.retry)?,
+        retention: ages(&layer.retention)?,
+        recover_every: recover_every(layer.recover.every.0)?,
+        workers: layer.workers.0.map_or_else(twice_the_cores, |workers| workers.0),
+        max_body: layer.max_body.0.map_or(DEFAULT_MAX_BODY, |size| size.0),
         alarm_webhook_url: Secrets::none(),
-        spool_max_bytes: spool.max_bytes.0.map_or(DEFAULT_SPOOL, |size| size.0),
-        reconcile_every: reconcile.every.0.map_or(Some(DEFAULT_RECONCILE), |period| period.0),
-        canary: canary_of(&canary)?,
-        repositories,
+        spool_max_bytes: layer.spool.max_bytes.0.map_or(DEFAULT_SPOOL, |size| size.0),
+        reconcile_every: layer.reconcile.every.0.map_or(Some(DEFAULT_RECONCILE), |period| period.0),
+        canary: canary_of(&layer.canary)?,
+        repositories: layer.repositories,
     };
     let [github_webhook_secret, github_token, github_app_private_key] = github_secrets;
     Ok(Settings {
         config,
-        admin_token: admin_token.0.unwrap_or_default(),
-        plane_webhook_secret: plane.webhook_secret.0.unwrap_or_default(),
-        plane_api_key: plane.api_key.0.unwrap_or_default(),
+        admin_token: layer.admin_token.0.unwrap_or_default(),
+        plane_webhook_secret: layer.plane.webhook_secret.0.unwrap_or_default(),
+        plane_api_key: layer.plane.api_key.0.unwrap_or_default(),
         github_webhook_secret,
         github_token,
         github_app_private_key,
-        alarm_webhook_url: alarm_webhook_url.0.unwrap_or_default(),
+        alarm_webhook_url: layer.alarm_webhook_url.0.unwrap_or_default(),
         github_hosts,
         file: None,
         warnings: Vec::new(),

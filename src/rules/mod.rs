@@ -16,6 +16,6 @@ pub mod trial;
 pub mod written;
 
 pub use facts::{CommentFacts, FACTS, FactKind, Facts, IssueFacts, MOST_ENTRIES, MOST_TEXT, Named};
-pub use placing::{Placing, named_projects};
+pub use placing::{Placing, all_projects, named_projects};
 pub use rulebook::{Admission, Broken, Carried, Rulebook, Verdict};
 pub use written::{Draft, RefusedRule, RuleConfig, RuleSet};

@@ -89,6 +89,12 @@ pub fn named_projects(rules: &[RuleConfig]) -> Vec<Uuid> {
     distinct(read.iter())
 }
 
+/// A repository's own project, and after it those that its rules name, each once.
+pub fn all_projects(own: Option<Uuid>, rules: &[RuleConfig]) -> Vec<Uuid> {
+    let named = named_projects(rules).into_iter().filter(|project| own != Some(*project));
+    own.into_iter().chain(named).collect()
+}
+
 pub(super) fn distinct<'a>(choices: impl Iterator<Item = &'a ProjectChoice>) -> Vec<Uuid> {
     let mut all: Vec<Uuid> = Vec::new();
     for project in choices.flat_map(ProjectChoice::projects) {

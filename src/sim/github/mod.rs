@@ -50,8 +50,6 @@ pub struct SimGitHubConfig {
     pub listen: SocketAddr,
     /// What time it is there.
     pub clock: Clock,
-    /// Where ids begin: a fake that meets a database of an earlier one begins elsewhere.
-    pub first_id: u64,
     /// What pages' addresses begin with; empty: its own address, where it shows them as plain text.
     pub web_url: String,
     /// What its webhooks say its server is called; `None` for github.com.
@@ -73,7 +71,6 @@ impl Default for SimGitHubConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             clock: Clock::System,
-            first_id: 1_000,
             web_url: "https://github.com".to_owned(),
             server: None,
             tokens: Vec::new(),
@@ -90,7 +87,6 @@ impl Default for SimGitHubConfig {
 pub(crate) struct Instance {
     api: String,
     web: String,
-    first_id: u64,
     remembered: usize,
 }
 
@@ -182,8 +178,7 @@ impl SimGitHub {
             _ => format!("http://{address}"),
         };
         let web = if config.web_url.is_empty() { api.clone() } else { config.web_url };
-        let instance =
-            Instance { api, web, first_id: config.first_id, remembered: config.remembered };
+        let instance = Instance { api, web, remembered: config.remembered };
         let desk = rest::Desk::new(config.tokens, config.hourly_requests, config.remembered);
         let inner = Arc::new(Inner {
             state: Mutex::new(state::State::new(instance)),

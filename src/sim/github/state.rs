@@ -176,12 +176,14 @@ pub(super) struct Comment {
     pub(super) updated_at: Timestamp,
 }
 
+/// So that no id is a number of an issue, too.
+const BEFORE_THE_FIRST_ID: u64 = 1_000;
+
 impl State {
     pub(super) fn new(instance: Instance) -> Self {
-        let next_id = instance.first_id;
         Self {
             instance,
-            next_id,
+            next_id: BEFORE_THE_FIRST_ID,
             users: BTreeMap::new(),
             organizations: Vec::new(),
             repositories: Vec::new(),

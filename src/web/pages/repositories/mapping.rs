@@ -14,11 +14,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::super::{Caller, Frame, Problem, Section, WebState, render};
 use super::projects::Projects as ToChoose;
-use super::{all_projects, changeable, known, words};
+use super::{changeable, known, words};
 use crate::apply::{Difference, Step, Unnamed, plan};
 use crate::config::{RepositoryConfig, RepositorySettings};
 use crate::jobs::settings::CurrentSettings;
 use crate::jobs::sync_issue::{Foreseen, IssueSync, Manner, Projects};
+use crate::rules::all_projects;
 use crate::store::repositories::{Origin, Repository};
 use crate::web::api::body::read_body;
 use crate::web::auth::Target;
@@ -113,7 +114,9 @@ async fn page(
     let page = MappingPage {
         frame: Frame::read(web, Section::Repositories, caller).await?,
         name: repository.name.to_string(),
-        projects: ToChoose::read(web).await.names_of(&all_projects(repository, Some(&own))),
+        projects: ToChoose::read(web)
+            .await
+            .names_of(&all_projects(repository.plane_project, &own.rules)),
         address: words::address(&repository.name),
         in_file: web.setup.is_configured(&repository.name),
         text,

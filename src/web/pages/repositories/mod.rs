@@ -20,8 +20,8 @@ use uuid::Uuid;
 use super::query::Params;
 use super::spans;
 use super::{Caller, Frame, Problem, Section, WebState, render};
-use crate::config::{GithubHost, RepositoryName, RepositorySettings, WorkspaceSlug};
-use crate::rules::named_projects;
+use crate::config::{GithubHost, RepositoryName, WorkspaceSlug};
+use crate::rules::all_projects;
 use crate::sources::github;
 use crate::store::repositories::{NewRepository, Origin, Repository, RepositoryChange};
 use crate::web::api::body::read_body;
@@ -110,7 +110,8 @@ async fn list(
         let health = health.get(&repository.id).cloned().unwrap_or_default();
         let backfill = backfill(web, &repository).await?;
         let own = settings.iter().find(|(name, _)| *name == repository.name);
-        let all = all_projects(&repository, own.map(|(_, settings)| settings));
+        let rules = own.map(|(_, settings)| &settings.rules[..]).unwrap_or_default();
+        let all = all_projects(repository.plane_project, rules);
         let card = Card::new(&repository, &health, web, &projects, &all, now);
         cards.push(Card { backfill, ..card });
     }
@@ -270,16 +271,8 @@ async fn card(
     let health = health.remove(&repository.id).unwrap_or_default();
     let backfill = backfill(web, repository).await?;
     let settings = mapping::settings_of(web, repository).await?;
-    let all = all_projects(repository, Some(&settings));
+    let all = all_projects(repository.plane_project, &settings.rules);
     Ok(Card { backfill, ..Card::new(repository, &health, web, projects, &all, web.clock.now()) })
-}
-
-/// The repository's own project, and those that its rules name.
-fn all_projects(repository: &Repository, settings: Option<&RepositorySettings>) -> Vec<Uuid> {
-    let mut all = Vec::from_iter(repository.plane_project);
-    let named = settings.map(|settings| named_projects(&settings.rules)).unwrap_or_default();
-    all.extend(named.into_iter().filter(|project| repository.plane_project != Some(*project)));
-    all
 }
 
 async fn backfill(web: &WebState, repository: &Repository) -> Result<Option<String>, Problem> {
